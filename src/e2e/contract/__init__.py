@@ -1,0 +1,47 @@
+"""The contract: channels, grids, units, limits and versions, stated once.
+
+The C++ header `cpp/include/e2e/contract.h` is generated from here (`python -m e2e.contract.header`), a bundle's
+`contract.json` is written from here, and nothing else in the project types these numbers again.
+
+Dimension glossary, used in every docstring and shape comment:
+
+    events      events of a file or batch               hits        rec hits, all events one after the other
+    candidates  crops or objects, all events            pixels      occupied pixels of a frame, or the padded length
+    batch       candidates handed to a network          channels    detector quantities of a pixel (energy, time, ...)
+    rows        eta direction of a grid or crop         columns     phi direction of a grid or crop
+    outputs     numbers a network gives per candidate
+
+Units are GeV, nanoseconds, centimetres and radians unless a name ends in another one.
+"""
+
+from e2e.contract.channels import CHANNELS, Channel
+from e2e.contract.frame_spec import FrameSpec
+from e2e.contract.grids import GRIDS, Grid
+from e2e.contract.limits import (
+    CROP_CENTRE,
+    CROP_SIZE,
+    MAX_EXACT_INDEX,
+    MAX_HIT_ENERGY_GEV,
+    PADDING_INDEX,
+    SEED_MIN_ENERGY_GEV,
+    SEED_SEARCH_HALF_WIDTH,
+)
+from e2e.contract.versions import BUNDLE_VERSION, CONTRACT_VERSION, EVENT_STORE_VERSION
+
+__all__ = [
+    "BUNDLE_VERSION",
+    "CHANNELS",
+    "CONTRACT_VERSION",
+    "CROP_CENTRE",
+    "CROP_SIZE",
+    "EVENT_STORE_VERSION",
+    "GRIDS",
+    "MAX_EXACT_INDEX",
+    "MAX_HIT_ENERGY_GEV",
+    "PADDING_INDEX",
+    "SEED_MIN_ENERGY_GEV",
+    "SEED_SEARCH_HALF_WIDTH",
+    "Channel",
+    "FrameSpec",
+    "Grid",
+]

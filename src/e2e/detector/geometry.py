@@ -1,0 +1,143 @@
+"""Where the channels are: ECAL crystals from a derived table, HCAL towers from their edges.
+
+The tables (`tables/eb.csv`, `tables/ee.csv`) hold front- and back-face centres of the ideal detector, derived by
+`tools/derive_geometry.py` from the public event-display geometry. Alignment moves real crystals by up to 0.004 in eta
+and 0.0025 in phi (seen in 2016 and 2017 files).
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from e2e.detector import detid as ids
+
+FloatArray = NDArray[np.float64]
+
+COLUMNS_PER_SUPERMODULE = 20
+ECAL_BARREL_FRONT_RADIUS_CM = 129.0
+
+# |eta| edges of the towers, index |ieta| - 1. Source: corners in the event-display geometry; CMS HCAL TDR.
+_HBHE_EDGES = np.array(
+    [*np.arange(0, 21) * 0.087, 1.83, 1.93, 2.043, 2.172, 2.322, 2.5, 2.65, 2.868, 3.0]
+)
+_HF_EDGES = np.array(  # from |ieta| 29
+    [2.853, 2.964, 3.139, 3.314, 3.489, 3.664, 3.839, 4.013, 4.191, 4.363, 4.538, 4.716, 4.889, 5.191]
+)
+_HF_FIRST_IETA, _HF_FIRST_WIDE_IETA = 29, 40
+_HF_EDGE_PLANE_CM = 1122.8  # where the towers have the edges above; short fibres (even depth) begin 22 cm behind the face
+_HF_LONG_FIBRE_CM, _HF_SHORT_FIBRE_CM = 1115.0, 1137.0
+_HO_RING_GAPS = {4: (0.261, 0.3075), 5: (0.3395, 0.435), 10: (0.783, 0.8494), 11: (0.873, 0.957)}
+_HE_LAST_SPLIT_IETA = 28  # its deepest layer reaches to 3.0 and takes tower 29 in
+
+
+class Position(NamedTuple):
+    """Direction from the origin of the detector; radians."""
+
+    eta: FloatArray
+    phi: FloatArray
+
+
+class BarrelTable(NamedTuple):
+    """Face centres, indexed [row, column within the supermodule]; shape (170, 20) each."""
+
+    eta_front: FloatArray
+    phi_offset_front: FloatArray
+    rho_front_cm: FloatArray
+    eta_back: FloatArray
+    phi_offset_back: FloatArray
+    rho_back_cm: FloatArray
+
+
+def _read_table(name: str) -> FloatArray:
+    with (files("e2e.detector") / "tables" / name).open() as file:
+        return np.loadtxt(file, delimiter=",", skiprows=1)
+
+
+@cache
+def barrel_table() -> BarrelTable:
+    rows = _read_table("eb.csv")  # sorted by ieta, then column: 3,400 rows
+    return BarrelTable(*(rows[:, 2 + i].reshape(170, COLUMNS_PER_SUPERMODULE) for i in range(6)))
+
+
+@cache
+def endcap_table() -> FloatArray:
+    """Front-face centres (x, y, z) of the +z endcap in cm, shape (101, 101, 3), indexed [ix, iy]; NaN: no crystal."""
+    table = np.full((101, 101, 3), np.nan)
+    for row in _read_table("ee.csv"):
+        ix, iy = int(row[0]), int(row[1])
+        for mirrored_x, mirrored_y in ((ix, iy), (101 - ix, iy), (ix, 101 - iy), (101 - ix, 101 - iy)):
+            signs = (1 if mirrored_x > 50 else -1, 1 if mirrored_y > 50 else -1, 1)
+            table[mirrored_x, mirrored_y] = row[2:] * signs
+    return table
+
+
+def endcap_exists(ix: ArrayLike, iy: ArrayLike) -> NDArray[np.bool_]:
+    ix, iy = np.asarray(ix), np.asarray(iy)
+    is_inside = (ix >= 1) & (ix <= 100) & (iy >= 1) & (iy <= 100)
+    return is_inside & np.isfinite(endcap_table()[np.where(is_inside, ix, 0), np.where(is_inside, iy, 0), 0])
+
+
+def wrap_phi(phi: ArrayLike) -> FloatArray:
+    """phi in [-pi, pi)."""
+    return (np.asarray(phi, dtype=np.float64) + np.pi) % (2 * np.pi) - np.pi
+
+
+def barrel_position(ieta: ArrayLike, iphi: ArrayLike) -> Position:
+    """Front-face centre of valid EB crystals."""
+    ieta, iphi = np.asarray(ieta), np.asarray(iphi)
+    row, column = np.where(ieta > 0, ieta + 84, ieta + 85), (iphi - 1) % COLUMNS_PER_SUPERMODULE
+    table = barrel_table()
+    phi = np.deg2rad(iphi - 10.5) + table.phi_offset_front[row, column]
+    return Position(table.eta_front[row, column], wrap_phi(phi))
+
+
+def endcap_position(ix: ArrayLike, iy: ArrayLike, side: ArrayLike) -> Position:
+    """Front-face centre of valid EE crystals."""
+    x, y, z = np.moveaxis(endcap_table()[np.asarray(ix), np.asarray(iy)], -1, 0)
+    return Position(np.arcsinh(z / np.hypot(x, y)) * np.asarray(side), np.arctan2(y, x))
+
+
+def hcal_position(name: str, ieta: ArrayLike, iphi: ArrayLike, depth: ArrayLike) -> Position:
+    """Centre of valid HCAL towers; a tower of |ieta| > 20 is 10 degrees wide, of |ieta| > 39 (HF) 20 degrees."""
+    ieta, iphi, depth = np.asarray(ieta), np.asarray(iphi), np.asarray(depth)
+    size = np.abs(ieta)
+    if name == "HF":
+        edges, first = _HF_EDGES, _HF_FIRST_IETA
+    else:
+        edges, first = _HBHE_EDGES, 1
+    low, high = edges[size - first], edges[size - first + 1]
+    if name == "HE":
+        high = np.where((size == _HE_LAST_SPLIT_IETA) & (depth == 3), edges[-1], high)
+    if name == "HO":
+        for gap_ieta, gap_edges in _HO_RING_GAPS.items():
+            low, high = (np.where(size == gap_ieta, g, e) for g, e in zip(gap_edges, (low, high), strict=True))
+    centre = (low + high) / 2
+    if name == "HF":
+        plane_cm = np.where(depth % 2 == 1, _HF_LONG_FIBRE_CM, _HF_SHORT_FIBRE_CM)
+        centre = centre + np.log(plane_cm / _HF_EDGE_PLANE_CM)
+    width = np.where(size >= _HF_FIRST_WIDE_IETA, 4, np.where(size > 20, 2, 1))  # in steps of 5 degrees
+    phi = np.deg2rad(5.0 * (iphi - 1) + 2.5 * width)
+    return Position(np.sign(ieta) * centre, wrap_phi(phi))
+
+
+def position(detid: ArrayLike, name: str) -> Position:
+    """Direction of every channel, NaN where the id is not a valid one of this subdetector; ES has no table: all NaN."""
+    detid = np.atleast_1d(np.asarray(detid, dtype=np.uint32))
+    eta, phi = np.full(detid.shape, np.nan), np.full(detid.shape, np.nan)
+    is_known = ids.is_valid(detid, name) & (name != "ES")
+    known = detid[is_known]
+    if name == "EB":
+        found = barrel_position(*ids.unpack_eb(known))
+    elif name == "EE":
+        found = endcap_position(*ids.unpack_ee(known))
+    elif name == "ES":
+        return Position(eta, phi)
+    else:
+        found = hcal_position(name, *ids.unpack_hcal(known))
+    eta[is_known], phi[is_known] = found
+    return Position(eta, phi)
