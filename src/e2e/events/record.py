@@ -1,0 +1,145 @@
+"""The Event record: many events, column by column, each event's rows found through offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Columns of every hit table; `eta` and `phi` as stored in the source may follow, for `e2e check`.
+HIT_COLUMNS: dict[str, type] = {"detid": np.uint32, "energy": np.float32, "time": np.float32}
+STORED_POSITION_COLUMNS: dict[str, type] = {"eta": np.float64, "phi": np.float64}
+
+_POINT = ("x_cm", "y_cm", "z_cm")  # of the vertex the object points back to
+
+# Reconstructed objects and their columns, float32 each; a source fills what it has, the rest is NaN.
+OBJECT_COLUMNS: dict[str, tuple[str, ...]] = {
+    "tracks": ("pt", "eta", "phi", "charge", *_POINT),
+    "photons": ("pt", "eta", "phi", "energy", *_POINT, "max_energy_crystal", "e3x3", "e5x5", "sigma_ieta_ieta"),
+    "electrons": ("pt", "eta", "phi", "charge", *_POINT),
+    "jets": ("pt", "eta", "phi"),
+    "vertices": (*_POINT, "chi2", "ndof"),
+    "truth": ("pdg_id", "pt", "eta", "phi", "energy", "mass", *_POINT),
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """A ragged table: rows `offsets[i]` to `offsets[i + 1]` belong to event i; all columns have `offsets[-1]` rows."""
+
+    offsets: NDArray[np.int64]
+    columns: Mapping[str, NDArray[Any]]
+
+    def __post_init__(self) -> None:
+        rows = int(self.offsets[-1])
+        wrong = [name for name, column in self.columns.items() if len(column) != rows]
+        if wrong or self.offsets[0] != 0 or np.any(np.diff(self.offsets) < 0):
+            raise ValueError(f"table with {rows} rows: offsets not ascending from 0, or columns {wrong} of other length")
+
+    def __len__(self) -> int:
+        return int(self.offsets[-1])
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self.columns[name]
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """Rows of each event."""
+        return np.diff(self.offsets)
+
+    @property
+    def event_index(self) -> NDArray[np.int64]:
+        """Zero-based event of each row."""
+        return np.repeat(np.arange(len(self.offsets) - 1), self.counts)
+
+    def rows_of(self, event: int) -> dict[str, NDArray[Any]]:
+        rows = slice(int(self.offsets[event]), int(self.offsets[event + 1]))
+        return {name: column[rows] for name, column in self.columns.items()}
+
+    def slice(self, start: int, stop: int) -> Table:
+        """Events `start` to `stop`, offsets from 0 again."""
+        low, high = int(self.offsets[start]), int(self.offsets[stop])
+        columns = {name: column[low:high] for name, column in self.columns.items()}
+        return Table(self.offsets[start : stop + 1] - low, columns)
+
+    @classmethod
+    def from_counts(cls, counts: Sequence[int] | NDArray[Any], columns: Mapping[str, NDArray[Any]]) -> Table:
+        return cls(np.concatenate(([0], np.cumsum(counts, dtype=np.int64))), columns)
+
+    @classmethod
+    def concatenate(cls, tables: Sequence[Table]) -> Table:
+        """Columns that not every table has are left out."""
+        shared = [name for name in tables[0].columns if all(name in table.columns for table in tables)]
+        columns = {name: np.concatenate([table.columns[name] for table in tables]) for name in shared}
+        return cls.from_counts(np.concatenate([table.counts for table in tables]), columns)
+
+
+@dataclass(frozen=True)
+class Events:
+    """A batch of events.
+
+    run, luminosity_block, event: one number per event. hits: subdetector name (EB, EE, ES, HB, HE, HO, HF) -> Table
+    of `HIT_COLUMNS`. objects: name -> Table of `OBJECT_COLUMNS`; an absent name means that the source does not say.
+    provenance: where the events come from (version, configuration, seed, inputs), JSON values only.
+    """
+
+    run: NDArray[np.uint32]
+    luminosity_block: NDArray[np.uint32]
+    event: NDArray[np.uint64]
+    hits: Mapping[str, Table]
+    objects: Mapping[str, Table] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, table in (*self.hits.items(), *self.objects.items()):
+            if len(table.offsets) != len(self) + 1:
+                raise ValueError(f"{name}: {len(table.offsets) - 1} events in the table, {len(self)} in the record")
+
+    def __len__(self) -> int:
+        return len(self.event)
+
+    def slice(self, start: int, stop: int) -> Events:
+        """Events `start` to `stop` (as a Python range)."""
+        return Events(
+            self.run[start:stop],
+            self.luminosity_block[start:stop],
+            self.event[start:stop],
+            {name: table.slice(start, stop) for name, table in self.hits.items()},
+            {name: table.slice(start, stop) for name, table in self.objects.items()},
+            self.provenance,
+        )
+
+    @classmethod
+    def concatenate(cls, batches: Iterable[Events]) -> Events:
+        """One record of all; a table that some batch lacks is empty for that batch's events. Provenance of the first."""
+        parts = list(batches)
+        if not parts:
+            raise ValueError("no events to concatenate")
+
+        hits = _join([part.hits for part in parts], [len(part) for part in parts])
+        objects = _join([part.objects for part in parts], [len(part) for part in parts])
+        return cls(
+            np.concatenate([part.run for part in parts]),
+            np.concatenate([part.luminosity_block for part in parts]),
+            np.concatenate([part.event for part in parts]),
+            hits,
+            objects,
+            parts[0].provenance,
+        )
+
+
+def _join(tables: Sequence[Mapping[str, Table]], num_events: Sequence[int]) -> dict[str, Table]:
+    joined = {}
+    for name in dict.fromkeys(name for part in tables for name in part):
+        like = next(part[name] for part in tables if name in part)
+        nothing = {column: values[:0] for column, values in like.columns.items()}
+        joined[name] = Table.concatenate(
+            [
+                part.get(name, Table(np.zeros(count + 1, dtype=np.int64), nothing))
+                for part, count in zip(tables, num_events, strict=True)
+            ]
+        )
+    return joined
