@@ -111,14 +111,10 @@ def pack_ee(ix: ArrayLike, iy: ArrayLike, side: ArrayLike) -> NDArray[np.uint32]
 
 
 def unpack_es(detid: ArrayLike) -> ES:
-    return ES(
-        _bits(detid, 0, 6), _bits(detid, 6, 6), _bits(detid, 12, 6), _bits(detid, 18, 1) + 1, _sign(detid, 19)
-    )
+    return ES(_bits(detid, 0, 6), _bits(detid, 6, 6), _bits(detid, 12, 6), _bits(detid, 18, 1) + 1, _sign(detid, 19))
 
 
-def pack_es(
-    strip: ArrayLike, ix: ArrayLike, iy: ArrayLike, plane: ArrayLike, side: ArrayLike
-) -> NDArray[np.uint32]:
+def pack_es(strip: ArrayLike, ix: ArrayLike, iy: ArrayLike, plane: ArrayLike, side: ArrayLike) -> NDArray[np.uint32]:
     second_plane, positive = np.asarray(plane) == 2, np.asarray(side) > 0
     return _join(_base("ES"), (positive, 19), (second_plane, 18), (iy, 12), (ix, 6), (strip, 0))
 
@@ -126,9 +122,7 @@ def pack_es(
 def unpack_hcal(detid: ArrayLike) -> Tower:
     """Reads the old and the new (2017) layout; which one each id uses is in its bit 24."""
     is_new = (np.asarray(detid, dtype=np.uint32) & np.uint32(HCAL_NEW_FORMAT)) != 0
-    ieta = np.where(
-        is_new, _bits(detid, 10, 9) * _sign(detid, 19), _bits(detid, 7, 6) * _sign(detid, 13)
-    )
+    ieta = np.where(is_new, _bits(detid, 10, 9) * _sign(detid, 19), _bits(detid, 7, 6) * _sign(detid, 13))
     iphi = np.where(is_new, _bits(detid, 0, 10), _bits(detid, 0, 7))
     depth = np.where(is_new, _bits(detid, 20, 4), _bits(detid, 14, 3))
     return Tower(ieta.astype(np.int32), iphi.astype(np.int32), depth.astype(np.int32))

@@ -22,14 +22,14 @@ COLUMNS_PER_SUPERMODULE = 20
 ECAL_BARREL_FRONT_RADIUS_CM = 129.0
 
 # |eta| edges of the towers, index |ieta| - 1. Source: corners in the event-display geometry; CMS HCAL TDR.
-_HBHE_EDGES = np.array(
-    [*np.arange(0, 21) * 0.087, 1.83, 1.93, 2.043, 2.172, 2.322, 2.5, 2.65, 2.868, 3.0]
-)
+_HBHE_EDGES = np.array([*np.arange(0, 21) * 0.087, 1.83, 1.93, 2.043, 2.172, 2.322, 2.5, 2.65, 2.868, 3.0])
 _HF_EDGES = np.array(  # from |ieta| 29
     [2.853, 2.964, 3.139, 3.314, 3.489, 3.664, 3.839, 4.013, 4.191, 4.363, 4.538, 4.716, 4.889, 5.191]
 )
 _HF_FIRST_IETA, _HF_FIRST_WIDE_IETA = 29, 40
-_HF_EDGE_PLANE_CM = 1122.8  # where the towers have the edges above; short fibres (even depth) begin 22 cm behind the face
+_HF_EDGE_PLANE_CM = (
+    1122.8  # where the towers have the edges above; short fibres (even depth) begin 22 cm behind the face
+)
 _HF_LONG_FIBRE_CM, _HF_SHORT_FIBRE_CM = 1115.0, 1137.0
 _HO_RING_GAPS = {4: (0.261, 0.3075), 5: (0.3395, 0.435), 10: (0.783, 0.8494), 11: (0.873, 0.957)}
 _HE_LAST_SPLIT_IETA = 28  # its deepest layer reaches to 3.0 and takes tower 29 in

@@ -1,0 +1,1 @@
+"""How good the answers are: metrics with their errors, plots, reports. Sees predictions, never networks."""

@@ -37,7 +37,9 @@ class Table:
         rows = int(self.offsets[-1])
         wrong = [name for name, column in self.columns.items() if len(column) != rows]
         if wrong or self.offsets[0] != 0 or np.any(np.diff(self.offsets) < 0):
-            raise ValueError(f"table with {rows} rows: offsets not ascending from 0, or columns {wrong} of other length")
+            raise ValueError(
+                f"table with {rows} rows: offsets not ascending from 0, or columns {wrong} of other length"
+            )
 
     def __len__(self) -> int:
         return int(self.offsets[-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
+from difflib import get_close_matches
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,21 +17,23 @@ import numpy as np
 from e2e import __version__
 from e2e.events.record import Events, Table
 from e2e.events.store import write_events
+from e2e.problems import InputError
 from e2e.simulation import ecal
 from e2e.simulation.gun import PROCESSES, Gun, Primaries
 from e2e.simulation.particles import direction_angles
 from e2e.simulation.transport import transport
 
 CHUNK_EVENTS = 500  # events that share one random stream; part of what a seed means, so never a tuning knob
+MIN_PT_GEV, MAX_PT_GEV = 5.0, 500.0  # where the parametrisations hold
 SIMULATED_RUN = 1  # run number of simulated events, as in CMS
 
 
 def simulate(
     process: str,
-    num_events: int,
-    seed: int,
     output: Path,
     *,
+    num_events: int = 1000,
+    seed: int = 1,
     gun: Gun = Gun(),  # noqa: B008 - frozen
     workers: int = 1,
     progress: Callable[[int], Any] = lambda done: None,
@@ -38,12 +41,19 @@ def simulate(
     """Write `num_events` simulated events of `process` to the event store `output`.
 
     process: a key of PROCESSES. progress: called with the number of events done. Returns `output`.
-    Raises ValueError for an unknown process or a number below 1.
+    Raises InputError for an unknown process (naming the nearest), a number below 1 or an impossible pT range.
     """
     if process not in PROCESSES:
-        raise ValueError(f"unknown process {process!r}; known: {', '.join(PROCESSES)}")
-    if num_events < 1 or workers < 1:
-        raise ValueError(f"number of events and workers must be at least 1, not {num_events} and {workers}")
+        near = get_close_matches(process, PROCESSES, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError("simulate", f"unknown process {process!r}", f"{hint}known: {', '.join(PROCESSES)}")
+    if num_events < 1 or workers < 1 or seed < 0:
+        what = f"{num_events} events, {workers} workers, seed {seed}"
+        raise InputError("simulate", what, "events and workers must be at least 1, the seed at least 0")
+    if not MIN_PT_GEV <= gun.pt[0] <= gun.pt[1] <= MAX_PT_GEV:
+        raise InputError(
+            "simulate", f"pT range {gun.pt}", f"give two numbers in {MIN_PT_GEV} to {MAX_PT_GEV} GeV, ascending"
+        )
 
     def reported(chunks: Iterator[Events]) -> Iterator[Events]:
         done = 0

@@ -1,0 +1,1 @@
+"""Train the network of a task: data module, Lightning module, recipes."""

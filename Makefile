@@ -1,0 +1,53 @@
+# Two commands are enough on a fresh machine: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DATA := data
+REAL := $(wildcard ../shared/data/ig/*.ig)
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: demo test test-all bench lint core zoo clean
+
+demo: $(STAMP)  ## install, simulate, predict, compare with the truth; writes demo/index.html
+	$(BIN)/e2e demo -o demo $(if $(REAL),--real $(REAL))
+
+test: $(STAMP) lint core  ## everything that CI runs
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(STAMP) lint  ## also the long simulations, trainings and fuzz runs
+	$(MAKE) core FUZZ_SECONDS=120
+	$(BIN)/python -m pytest
+
+FUZZ_SECONDS ?= 10
+core: $(STAMP)  ## the C++ core's own tests and a fuzz run, under address and undefined-behaviour sanitizers
+	mkdir -p build && $(BIN)/cmake -S cpp/tests -B build/sanitize > build/sanitize.log 2>&1 \
+	  && $(BIN)/cmake --build build/sanitize -j2 >> build/sanitize.log 2>&1 || { cat build/sanitize.log; exit 1; }
+	build/sanitize/test_core
+	build/sanitize/fuzz --seconds $(FUZZ_SECONDS)
+
+bench: $(STAMP)  ## every benchmark; each prints JSON as its last line
+	for script in benchmarks/*.py; do $(BIN)/python $$script; done
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m e2e.detector.header --check
+
+zoo: $(STAMP)  ## make the trained bundles again: simulate, train, export (hours on two cores)
+	for task in electron-photon diphoton-mass; do \
+	  $(BIN)/e2e simulate $$task -n 280000 --seed 101 -o $(DATA)/$$task-train.parquet && \
+	  $(BIN)/e2e simulate $$task -n 40000 --seed 201 -o $(DATA)/$$task-test.parquet && \
+	  $(BIN)/e2e train $$task $(DATA)/$$task-train.parquet -o $(DATA)/$$task-run --precision bf16-mixed && \
+	  $(BIN)/e2e export $(DATA)/$$task-run -o zoo/$$task --test $(DATA)/$$task-test.parquet || exit 1; done
+
+$(STAMP): pyproject.toml constraints.txt CMakeLists.txt $(wildcard cpp/include/e2e/*.h cpp/bindings/*.cc)
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet -c constraints.txt -e '.[test]'
+	mkdir -p build
+	touch $@
+
+clean:
+	rm -rf $(VENV) build demo

@@ -1,0 +1,202 @@
+// Throw anything at the builders and assert what must hold of what comes out.
+//   fuzz [--seconds S] [--seed N]
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "e2e/crop.h"
+#include "e2e/frame_builder.h"
+#include "e2e/packing.h"
+#include "e2e/seed_finder.h"
+#include "expect.h"
+
+using namespace e2e;
+
+namespace {
+
+using Random = std::mt19937;
+
+int below(Random& random, int limit) { return std::uniform_int_distribution<int>(0, limit - 1)(random); }
+
+std::uint32_t drawId(Random& random) {
+  const int ieta = (below(random, 2) ? 1 : -1) * (1 + below(random, 90));
+  switch (below(random, 8)) {
+    case 0:
+      return random();
+    case 1:
+      return 3u << 28 | 1u << 25 | (random() & 0x1ffff);  // any barrel bits
+    case 2:
+      return pack(EndcapCrystal{below(random, 102), below(random, 102), below(random, 2) * 2 - 1});
+    case 3:
+    case 4:
+      return pack(static_cast<Subdetector>(3 + below(random, 4)),
+                  {ieta % 43, below(random, 75), below(random, 8)}, below(random, 2));
+    default:
+      return pack(BarrelCrystal{ieta, below(random, 365)});
+  }
+}
+
+float drawNumber(Random& random) {
+  static const float kSpecial[] = {0.f,
+                                   -0.f,
+                                   1e4f,
+                                   -1e4f,
+                                   1.0001e4f,
+                                   std::numeric_limits<float>::quiet_NaN(),
+                                   std::numeric_limits<float>::infinity(),
+                                   -std::numeric_limits<float>::infinity(),
+                                   std::numeric_limits<float>::max(),
+                                   std::numeric_limits<float>::denorm_min()};
+  switch (below(random, 6)) {
+    case 0:
+      return kSpecial[below(random, std::size(kSpecial))];
+    case 1: {
+      const std::uint32_t bits = random();
+      float number;
+      std::memcpy(&number, &bits, sizeof number);
+      return number;
+    }
+    case 2:
+      return static_cast<float>(below(random, 4));  // ties
+    default:
+      return std::exponential_distribution<float>(1)(random);
+  }
+}
+
+struct Event {
+  std::vector<std::uint32_t> detid;
+  std::vector<float> energy, time;
+
+  void draw(Random& random) {
+    const std::size_t size = below(random, 10) == 0 ? 0 : below(random, 3000);
+    detid.resize(size);
+    energy.resize(size);
+    time.resize(size);
+    for (std::size_t i = 0; i < size; ++i) {
+      detid[i] = i > 0 && below(random, 10) == 0 ? detid[below(random, i)] : drawId(random);
+      energy[i] = drawNumber(random);
+      time[i] = drawNumber(random);
+    }
+  }
+  Hits hits() const { return {detid.data(), energy.data(), time.data(), detid.size()}; }
+};
+
+double sum(const SparseFrame& frame) {
+  double total = 0;
+  for (const float energy : frame.energy)
+    total += energy;
+  return total;
+}
+
+void checkFrame(const SparseFrame& frame, Grid grid, bool hasTime) {
+  EXPECT(frame.energy.size() == frame.pixel.size() && frame.time.size() == (hasTime ? frame.pixel.size() : 0));
+  for (std::size_t i = 0; i < frame.pixel.size(); ++i) {
+    EXPECT(0 <= frame.pixel[i] && frame.pixel[i] < grid.numPixels() && (i == 0 || frame.pixel[i - 1] < frame.pixel[i]));
+    EXPECT(frame.energy[i] > 0 && std::isfinite(frame.energy[i]) && (!hasTime || std::isfinite(frame.time[i])));
+  }
+}
+
+void checkCounts(const HitCounts& counts, std::size_t hits) {
+  const int dropped = counts.undecodable + counts.badEnergy + counts.duplicates + counts.conflicts;
+  EXPECT(0 <= dropped && dropped + counts.badTime <= static_cast<int>(hits));
+}
+
+class Fuzzer {
+public:
+  explicit Fuzzer(unsigned seed) : random_(seed) {}
+
+  std::size_t runOne() {
+    first_.draw(random_);
+    second_.draw(random_);
+    const Hits a = first_.hits(), b = second_.hits();
+
+    HitCounts counts, both, towers;
+    barrel_.build(a, frame_, counts);
+    checkCounts(counts, a.size);
+    checkFrame(frame_, kBarrelGrid, true);
+    stitched_.build(a, b, other_, both);
+    checkCounts(both, a.size + b.size);
+    checkFrame(other_, kStitchedGrid, false);
+    hcal_.build(a, b, other_, towers);
+    checkFrame(other_, kHcalGrid, false);
+    upsampleHcal(other_, fine_);
+    checkFrame(fine_, kStitchedGrid, false);
+    EXPECT(std::abs(sum(fine_) - sum(other_)) <= 1e-5 * sum(other_) + 1e-36);  // denormals vanish
+
+    checkSeedsAndCrop();
+    return a.size + b.size;
+  }
+
+private:
+  void checkSeedsAndCrop() {
+    const int row = below(random_, kBarrelGrid.rows), column = below(random_, kBarrelGrid.columns);
+    const int halfWidth = below(random_, 4) == 0 ? below(random_, 180) : below(random_, 8);
+    const int halfRows = below(random_, kBarrelGrid.rows);
+    const float minEnergy = drawNumber(random_);
+    if (const auto seed = SeedFinder::highestNear(frame_, row, column, halfRows, halfWidth, minEnergy)) {
+      const int apart = std::abs(seed->column - column);
+      EXPECT(std::abs(seed->row - row) <= halfRows && std::min(apart, 360 - apart) <= halfWidth);
+      EXPECT(seed->energy >= minEnergy);
+    }
+    const auto leading = SeedFinder::leading(frame_, minEnergy);
+    const std::vector<Seed>& maxima = finder_.isolatedMaxima(frame_, minEnergy, halfWidth);
+    EXPECT(leading.has_value() == !maxima.empty());
+    EXPECT(!leading || (leading->row == maxima[0].row && leading->column == maxima[0].column));
+
+    FrameSpec spec;
+    spec.rows = 1 + below(random_, kBarrelGrid.rows);
+    spec.columns = 1 + below(random_, kBarrelGrid.columns);
+    spec.centreRow = below(random_, spec.rows);
+    spec.centreColumn = below(random_, spec.columns);
+    spec.channels = {Channel::kEcalTime, Channel::kEcalEnergy};
+    index_.clear();
+    value_.clear();
+    cropper_.cut(frame_, spec, row, column, index_, value_);
+    EXPECT(index_.size() == value_.size() && index_.size() <= 2 * frame_.pixel.size());
+    for (std::size_t i = 0; i < index_.size(); ++i)
+      EXPECT(0 <= index_[i] && index_[i] < spec.numPixels() && (i == 0 || index_[i - 1] < index_[i]) && value_[i] != 0);
+
+    const std::int64_t offsets[] = {0, static_cast<std::int64_t>(index_.size())};
+    const std::int64_t width = packedWidth(offsets, 1);
+    std::vector<float> packedIndex(width), packedValue(width), image(spec.numPixels());
+    packPixels(offsets, index_.data(), value_.data(), 1, width, packedIndex.data(), packedValue.data());
+    fillDense(offsets, index_.data(), value_.data(), 1, image.size(), image.data());
+    for (std::size_t i = 0; i < index_.size(); ++i)
+      EXPECT(packedIndex[i] == index_[i] && image[index_[i]] == packedValue[i]);
+  }
+
+  Random random_;
+  Event first_, second_;
+  BarrelFrameBuilder barrel_;
+  StitchedFrameBuilder stitched_;
+  HcalFrameBuilder hcal_;
+  SeedFinder finder_;
+  Cropper cropper_;
+  SparseFrame frame_{}, other_{}, fine_{};
+  std::vector<std::int32_t> index_;
+  std::vector<float> value_;
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  double seconds = 10;
+  unsigned seed = 1;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string option = argv[i];
+    if (option == "--seconds")
+      seconds = std::stod(argv[i + 1]);
+    else if (option == "--seed")
+      seed = std::stoul(argv[i + 1]);
+  }
+  Fuzzer fuzzer(seed);
+  std::size_t hits = 0, events = 0;
+  const auto end = std::chrono::steady_clock::now() + std::chrono::duration<double>(seconds);
+  for (; std::chrono::steady_clock::now() < end; ++events)
+    hits += fuzzer.runOne();
+  std::printf("fuzz: %zu events, %zu hits, nothing wrong (seed %u)\n", events, hits, seed);
+}

@@ -1,0 +1,137 @@
+// Cases by hand, without Python; the comparison with the NumPy specification is in tests/parity.
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "e2e/crop.h"
+#include "e2e/frame_builder.h"
+#include "e2e/packing.h"
+#include "e2e/seed_finder.h"
+#include "expect.h"
+
+using namespace e2e;
+
+namespace {
+
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+struct Event {
+  std::vector<std::uint32_t> detid;
+  std::vector<float> energy, time;
+
+  void add(std::uint32_t id, float e, float t = 0) {
+    detid.push_back(id);
+    energy.push_back(e);
+    time.push_back(t);
+  }
+  Hits hits() const { return {detid.data(), energy.data(), time.data(), detid.size()}; }
+};
+
+std::uint32_t barrel(int row, int column) { return pack(BarrelCrystal{row < 85 ? row - 85 : row - 84, column + 1}); }
+
+SparseFrame barrelFrame(const Event& event, HitCounts* counts = nullptr) {
+  BarrelFrameBuilder builder;
+  SparseFrame frame{};
+  HitCounts ignored;
+  builder.build(event.hits(), frame, counts ? *counts : ignored);
+  return frame;
+}
+
+void testIds() {
+  static_assert(barrelRow(-85) == 0 && barrelRow(-1) == 84 && barrelRow(1) == 85 && barrelRow(85) == 169);
+  static_assert(isValid<Subdetector::EB>(pack(BarrelCrystal{-85, 360})));
+  static_assert(!isValid<Subdetector::EB>(pack(BarrelCrystal{86, 1})) && !isValid<Subdetector::EB>(0));
+  static_assert(!isValid<Subdetector::EE>(pack(EndcapCrystal{1, 1, 1})));  // a corner, outside the disc
+  int crystals = 0;
+  for (int ix = 1; ix <= 100; ++ix)
+    for (int iy = 1; iy <= 100; ++iy)
+      crystals += endcapExists(ix, iy);
+  EXPECT(crystals == 7324);
+}
+
+void testScreen() {
+  Event event;
+  event.add(barrel(10, 5), 2, kNan);
+  event.add(barrel(10, 5), 2);
+  event.add(barrel(10, 5), 3);
+  event.add(barrel(3, 359), -1);
+  event.add(barrel(3, 359), 9);
+  event.add(barrel(4, 0), kNan);
+  event.add(barrel(4, 0), 2e4f);
+  event.add(12345, 1);
+  event.add(barrel(3, 0), 1, 7);
+  HitCounts counts;
+  const SparseFrame frame = barrelFrame(event, &counts);
+  EXPECT(counts.undecodable == 1 && counts.badEnergy == 2 && counts.badTime == 1);
+  EXPECT(counts.duplicates == 1 && counts.conflicts == 2);
+  EXPECT((frame.pixel == std::vector<std::int32_t>{3 * 360, 10 * 360 + 5}));
+  EXPECT((frame.energy == std::vector<float>{1, 2}) && (frame.time == std::vector<float>{7, 0}));
+}
+
+void testSeeds() {
+  Event event;
+  event.add(barrel(80, 359), 5);
+  event.add(barrel(80, 1), 5);
+  event.add(barrel(0, 100), 9);
+  const SparseFrame frame = barrelFrame(event);
+  const auto near = SeedFinder::highestNear(frame, 81, 0, 1, 1, 1);
+  EXPECT(near && near->row == 80 && near->column == 1);  // of equals the lower index
+  EXPECT(!SeedFinder::highestNear(frame, 81, 0, 1, 1, 5.1f) && !SeedFinder::highestNear(frame, 40, 40, 3, 3, 0));
+  EXPECT(SeedFinder::leading(frame, 1)->column == 100 && !SeedFinder::leading(frame, 10));
+  SeedFinder finder;
+  EXPECT(finder.isolatedMaxima(frame, 1, 1).size() == 3);
+  const std::vector<Seed>& apart = finder.isolatedMaxima(frame, 1, 2);
+  EXPECT(apart.size() == 2 && apart[0].energy == 9 && apart[1].column == 1);
+}
+
+void testCrop() {
+  Event event;
+  event.add(barrel(0, 359), 1, 0);
+  event.add(barrel(0, 0), 2, -3);
+  event.add(barrel(169, 0), 4, 1);
+  FrameSpec spec;
+  spec.channels = {Channel::kEcalTime, Channel::kEcalEnergy};
+  std::vector<std::int32_t> index;
+  std::vector<float> value;
+  Cropper{}.cut(barrelFrame(event), spec, 0, 0, index, value);
+  const int seed = 15 * 32 + 15;
+  EXPECT((index == std::vector<std::int32_t>{seed, 1024 + seed - 1, 1024 + seed}));
+  EXPECT((value == std::vector<float>{-3, 1, 2}));
+}
+
+void testHcal() {
+  Event barrelHits, endcapHits;
+  barrelHits.add(pack(Subdetector::HB, {1, 1, 1}), 1);
+  barrelHits.add(pack(Subdetector::HB, {1, 1, 2}), 2);
+  endcapHits.add(pack(Subdetector::HE, {-29, 72, 1}, false), 8);
+  HcalFrameBuilder builder;
+  SparseFrame frame{}, fine{};
+  HitCounts counts;
+  builder.build(barrelHits.hits(), endcapHits.hits(), frame, counts);
+  EXPECT((frame.pixel == std::vector<std::int32_t>{0, 71, 28 * 72}) && (frame.energy == std::vector<float>{4, 4, 3}));
+  upsampleHcal(frame, fine);
+  EXPECT(fine.pixel.size() == 75 && std::is_sorted(fine.pixel.begin(), fine.pixel.end()));
+  EXPECT(fine.pixel[0] == 5 && fine.pixel[5] == 10 && fine.energy[0] == 4.f / 25);
+}
+
+void testPacking() {
+  const std::int64_t offsets[] = {0, 2, 2};
+  const std::int32_t index[] = {3, 1023};
+  const float value[] = {1, 2};
+  EXPECT(packedWidth(offsets, 2) == 2 && packedWidth(offsets, 0) == 1);
+  float packedIndex[4], packedValue[4];
+  packPixels(offsets, index, value, 2, 2, packedIndex, packedValue);
+  EXPECT(packedIndex[1] == 1023 && packedIndex[2] == kPaddingIndex && packedValue[1] == 2 && packedValue[3] == 0);
+}
+
+}  // namespace
+
+int main() {
+  testIds();
+  testScreen();
+  testSeeds();
+  testCrop();
+  testHcal();
+  testPacking();
+  std::puts("core: all tests passed");
+}

@@ -1,0 +1,79 @@
+"""The card of a bundle, for people: what it is, takes, gives, was trained on, and where it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from e2e.bundles.contract_file import OUTPUT_TENSOR, Contract
+from e2e.contract import CHANNELS
+
+_ALWAYS_TRUE_LIMITS = ("ECAL barrel only: the seed must be an EB crystal.",)
+
+
+def write_card(contract: Contract) -> str:
+    """Markdown. Of `training` it knows `metrics` {name: number or {value, error, unit, what}} and `limits` [text]."""
+    frame, model = contract.frame, contract.model
+    training = dict(contract.training)
+    metrics, limits = training.pop("metrics", {}), training.pop("limits", [])
+    channels = "; ".join(f"{name} ({CHANNELS[name].unit}): {CHANNELS[name].meaning}" for name in frame.channels)
+    sections = [
+        f"# {contract.title}",
+        f"Task `{contract.task}`; {model.family} with {model.num_parameters:,} parameters. "
+        "Machine-readable: `contract.json`. Run: `e2e predict THIS_FOLDER INPUT`.",
+        f"## Takes\n\nA {frame.rows} x {frame.columns} window of the {frame.grid} grid around a seed crystal at row "
+        f"{frame.centre_row}, column {frame.centre_column}, as its occupied pixels. Channels, in this order: {channels}."
+        " Raw units; the scaling is inside.",
+        _table(
+            ("input", "shape", "type", "meaning"),
+            [(f"`{t.name}`", _shape(t.shape), t.dtype, t.meaning + _padding(t.padding)) for t in contract.inputs],
+        ),
+        f"## Gives\n\nTensor `{OUTPUT_TENSOR}`, float32 ({_shape(('batch', len(contract.outputs)))}), final:",
+        _table(
+            ("output", "unit", "meaning", "trained range"),
+            [(f"`{o.name}`", o.unit, o.meaning, _range(o.trained_range)) for o in contract.outputs],
+        ),
+        "## Trained on",
+        _listing(training) if training else "Not trained: the weights are random.",
+    ]
+    if metrics:
+        sections += ["## How good", _table(("metric", "value", "what"), [_metric(*item) for item in metrics.items()])]
+    sections += ["## Limits", "\n".join(f"- {limit}" for limit in (*_ALWAYS_TRUE_LIMITS, *limits))]
+    sections += ["## Made with", _listing(contract.provenance)]
+    return "\n\n".join(sections) + "\n"
+
+
+def _metric(name: str, value: Any) -> tuple[str, str, str]:
+    if not isinstance(value, Mapping):
+        return name, _text(value), ""
+    error = f" ± {_text(value['error'])}" if value.get("error") is not None else ""
+    unit = f" {value['unit']}" if value.get("unit", "1") != "1" else ""
+    return name, f"{_text(value.get('value'))}{error}{unit}", str(value.get("what", ""))
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _listing(values: Mapping[str, Any]) -> str:
+    return "\n".join(f"- {name}: {_text(value)}" for name, value in values.items())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _shape(shape: tuple[str | int, ...]) -> str:
+    return ", ".join(map(str, shape))
+
+
+def _padding(padding: int | None) -> str:
+    return "" if padding is None else f"; {padding}: padding"
+
+
+def _range(pair: tuple[float, float] | None) -> str:
+    return "" if pair is None else f"{pair[0]:g} to {pair[1]:g}"

@@ -1,0 +1,186 @@
+"""`contract.json`: what a bundle takes, gives and comes from. Written at export, checked key by key when read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from e2e.bundles.json_fields import REMEDY, Fields, read_json, write_json
+from e2e.contract import BUNDLE_VERSION, CONTRACT_VERSION, PADDING_INDEX, FrameSpec
+from e2e.problems import InputError
+
+OUTPUT_KINDS = ("probability", "quantity")
+OUTPUT_TENSOR = "outputs"  # of the ONNX graph: float32 (batch, outputs), columns as listed in the contract
+
+
+@dataclass(frozen=True)
+class InputTensor:
+    """A tensor of the ONNX graph. shape: named dimensions are free. padding: what marks an entry that holds nothing."""
+
+    name: str
+    shape: tuple[str | int, ...]
+    meaning: str
+    dtype: str = "float32"
+    padding: int | None = None
+
+    @property
+    def form(self) -> tuple[Any, ...]:
+        """What must agree; the meaning is for people."""
+        return self.name, self.shape, self.dtype, self.padding
+
+
+# Contract version 1. All float32: CMSSW's ONNX wrapper takes nothing else, and a frame's indices are exact in it.
+INPUTS: tuple[InputTensor, ...] = (
+    InputTensor(
+        "pixel_index",
+        ("batch", "pixels"),
+        "flat index of an occupied pixel in the frame: (channel * rows + row) * columns + column",
+        padding=PADDING_INDEX,
+    ),
+    InputTensor("pixel_value", ("batch", "pixels"), "value of that pixel in the channel's unit; 0 where padded"),
+    InputTensor("seed", ("batch", 2), "row and column of the seed in the whole grid, zero-based"),
+)
+
+
+@dataclass(frozen=True)
+class OutputColumn:
+    """One final number per candidate. kind: `probability` or `quantity`. trained_range: in `unit`."""
+
+    name: str
+    kind: str
+    unit: str
+    meaning: str
+    trained_range: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class ModelDescription:
+    """What rebuilds the network beside its weights. output_scale: already applied inside the ONNX graph."""
+
+    family: str
+    config: Mapping[str, Any]
+    num_parameters: int
+    output_scale: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class FileDigest:
+    num_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Contract:
+    """training: numbers of the card (data, recipe, seeds, metrics, limits); provenance: versions. JSON values only."""
+
+    task: str
+    title: str
+    frame: FrameSpec
+    outputs: tuple[OutputColumn, ...]
+    model: ModelDescription
+    training: Mapping[str, Any]
+    provenance: Mapping[str, Any]
+    files: Mapping[str, FileDigest]
+    inputs: tuple[InputTensor, ...] = INPUTS
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return tuple(output.name for output in self.outputs)
+
+    def write(self, path: Path) -> None:
+        versions = {"bundle_version": BUNDLE_VERSION, "contract_version": CONTRACT_VERSION}
+        described = {
+            "task": self.task,
+            "title": self.title,
+            "frame": self.frame.to_json(),
+            "inputs": [asdict(tensor) for tensor in self.inputs],
+            "outputs": [asdict(output) for output in self.outputs],
+            "model": asdict(self.model),
+            "training": dict(self.training),
+            "provenance": dict(self.provenance),
+            "files": {name: asdict(digest) for name, digest in sorted(self.files.items())},
+        }
+        write_json(path, versions | described)
+
+
+def read_contract(path: Path) -> Contract:
+    """Raises InputError naming the key that is missing, malformed, or newer than this version knows."""
+    whole = read_json(path)
+    for key, newest in (("bundle_version", BUNDLE_VERSION), ("contract_version", CONTRACT_VERSION)):
+        version = whole.count(key)
+        if version > newest:
+            what = f"bundle {path.parent.name} has {key} {version}, this e2e reads up to {newest}"
+            raise InputError(path, what, "upgrade e2e")
+    inputs = tuple(_input(fields) for fields in whole.items("inputs"))
+    if [tensor.form for tensor in inputs] != [tensor.form for tensor in INPUTS]:
+        needed = ", ".join(tensor.name for tensor in INPUTS)
+        whole.fail("inputs", f"differ from those of contract version {CONTRACT_VERSION}: {needed}")
+    outputs = tuple(_output(fields) for fields in whole.items("outputs"))
+    if len({output.name for output in outputs}) != len(outputs):
+        whole.fail("outputs", "name a column twice")
+    model = _model(whole.fields("model"))
+    if len(model.output_scale) != len(outputs):
+        whole.fail("model.output_scale", f"has {len(model.output_scale)} numbers for {len(outputs)} outputs")
+    files = whole.fields("files")
+    return Contract(
+        task=whole.text("task"),
+        title=whole.text("title"),
+        frame=_frame(whole),
+        outputs=outputs,
+        model=model,
+        training=whole.mapping("training"),
+        provenance=whole.mapping("provenance"),
+        files={name: _digest(files.fields(name)) for name in whole.mapping("files")},
+        inputs=inputs,
+    )
+
+
+def _frame(whole: Fields) -> FrameSpec:
+    data = whole.mapping("frame")
+    try:
+        return FrameSpec.from_json(data)
+    except KeyError as error:
+        raise InputError(whole.path, f"frame has no {error}", REMEDY) from None
+    except ValueError as error:
+        raise InputError(whole.path, f"frame: {error}", "upgrade e2e, or fetch the bundle again") from None
+    except (TypeError, OverflowError):
+        raise InputError(whole.path, "frame is malformed", REMEDY) from None
+
+
+def _input(fields: Fields) -> InputTensor:
+    shape = fields.value("shape")
+    if not isinstance(shape, list):
+        fields.fail("shape", "is not a list")
+    padding = fields.value("padding")
+    return InputTensor(fields.text("name"), tuple(shape), fields.text("meaning"), fields.text("dtype"), padding)
+
+
+def _output(fields: Fields) -> OutputColumn:
+    name, kind = fields.text("name"), fields.text("kind")
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        fields.fail("name", "is not a column name (lower case, digits, underscores)")
+    if kind not in OUTPUT_KINDS:
+        fields.fail("kind", f"{kind!r} is unknown; known: {', '.join(OUTPUT_KINDS)}")
+    trained_range = None
+    if fields.value("trained_range") is not None:
+        numbers = fields.numbers("trained_range")
+        if len(numbers) != 2:
+            fields.fail("trained_range", "is not a pair of numbers")
+        trained_range = numbers[0], numbers[1]
+    return OutputColumn(name, kind, fields.text("unit"), fields.text("meaning"), trained_range)
+
+
+def _model(fields: Fields) -> ModelDescription:
+    return ModelDescription(
+        fields.text("family"),
+        fields.mapping("config"),
+        fields.count("num_parameters"),
+        fields.numbers("output_scale"),
+    )
+
+
+def _digest(fields: Fields) -> FileDigest:
+    return FileDigest(fields.count("num_bytes"), fields.text("sha256"))

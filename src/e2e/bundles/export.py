@@ -1,0 +1,146 @@
+"""From a trained network to a bundle, or to nothing: the bundle appears only when PyTorch and ONNX Runtime agree."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import shutil
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from safetensors.numpy import save
+from torch import nn
+
+from e2e import __version__
+from e2e.bundles.bundle import CARD, CONTRACT, DIGESTED_FILES, GOLDEN, ONNX, WEIGHTS, digest_file, load_bundle
+from e2e.bundles.card import write_card
+from e2e.bundles.contract_file import INPUTS, OUTPUT_TENSOR, Contract, ModelDescription, OutputColumn
+from e2e.bundles.network import PhysicalOutput, count_parameters, load_network
+from e2e.bundles.onnx_file import self_description
+from e2e.bundles.parity import check_agreement, golden_candidates, parity_cases
+from e2e.frames import Packed
+from e2e.models import MODELS, describe_config
+from e2e.problems import InputError
+from e2e.tasks import Task
+
+OPSET = 20  # read by ONNX Runtime 1.17 and newer, hence by CMSSW
+
+
+def export_bundle(
+    network: nn.Module,
+    task: Task,
+    output: Path,
+    *,
+    training: Mapping[str, Any] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write the bundle folder `output`, whole or not at all; an older bundle there is replaced. Returns `output`.
+
+    network: one of MODELS, giving raw outputs; it is copied, not changed. training: numbers for the card, see
+    `write_card`; provenance: added to the versions. The same weights, numbers and versions give the same bytes.
+    Raises ParityError naming the case in which PyTorch and ONNX Runtime differ, InputError when `output` is taken.
+    """
+    if output.exists() and not (output / CONTRACT).is_file():
+        raise InputError(output, "exists and is not a bundle", "choose another place")
+    kinds, scale = [task.output.kind], [task.output.scale]
+    final = PhysicalOutput(copy.deepcopy(network), kinds, scale).cpu().float().eval()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as hidden:
+        folder = Path(hidden) / "bundle"
+        folder.mkdir()
+        _write_onnx(final, task, folder / ONNX)
+        _write_weights(final.network, folder / WEIGHTS)
+        _write_golden(final, task, folder)
+        contract = _contract(final.network, task, folder, training or {}, provenance or {})
+        contract.write(folder / CONTRACT)
+        (folder / CARD).write_text(write_card(contract), encoding="utf-8")
+        _check_network(final, folder)
+        if output.exists():
+            output.rename(Path(hidden) / "replaced")
+        shutil.move(folder, output)
+    return output
+
+
+def _write_onnx(final: PhysicalOutput, task: Task, path: Path) -> None:
+    example = golden_candidates(task.frame)
+    free = {"batch": torch.export.Dim("batch"), "pixels": torch.export.Dim("pixels")}
+    shapes = {t.name: {axis: free[dim] for axis, dim in enumerate(t.shape) if isinstance(dim, str)} for t in INPUTS}
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # else a warning for each torchvision operator
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the exporter's own future
+        program = torch.onnx.export(
+            final,
+            tuple(map(torch.from_numpy, example)),
+            dynamo=True,
+            external_data=False,
+            opset_version=OPSET,
+            input_names=[tensor.name for tensor in INPUTS],
+            output_names=[OUTPUT_TENSOR],
+            dynamic_shapes=shapes,
+            verbose=False,
+        )
+    assert program is not None
+    model = program.model_proto
+    for part in (model.graph, *model.graph.node, *model.graph.value_info):
+        part.ClearField("metadata_props")  # stack traces with paths of this machine
+    onnx.helper.set_model_props(model, self_description(task.name, task.frame, [(task.output.name, task.output.unit)]))
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _write_weights(network: nn.Module, path: Path) -> None:
+    path.write_bytes(save({name: np.ascontiguousarray(t.numpy()) for name, t in network.state_dict().items()}))
+
+
+def _write_golden(final: PhysicalOutput, task: Task, folder: Path) -> None:
+    """Compare the two runtimes on every case; keep the golden one."""
+    session = onnxruntime.InferenceSession(folder / ONNX, providers=["CPUExecutionProvider"])
+
+    def run_onnx(packed: Packed) -> Any:
+        return session.run(None, packed._asdict())[0]
+
+    golden = golden_candidates(task.frame)
+    for case, packed in (("golden", golden), *parity_cases(task.frame)):
+        check_agreement(f"PyTorch and ONNX Runtime, {case}", run_onnx(packed), _run(final, packed), [task.output.scale])
+    (folder / GOLDEN).write_bytes(save({**golden._asdict(), "outputs": run_onnx(golden)}))
+
+
+def _contract(
+    network: Any, task: Task, folder: Path, training: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> Contract:
+    family = next((name for name, (_, known) in MODELS.items() if type(network) is known), None)
+    if family is None or network.config.frame != task.frame:
+        raise ValueError(f"{type(network).__name__} is not one of {', '.join(MODELS)} with the frame of {task.name}")
+    out = task.output
+    versions: dict[str, Any] = {"e2e": __version__, "torch": torch.__version__, "onnx": onnx.__version__}
+    versions |= {"onnxruntime": onnxruntime.__version__, "opset": OPSET}
+    return Contract(
+        task=task.name,
+        title=task.title,
+        frame=task.frame,
+        outputs=(OutputColumn(out.name, out.kind, out.unit, out.meaning, out.trained_range),),
+        model=ModelDescription(family, describe_config(network.config), count_parameters(network), (out.scale,)),
+        training=training,
+        provenance=versions | dict(provenance),
+        files={name: digest_file(folder / name) for name in DIGESTED_FILES},
+    )
+
+
+def _check_network(final: PhysicalOutput, folder: Path) -> None:
+    """What a reader will find must be what was exported."""
+    bundle = load_bundle(folder)
+    rebuilt, golden = load_network(bundle), golden_candidates(bundle.contract.frame)
+    scale = bundle.contract.model.output_scale
+    check_agreement("weights read back", _run(rebuilt, golden), _run(final, golden), scale)
+
+
+def _run(network: nn.Module, packed: Packed) -> Any:
+    with torch.inference_mode():
+        return network(*map(torch.from_numpy, packed)).numpy()

@@ -1,0 +1,69 @@
+"""What `model.onnx` says about itself, and whether that is what the contract says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from e2e.bundles.contract_file import OUTPUT_TENSOR, Contract
+from e2e.bundles.json_fields import REMEDY
+from e2e.contract import CONTRACT_VERSION, FrameSpec
+from e2e.problems import InputError
+
+_PREFIX = "e2e."
+
+
+def self_description(task: str, frame: FrameSpec, outputs: list[tuple[str, str]]) -> dict[str, str]:
+    """`metadata_props` of the file, so that channels and outputs travel with the graph. outputs: (name, unit)."""
+    described = {
+        "contract_version": CONTRACT_VERSION,
+        "task": task,
+        "frame": frame.to_json(),
+        "outputs": [{"name": name, "unit": unit} for name, unit in outputs],
+    }
+    return {_PREFIX + key: json.dumps(value) for key, value in described.items()}
+
+
+def check_onnx_file(path: Path, contract: Contract) -> None:
+    """Raises InputError naming the first thing in which the ONNX file and the contract differ."""
+    try:
+        model = onnx.load_model(path, load_external_data=False)
+        recorded = {prop.key: json.loads(prop.value) for prop in model.metadata_props if prop.key.startswith(_PREFIX)}
+    except Exception as error:  # protobuf's own errors differ between its back ends
+        raise InputError(path, f"not a readable ONNX file ({error})", REMEDY) from None
+
+    columns = [(output.name, output.unit) for output in contract.outputs]
+    for key, text in self_description(contract.task, contract.frame, columns).items():
+        stated, own = json.loads(text), recorded.get(key)
+        if own != stated:
+            raise InputError(path, _difference(key.removeprefix(_PREFIX), stated, own), REMEDY)
+
+    expected = {tensor.name: tensor.shape for tensor in contract.inputs}
+    _check_tensors(path, "input", model.graph.input, expected)
+    _check_tensors(path, "output", model.graph.output, {OUTPUT_TENSOR: ("batch", len(contract.outputs))})
+
+
+def _difference(key: str, stated: Any, own: Any) -> str:
+    if key == "frame" and own is not None and stated["channels"] != own["channels"]:
+        key, stated, own = "channels", _channels(stated), _channels(own)
+    return f"was exported with {key} {own}, contract.json says {stated}"
+
+
+def _channels(frame: dict[str, Any]) -> str:
+    return ", ".join(f"{channel['name']} ({channel['unit']})" for channel in frame["channels"])
+
+
+def _check_tensors(path: Path, what: str, values: Any, expected: dict[str, tuple[str | int, ...]]) -> None:
+    found = {value.name: _shape(value.type.tensor_type) for value in values}
+    if list(found.items()) != list(expected.items()):
+        raise InputError(path, f"its graph has {what}s {found}, the contract needs float32 {expected}", REMEDY)
+
+
+def _shape(tensor: Any) -> tuple[str | int, ...] | str:
+    """Named dimensions as text; a tensor that is not float32 as the name of its type."""
+    if tensor.elem_type != onnx.TensorProto.FLOAT:
+        return onnx.TensorProto.DataType.Name(tensor.elem_type)
+    return tuple(dim.dim_param or dim.dim_value for dim in tensor.shape.dim)

@@ -1,0 +1,214 @@
+"""The command line: one verb per step. Each verb is a Python function of the same name and defaults (`VERBS`)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from e2e import __version__
+from e2e.problems import InputError, Problems
+
+# verb -> where its function lives; imported only when the verb runs, so that `e2e --help` is instant
+VERBS = {
+    "check": "e2e.events.check",
+    "predict": "e2e.inference.predict",
+    "simulate": "e2e.simulation.simulate",
+    "train": "e2e.training.train",
+    "export": "e2e.bundles.from_run",
+    "evaluate": "e2e.evaluation.evaluate",
+    "demo": "e2e.demo",
+}
+
+EXIT_OK, EXIT_BAD_INPUT, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
+
+_EPILOG = """exit codes: 0 all done; 1 some input could not be used (one line on standard error says what, where and what
+to do; everything else was done); 2 wrong usage; 130 interrupted"""
+
+
+def verb_function(verb: str) -> Callable[..., Any]:
+    return getattr(import_module(VERBS[verb]), verb)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one verb; returns the exit code."""
+    options = vars(_parser().parse_args(arguments))
+    verb = options.pop("verb")
+    try:
+        return _RUN[verb](**options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _report(problems: Problems) -> int:
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return EXIT_BAD_INPUT if problems.has_errors else EXIT_OK
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, allow_nan=False))
+
+
+def _check(inputs: list[Path], as_json: bool) -> int:
+    result = verb_function("check")(inputs)
+    if as_json:
+        _print_json(result.to_json())
+    else:
+        from e2e.events.check import format_report
+
+        print(format_report(result))
+    code = _report(result.problems)
+    return code or (EXIT_OK if result.passed else EXIT_BAD_INPUT)
+
+
+def _predict(as_json: bool, **options: Any) -> int:
+    result = verb_function("predict")(**options)
+    if as_json:
+        _print_json(result.to_json())
+    else:
+        print(result.summary())
+    print(result.throughput(), file=sys.stderr)
+    return _report(result.problems)
+
+
+def _simulate(pt: tuple[float, float] | None, **options: Any) -> int:
+    from e2e.simulation.gun import Gun
+
+    total = options["num_events"]
+    gun = Gun(pt=tuple(pt)) if pt else Gun()
+    path = verb_function("simulate")(**options, gun=gun, progress=_counter("events", total))
+    print(f"{total} events in {path}")
+    return EXIT_OK
+
+
+def _train(**options: Any) -> int:
+    print(f"trained: {verb_function('train')(**options)}")
+    return EXIT_OK
+
+
+def _export(**options: Any) -> int:
+    print(f"bundle: {verb_function('export')(**options)}")
+    return EXIT_OK
+
+
+def _evaluate(as_json: bool, **options: Any) -> int:
+    result = verb_function("evaluate")(**options)
+    if as_json:
+        _print_json(result)
+    else:
+        from e2e.evaluation.evaluate import summary
+
+        print(summary(result))
+        print(f"numbers and plots: {options['output']}")
+    return EXIT_OK
+
+
+def _demo(**options: Any) -> int:
+    print(verb_function("demo")(**options, say=print))
+    return EXIT_OK
+
+
+_RUN: dict[str, Callable[..., int]] = {
+    "check": _check,
+    "predict": _predict,
+    "simulate": _simulate,
+    "train": _train,
+    "export": _export,
+    "evaluate": _evaluate,
+    "demo": _demo,
+}
+
+
+def _counter(what: str, total: int) -> Callable[[int], None]:
+    """Progress on one line of a terminal; silent elsewhere."""
+
+    def show(done: int) -> None:
+        if sys.stderr.isatty():
+            print(f"\r{done}/{total} {what}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
+
+    return show
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "e2e", description="End-to-End reconstruction for CMS: detector hits in, identity and mass out.", epilog=_EPILOG
+    )
+    parser.add_argument("--version", action="version", version=f"e2e {__version__}")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+
+    def verb(name: str, about: str) -> Callable[..., argparse.Action]:
+        return verbs.add_parser(name, help=about, description=about).add_argument
+
+    def inputs(add: Callable[..., argparse.Action], dest: str = "inputs") -> None:
+        add(dest, nargs="+", type=Path, metavar="INPUT", help=".ig files, event stores, or folders of them")
+
+    def as_json(add: Callable[..., argparse.Action]) -> None:
+        add("--json", dest="as_json", action="store_true", help="print JSON on standard output")
+
+    add = verb("check", "does this file say what we think? DetIds, positions, CMS's own photon sums")
+    inputs(add)
+    as_json(add)
+
+    add = verb("predict", "run a bundle on real or simulated events: one row per candidate")
+    add("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle, such as zoo/electron-photon")
+    inputs(add)
+    add("-o", "--output", type=Path, default=None, metavar="OUT.parquet", help="write the rows to this Parquet file")
+    as_json(add)
+    add("--engine", default="onnxruntime", choices=("onnxruntime", "pytorch"))
+    add(
+        "--candidates",
+        default="auto",
+        choices=("auto", "objects", "seeds", "leading"),
+        help="cut around the record's photons and electrons, isolated hot crystals, or the event's hottest crystal",
+    )
+    add("--batch-size", type=int, default=1024, metavar="N")
+    add("--threads", type=int, default=1, metavar="N")
+
+    add = verb("simulate", "simulate events with a CMS-like response")
+    add("process", metavar="PROCESS", help="electron, photon, electron-photon, diphoton or diphoton-mass")
+    add("-n", "--num-events", type=int, default=1000, metavar="N")
+    add("--seed", type=int, default=1, metavar="S", help="the same seed gives the same bytes")
+    add("-o", "--output", type=Path, required=True, metavar="OUT.parquet")
+    add("--pt", type=float, nargs=2, default=None, metavar=("LOW", "HIGH"), help="GeV; 20 to 100 unless given")
+    add("--workers", type=int, default=1, metavar="W", help="processes; the result does not depend on it")
+
+    add = verb("train", "train the network of a task; resumes an unfinished run")
+    add("recipe", metavar="RECIPE", help="electron-photon, diphoton-mass, or either with -debug")
+    inputs(add, "data")
+    add("-o", "--output", type=Path, required=True, metavar="RUN")
+    add("--seed", type=int, default=1, metavar="S")
+    add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
+    add("--precision", default=None, choices=("32-true", "bf16-mixed", "16-mixed"), help="the recipe's unless given")
+    add("--threads", type=int, default=None, metavar="N")
+
+    add = verb("export", "make a bundle of a trained run; refused unless PyTorch and ONNX Runtime agree")
+    add("run", type=Path, metavar="RUN")
+    add("-o", "--output", type=Path, required=True, metavar="BUNDLE")
+    add("--test", type=Path, nargs="*", default=(), metavar="INPUT", help="unseen events for the card's numbers")
+
+    add = verb("evaluate", "measure a bundle on simulated events it has not seen")
+    add("bundle", type=Path, metavar="BUNDLE")
+    inputs(add, "data")
+    add("-o", "--output", type=Path, default=Path("evaluation"), metavar="DIR")
+    as_json(add)
+    add("--engine", default="onnxruntime", choices=("onnxruntime", "pytorch"))
+
+    add = verb("demo", "simulate fresh events, predict both tasks, compare with the truth, write an HTML page")
+    add("-o", "--output", type=Path, default=Path("demo"), metavar="DIR")
+    add("-n", "--num-events", type=int, default=4000, metavar="N")
+    add("--seed", type=int, default=2026, metavar="S")
+    add("--zoo", type=Path, default=Path("zoo"), metavar="DIR")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

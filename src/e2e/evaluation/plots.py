@@ -1,0 +1,82 @@
+"""Plots in CMS style, as SVG. Everything here is private simulation or open data, and labelled so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from numpy.typing import ArrayLike
+
+from e2e.datasets.candidate_set import CandidateSet
+from e2e.tasks import Task
+
+matplotlib.use("Agg")
+matplotlib.rcParams["svg.hashsalt"] = "e2e"  # the same plot gives the same bytes
+
+import matplotlib.pyplot as plt  # noqa: E402 - after the back end is chosen
+import mplhep  # noqa: E402
+
+SIMULATION, OPEN_DATA = "Private work (CMS simulation)", "Private work (CMS open data)"
+
+
+def new_axes(label: str = SIMULATION, width: float = 6.0, height: float = 5.0) -> tuple[Any, Any]:
+    figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
+    axes.text(0, 1.015, label, transform=axes.transAxes, style="italic", fontsize=10)
+    return figure, axes
+
+
+def save(figure: Any, path: Path) -> None:
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def plot_evaluation(task: Task, answer: ArrayLike, candidates: CandidateSet, output: Path) -> None:
+    answer = np.asarray(answer)
+    if task.output.kind == "probability":
+        _plot_score(task, answer, candidates, output)
+    else:
+        _plot_quantity(task, answer, candidates, output)
+
+
+def _plot_score(task: Task, answer: Any, candidates: CandidateSet, output: Path) -> None:
+    is_signal = candidates.target > 0.5
+    figure, axes = new_axes()
+    plot_histograms(axes, {"electrons": answer[is_signal], "photons": answer[~is_signal]}, np.linspace(0, 1, 41))
+    axes.set(xlabel=task.output.name, ylabel="candidates, normalised")
+    save(figure, output / "score.svg")
+
+    order = np.argsort(-answer, kind="stable")
+    signal, background = (np.cumsum(part[order]) / part.sum() for part in (is_signal, ~is_signal))
+    keep = np.unique(np.linspace(0, len(order) - 1, 400).astype(int))
+    figure, axes = new_axes()
+    axes.plot(signal[keep], background[keep])
+    axes.set(xlabel="electron efficiency", ylabel="photon efficiency", xlim=(0, 1), ylim=(1e-3, 1), yscale="log")
+    save(figure, output / "roc.svg")
+
+
+def _plot_quantity(task: Task, answer: Any, candidates: CandidateSet, output: Path) -> None:
+    is_signal = candidates.truth["pdg_id"] == 36
+    low, high = task.output.trained_range or (0.0, 1.0)
+    truth, given = candidates.target[is_signal], answer[is_signal]
+    figure, axes = new_axes()
+    edges = np.linspace(low - 0.3, high + 0.1, 51)
+    counts, _, _ = np.histogram2d(truth, given, bins=(np.linspace(low, high, 41), edges))
+    # column by column: where the answers to one true value go
+    mesh = axes.pcolormesh(np.linspace(low, high, 41), edges, (counts / counts.sum(1, keepdims=True)).T, cmap="Blues")
+    axes.plot([low, high], [low, high], color="black", linewidth=0.8)
+    axes.set(xlabel=f"true {task.output.name} [{task.output.unit}]", ylabel=f"regressed [{task.output.unit}]")
+    figure.colorbar(mesh, ax=axes, label="fraction of the true value's candidates")
+    save(figure, output / "response.svg")
+
+
+def plot_histograms(axes: Any, samples: Mapping[str, ArrayLike], edges: Any, has_errors: bool = False) -> None:
+    """Normalised step histograms, with Poisson error bars where asked for."""
+    for name, values in samples.items():
+        counts, _ = np.histogram(values, bins=edges)
+        total = max(counts.sum(), 1)
+        errors = np.sqrt(counts) / total if has_errors else False
+        mplhep.histplot(counts / total, edges, ax=axes, label=f"{name} ({counts.sum()})", yerr=errors)
+    axes.legend(fontsize=9)

@@ -1,0 +1,77 @@
+"""One way in for events of every source: find the reader by content, read in bounded batches, screen the hits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from e2e.events.ig import IgReader
+from e2e.events.record import Events
+from e2e.events.screen import screen_events
+from e2e.events.store import StoreReader
+from e2e.problems import InputError, Problems
+
+EVENT_FILE_SUFFIXES = (".ig", ".parquet")  # what a folder is searched for; a file given by name may have any
+
+
+class Reader(Protocol):
+    """Reads one format.
+
+    name: for messages. recognises: from the content, not from the name; never raises on strange bytes. read: batches of
+    bounded size, faithful to the file; what is wrong with one event goes to `problems`, what is wrong with the whole
+    file raises InputError.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    def recognises(self, path: Path) -> bool: ...
+
+    def read(self, path: Path, problems: Problems) -> Iterator[Events]: ...
+
+
+READERS: tuple[Reader, ...] = (IgReader(), StoreReader())
+
+
+def read_events(path: Path, problems: Problems, keep_bad_hits: bool = False) -> Iterator[Events]:
+    """Batches of one file. Bad hits are reported and left out, unless `keep_bad_hits`, which is for `e2e check`.
+
+    Raises InputError when the file as a whole cannot be read.
+    """
+    try:
+        reader = next((reader for reader in READERS if reader.recognises(path)), None)
+    except OSError as error:
+        raise InputError(path, error.strerror or "cannot be read", "check the path") from None
+    if reader is None:
+        accepted = ", ".join(reader.name for reader in READERS)
+        raise InputError(path, "not a file of events", f"accepted: {accepted}")
+    for batch in reader.read(path, problems):
+        screened = screen_events(batch, path, problems, keep_bad_hits)
+        if len(screened):
+            yield screened
+
+
+def read_inputs(paths: Iterable[Path], problems: Problems, keep_bad_hits: bool = False) -> Iterator[Events]:
+    """Batches of all files and folders, in order; a bad file becomes a problem and the next one gets its turn."""
+    for given in paths:
+        with problems.collected():
+            for path in expand_inputs([given]):
+                with problems.collected():
+                    yield from read_events(path, problems, keep_bad_hits)
+
+
+def expand_inputs(paths: Iterable[Path]) -> list[Path]:
+    """Files as they are; of a folder its event files in name order. Raises InputError naming a path that is missing."""
+    files: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise InputError(path, "no such file or folder", "check the path")
+        if not path.is_dir():
+            files.append(path)
+            continue
+        inside = sorted(entry for entry in path.iterdir() if entry.suffix in EVENT_FILE_SUFFIXES and entry.is_file())
+        if not inside:
+            raise InputError(path, "a folder without event files", f"accepted: {', '.join(EVENT_FILE_SUFFIXES)}")
+        files.extend(inside)
+    return files

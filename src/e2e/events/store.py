@@ -1,0 +1,262 @@
+"""The event store: a Parquet file of one row per event, lists one level deep, lossless to the bit.
+
+Columns: run, luminosity_block, event, then `TABLE.COLUMN` lists (`EB.detid`, `photons.pt`, ...) of every table that the
+record knows; a null list means that the source does not say, an empty one that there was nothing. The version and the
+provenance are in the metadata. The same events give the same bytes, in whatever batches they arrive.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from e2e.contract import EVENT_STORE_VERSION
+from e2e.detector.detid import SUBDETECTORS
+from e2e.events.record import HIT_COLUMNS, OBJECT_COLUMNS, STORED_POSITION_COLUMNS, Events, Table
+from e2e.problems import InputError, Problems
+
+ROW_GROUP_EVENTS = 1024
+ROW_GROUP_HITS = 2_000_000  # about 60 MB; a row group ends at the event that reaches either
+READ_EVENTS = 256  # of a batch
+
+_MAGIC = b"PAR1"
+_VERSION_KEY, _PROVENANCE_KEY = b"e2e.event_store_version", b"e2e.provenance"
+_INTEGERS, _FLOATS = "DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT"  # half the size of plain; the same bits come back
+_ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, KeyError, OverflowError, MemoryError)
+
+_NUMBERS: dict[str, type] = {"run": np.uint32, "luminosity_block": np.uint32, "event": np.uint64}
+_HITS: dict[str, dict[str, type]] = {name: {**HIT_COLUMNS, **STORED_POSITION_COLUMNS} for name in SUBDETECTORS}
+_OBJECTS: dict[str, dict[str, type]] = {
+    name: dict.fromkeys(columns, np.float32) for name, columns in OBJECT_COLUMNS.items()
+}
+
+
+def _list_type(dtype: type) -> pa.DataType:
+    return pa.list_(pa.field("element", pa.from_numpy_dtype(dtype), nullable=False))
+
+
+def _schema() -> pa.Schema:
+    numbers = [pa.field(name, pa.from_numpy_dtype(dtype), nullable=False) for name, dtype in _NUMBERS.items()]
+    lists = [
+        pa.field(f"{table}.{column}", _list_type(dtype))
+        for table, columns in {**_HITS, **_OBJECTS}.items()
+        for column, dtype in columns.items()
+    ]
+    return pa.schema(numbers + lists)
+
+
+_SCHEMA = _schema()
+
+
+# ---- writing
+
+
+def write_events(path: Path, batches: Iterable[Events]) -> None:
+    """Write all batches, or nothing. Raises InputError when `path` cannot be written."""
+    with EventWriter(path) as writer:
+        for batch in batches:
+            writer.write(batch)
+
+
+class EventWriter:
+    """Writes batches as they come; the file appears under its name when the block ends without an exception.
+
+    The provenance stored is that of the first batch. Raises InputError when `path` cannot be written, ValueError for a
+    table or column that the record does not know, or of another type.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._hidden = path.with_name(f".{path.name}.{uuid4().hex}.tmp")  # the same folder, so that rename is atomic
+        self._file: Any = None
+        self._parquet: pq.ParquetWriter | None = None
+        self._pending: list[Events] = []
+
+    def __enter__(self) -> EventWriter:
+        with _writing(self._path):
+            if self._path.is_dir():
+                raise IsADirectoryError(None, "is a folder")
+            self._file = self._hidden.open("xb")
+        return self
+
+    def write(self, events: Events) -> None:
+        if self._parquet is None:
+            self._open(events.provenance)
+        self._pending.append(events)
+        num_pending = sum(len(batch) for batch in self._pending)
+        num_hits = sum(len(table) for batch in self._pending for table in batch.hits.values())
+        if num_pending >= ROW_GROUP_EVENTS or num_hits >= ROW_GROUP_HITS:
+            self._flush(keep_rest=True)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._file.close()
+            self._hidden.unlink(missing_ok=True)
+
+    def _open(self, provenance: Mapping[str, Any]) -> None:
+        text = json.dumps(dict(provenance), sort_keys=True)
+        lists = [field for field in _SCHEMA if field.name not in _NUMBERS]
+        self._parquet = pq.ParquetWriter(
+            self._file,
+            _SCHEMA.with_metadata({_VERSION_KEY: str(EVENT_STORE_VERSION), _PROVENANCE_KEY: text}),
+            compression="zstd",
+            use_dictionary=False,  # a dictionary would take all NaNs for the same
+            column_encoding={
+                f"{field.name}.list.element": _INTEGERS if field.type.value_type == pa.uint32() else _FLOATS
+                for field in lists
+            },
+            write_statistics=False,
+            write_page_checksum=True,
+        )
+
+    def _flush(self, keep_rest: bool) -> None:
+        """Write whole row groups, whose ends depend on the events alone, not on the batches they came in."""
+        rest = Events.concatenate(self._pending)
+        while len(rest):
+            hits = np.cumsum(sum(table.counts for table in rest.hits.values()) + np.zeros(len(rest), dtype=np.int64))
+            size = min(ROW_GROUP_EVENTS, int(np.searchsorted(hits, ROW_GROUP_HITS)) + 1)
+            if size > len(rest) and keep_rest:
+                break
+            size = min(size, len(rest))
+            with _writing(self._path):
+                assert self._parquet is not None
+                self._parquet.write_batch(_to_arrow(rest.slice(0, size)), row_group_size=size)
+            rest = rest.slice(size, len(rest))
+        self._pending = [rest]
+
+    def _finish(self) -> None:
+        if self._parquet is None:
+            self._open({})
+        if self._pending:
+            self._flush(keep_rest=False)
+        with _writing(self._path):
+            assert self._parquet is not None
+            self._parquet.close()
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._hidden.replace(self._path)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(path, f"cannot be written ({error.strerror or error})", "choose another place") from None
+
+
+def _to_arrow(events: Events) -> pa.RecordBatch:
+    columns = {name: pa.array(getattr(events, name)) for name in _NUMBERS}
+    for tables, known in ((events.hits, _HITS), (events.objects, _OBJECTS)):
+        for name, table in tables.items():
+            optional = STORED_POSITION_COLUMNS if known is _HITS else {}
+            _check_columns(name, table, known.get(name, {}), optional)
+            offsets = pa.array(table.offsets.astype(np.int32))
+            for column, values in table.columns.items():
+                columns[f"{name}.{column}"] = pa.ListArray.from_arrays(
+                    offsets, pa.array(values, from_pandas=False), type=_list_type(known[name][column])
+                )
+    arrays = [columns.get(field.name, pa.nulls(len(events), field.type)) for field in _SCHEMA]
+    return pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA)
+
+
+def _check_columns(name: str, table: Table, known: Mapping[str, type], optional: Mapping[str, type]) -> None:
+    for column, values in table.columns.items():
+        if values.dtype != known.get(column):
+            raise ValueError(f"{name}.{column} of {values.dtype}; the event store knows {name} with {known}")
+    missing = known.keys() - table.columns.keys() - optional.keys()
+    if missing:
+        raise ValueError(f"{name} has no column {', '.join(sorted(missing))}")
+
+
+# ---- reading
+
+
+class StoreReader:
+    """Reads every version up to ours; a damaged page is noticed by its checksum."""
+
+    name = "e2e event store (Parquet)"
+
+    def recognises(self, path: Path) -> bool:
+        with path.open("rb") as file:
+            return file.read(len(_MAGIC)) == _MAGIC
+
+    def read(self, path: Path, problems: Problems) -> Iterator[Events]:
+        with _reading(path):
+            file = pq.ParquetFile(path, page_checksum_verification=True)
+        with file:
+            with _reading(path):
+                provenance = _check_metadata(path, file)
+                batches = file.iter_batches(READ_EVENTS, use_threads=False)
+            while True:
+                with _reading(path):
+                    batch = next(batches, None)
+                    if batch is None:
+                        return
+                    batch.validate(full=True)
+                    events = _to_events(batch, provenance)
+                yield events
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except _ARROW_ERRORS as error:
+        raise InputError(path, f"truncated or damaged event store ({error})", "fetch or make the file again") from None
+
+
+def _check_metadata(path: Path, file: pq.ParquetFile) -> dict[str, Any]:
+    """The provenance. Raises InputError when this is no event store, a newer one, or one without all its columns."""
+    metadata = file.metadata.metadata or {}
+    if _VERSION_KEY not in metadata:
+        raise InputError(path, "a Parquet file, but not an event store", "make event stores with `e2e convert`")
+    version = int(metadata[_VERSION_KEY])
+    if version > EVENT_STORE_VERSION:
+        what = f"event store version {version}; this e2e reads up to {EVENT_STORE_VERSION}"
+        raise InputError(path, what, "install a newer e2e")
+    schema = file.schema_arrow
+    missing = [name for name in _SCHEMA.names if name not in schema.names]
+    if missing:
+        raise InputError(path, f"no column {', '.join(missing)}", "make the file again")
+    for field in _SCHEMA:
+        if (stored := schema.field(field.name).type) != field.type:
+            raise InputError(path, f"column {field.name} holds {stored}, not {field.type}", "make the file again")
+    return dict(json.loads(metadata.get(_PROVENANCE_KEY, b"{}")))
+
+
+def _to_events(batch: pa.RecordBatch, provenance: Mapping[str, Any]) -> Events:
+    run, block, event = (batch.column(name).to_numpy(zero_copy_only=False) for name in _NUMBERS)
+    hits, objects = (
+        {name: table for name, columns in known.items() if (table := _to_table(batch, name, columns)) is not None}
+        for known in (_HITS, _OBJECTS)
+    )
+    return Events(run, block, event, hits, objects, provenance)
+
+
+def _to_table(batch: pa.RecordBatch, name: str, columns: Mapping[str, type]) -> Table | None:
+    """None where the source does not say, for any event of the batch."""
+    lists = {column: batch.column(f"{name}.{column}") for column in columns}
+    stored = {column: values for column, values in lists.items() if values.null_count < len(values)}
+    if not stored:
+        return None
+    values = {column: array.flatten().to_numpy(zero_copy_only=False) for column, array in stored.items()}
+    counts = [array.value_lengths().fill_null(0).to_numpy() for array in stored.values()]
+    if any(np.any(other != counts[0]) for other in counts):
+        raise ValueError(f"columns of {name} differ in length")
+    return Table.from_counts(counts[0], values)

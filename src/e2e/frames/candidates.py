@@ -1,0 +1,171 @@
+"""What the frames room hands on: whole-grid frames, seeds, and candidates cut around them. All ragged, never dense."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from e2e.contract import FrameSpec, Grid
+
+FloatArray = NDArray[np.float32]
+IntArray = NDArray[np.int32]
+LongArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class HitCounts:
+    """Hits dropped (or, for `bad_time`, repaired) while a frame was built; one number per event each.
+
+    undecodable: no channel of the subdetector. bad_energy: not finite or beyond `MAX_HIT_ENERGY_GEV`. bad_time: time of
+    an occupied channel not finite, taken as 0. duplicates, conflicts: channel seen before with the same bits of
+    energy, or with others; the first hit wins.
+    """
+
+    undecodable: IntArray
+    bad_energy: IntArray
+    bad_time: IntArray
+    duplicates: IntArray
+    conflicts: IntArray
+
+    @classmethod
+    def from_rows(cls, rows: ArrayLike) -> HitCounts:
+        """rows: (events, 5) in the order of the fields."""
+        table = np.asarray(rows, dtype=np.int32).reshape(-1, len(fields(cls)))
+        return cls(*table.T)
+
+
+@dataclass(frozen=True)
+class Frames:
+    """One whole-grid frame per event: pixels `offsets[i]` to `offsets[i + 1]`, ascending flat index, energy > 0.
+
+    time: ns, None on grids where several channels share a pixel.
+    """
+
+    grid: Grid
+    offsets: LongArray
+    pixel_index: IntArray
+    energy: FloatArray
+    time: FloatArray | None
+    counts: HitCounts
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """Pixels of the barrel grid to cut around, each in its event; energy of the pixel in GeV."""
+
+    event_index: LongArray
+    row: IntArray
+    column: IntArray
+    energy: FloatArray
+
+    def __post_init__(self) -> None:
+        lengths = {field.name: len(getattr(self, field.name)) for field in fields(self)}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"columns of the seeds differ in length: {lengths}")
+
+    def __len__(self) -> int:
+        return len(self.event_index)
+
+    def select(self, indices: Any) -> Seeds:
+        """indices: whatever indexes an array: integers, a mask, a slice."""
+        return Seeds(self.event_index[indices], self.row[indices], self.column[indices], self.energy[indices])
+
+    @classmethod
+    def from_columns(cls, event_index: ArrayLike, row: ArrayLike, column: ArrayLike, energy: ArrayLike) -> Seeds:
+        return cls(
+            np.asarray(event_index, dtype=np.int64),
+            np.asarray(row, dtype=np.int32),
+            np.asarray(column, dtype=np.int32),
+            np.asarray(energy, dtype=np.float32),
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Seeds]) -> Seeds:
+        return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+
+class Packed(NamedTuple):
+    """What every bundle takes; float32 throughout. Padding: `PADDING_INDEX` and value 0."""
+
+    pixel_index: FloatArray  # (batch, pixels)
+    pixel_value: FloatArray  # (batch, pixels)
+    seed: FloatArray  # (batch, 2): row, column
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Crops as rows of occupied pixels: `offsets[i]` to `offsets[i + 1]` belong to candidate i.
+
+    pixel_index: flat (channel, row, column) of `spec`, ascending within a candidate. pixel_value: raw units, never 0.
+    """
+
+    spec: FrameSpec
+    offsets: LongArray
+    pixel_index: IntArray
+    pixel_value: FloatArray
+    seeds: Seeds
+
+    def __post_init__(self) -> None:
+        pixels = int(self.offsets[-1])
+        if not (len(self.seeds) == len(self) and len(self.pixel_index) == len(self.pixel_value) == pixels):
+            raise ValueError(
+                f"{len(self)} candidates of {pixels} pixels have {len(self.seeds)} seeds, "
+                f"{len(self.pixel_index)} indices and {len(self.pixel_value)} values"
+            )
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def select(self, indices: Any) -> Candidates:
+        """indices: integers, a mask or a slice over candidates."""
+        chosen = np.arange(len(self))[indices]
+        lengths = np.diff(self.offsets)[chosen]
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        pixels = np.arange(offsets[-1]) + np.repeat(self.offsets[chosen] - offsets[:-1], lengths)
+        return Candidates(
+            self.spec, offsets, self.pixel_index[pixels], self.pixel_value[pixels], self.seeds.select(chosen)
+        )
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[Candidates]) -> Candidates:
+        """The seeds' event indices stay those of their part. Raises ValueError when the specs differ."""
+        specs = {part.spec for part in parts}
+        if len(specs) != 1:
+            raise ValueError(f"{len(parts)} sets of candidates with {len(specs)} specs cannot be joined")
+        lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+        return cls(
+            parts[0].spec,
+            np.concatenate(([0], np.cumsum(lengths))),
+            np.concatenate([part.pixel_index for part in parts]),
+            np.concatenate([part.pixel_value for part in parts]),
+            Seeds.concatenate([part.seeds for part in parts]),
+        )
+
+    def to_dense(self, out: FloatArray | None = None) -> FloatArray:
+        """Images (candidates, channels, rows, columns); `out`, float32 and contiguous, is overwritten and returned."""
+        from e2e.frames import native
+
+        return native.to_dense(self, out)
+
+    @classmethod
+    def from_dense(cls, spec: FrameSpec, images: ArrayLike, seeds: Seeds) -> Candidates:
+        """images: (candidates, channels, rows, columns); what is not 0 becomes a pixel."""
+        flat = np.asarray(images, dtype=np.float32).reshape(-1, spec.num_pixels)
+        candidate, pixel = np.nonzero(flat)
+        lengths = np.bincount(candidate, minlength=len(flat))
+        offsets = np.concatenate(([0], np.cumsum(lengths)))
+        return cls(spec, offsets, pixel.astype(np.int32), flat[candidate, pixel], seeds)
+
+    def pack(self, start: int = 0, stop: int | None = None) -> Packed:
+        """Pad candidates `start` to `stop` to the longest among them, at least 1 pixel."""
+        from e2e.frames import native
+
+        return native.pack(self, start, len(self) if stop is None else stop)

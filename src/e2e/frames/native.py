@@ -1,0 +1,104 @@
+"""The functions of `e2e.frames.reference` over the C++ core, bit for bit the same, for many events at once.
+
+Builds and packs frames in training, in inference and, through the same headers, in CMSSW.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from e2e import _core
+from e2e.contract import GRIDS, FrameSpec
+from e2e.events.record import HIT_COLUMNS, Table
+from e2e.frames.candidates import BoolArray, Candidates, FloatArray, Frames, HitCounts, Packed, Seeds
+
+
+def barrel_frames(hits: Table) -> Frames:
+    (offsets, pixel, energy, time), counts = _core.barrel_frames(_columns(hits))
+    return Frames(GRIDS["barrel"], offsets, pixel, energy, time, HitCounts.from_rows(counts))
+
+
+def stitched_frames(eb: Table, ee: Table) -> Frames:
+    (offsets, pixel, energy, _), counts = _core.stitched_frames(_columns(eb), _columns(ee))
+    return Frames(GRIDS["stitched"], offsets, pixel, energy, None, HitCounts.from_rows(counts))
+
+
+def hcal_frames(hb: Table, he: Table) -> Frames:
+    (offsets, pixel, energy, _), counts = _core.hcal_frames(_columns(hb), _columns(he))
+    return Frames(GRIDS["hcal"], offsets, pixel, energy, None, HitCounts.from_rows(counts))
+
+
+def upsample_hcal(frames: Frames) -> Frames:
+    offsets, pixel, energy, _ = _core.upsample_hcal(frames.offsets, frames.pixel_index, frames.energy)
+    return Frames(GRIDS["stitched"], offsets, pixel, energy, None, frames.counts)
+
+
+def count_hits(hits: Table, name: str) -> HitCounts:
+    return HitCounts.from_rows(_core.count_hits(_columns(hits), name))
+
+
+def seeds_near(
+    hits: Table,
+    event_index: ArrayLike,
+    row: ArrayLike,
+    column: ArrayLike,
+    half_rows: int,
+    half_columns: int,
+    min_energy: float,
+) -> tuple[Seeds, BoolArray]:
+    places = _places(event_index, row, column)
+    seeds, found = _core.seeds_near(_columns(hits), *places, half_rows, half_columns, float(min_energy))
+    return Seeds(*seeds), found
+
+
+def leading_seeds(hits: Table, min_energy: float) -> Seeds:
+    return Seeds(*_core.leading_seeds(_columns(hits), float(min_energy)))
+
+
+def isolated_seeds(hits: Table, min_energy: float, half_width: int) -> Seeds:
+    return Seeds(*_core.isolated_seeds(_columns(hits), float(min_energy), half_width))
+
+
+def build_candidates(hits: Table, spec: FrameSpec, seeds: Seeds) -> Candidates:
+    """Fastest when the seeds of one event follow each other: its frame is then built once."""
+    if spec.grid != "barrel":
+        raise ValueError(f"candidates are cut from the barrel grid, not from {spec.grid!r}")
+    window = (spec.rows, spec.columns, spec.centre_row, spec.centre_column)
+    places = _places(seeds.event_index, seeds.row, seeds.column)
+    offsets, index, value = _core.build_candidates(_columns(hits), *places, list(spec.channel_codes), window)
+    return Candidates(spec, offsets, index, value, seeds)
+
+
+def pack(candidates: Candidates, start: int, stop: int) -> Packed:
+    if not 0 <= start <= stop <= len(candidates):
+        raise ValueError(f"candidates {start} to {stop} are outside 0..{len(candidates)}")
+    seeds = candidates.seeds
+    seed = np.stack((seeds.row[start:stop], seeds.column[start:stop]), axis=-1).astype(np.float32)
+    index, value = _core.pack(*_pixels(candidates), start, stop)
+    return Packed(index, value, seed)
+
+
+def to_dense(candidates: Candidates, out: FloatArray | None = None) -> FloatArray:
+    shape = (len(candidates), *candidates.spec.shape)
+    if out is None:
+        out = np.empty(shape, dtype=np.float32)
+    if out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
+        raise ValueError(f"out is {out.dtype} of {out.shape}; needed: contiguous float32 of {shape}")
+    _core.to_dense(*_pixels(candidates), out.reshape(len(candidates), candidates.spec.num_pixels))
+    return out
+
+
+def _columns(hits: Table) -> tuple[Any, ...]:
+    return np.ascontiguousarray(hits.offsets), *(np.ascontiguousarray(hits[name]) for name in HIT_COLUMNS)
+
+
+def _places(*columns: ArrayLike) -> tuple[Any, ...]:
+    return tuple(np.ascontiguousarray(column, dtype=np.int64) for column in columns)
+
+
+def _pixels(candidates: Candidates) -> tuple[Any, ...]:
+    arrays = (candidates.offsets, candidates.pixel_index, candidates.pixel_value)
+    return tuple(np.ascontiguousarray(array) for array in arrays)

@@ -1,0 +1,120 @@
+"""The table of predictions: its columns, and its Parquet file, which appears whole or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from e2e.bundles import Contract
+from e2e.detector.grids import barrel_crystal
+from e2e.events.record import Events
+from e2e.inference.candidate_rows import CandidateRows
+from e2e.problems import InputError
+
+PROVENANCE_KEY = b"e2e.provenance"
+ROW_GROUP_ROWS = 1 << 16
+
+_COLUMNS: dict[str, pa.DataType] = {
+    "input": pa.string(),  # path of the file as it was given
+    "run": pa.uint32(),
+    "luminosity_block": pa.uint32(),
+    "event": pa.uint64(),
+    "candidate": pa.int32(),  # zero-based in the event
+    "source": pa.string(),
+    "matches_electron": pa.bool_(),
+    "eta": pa.float32(),
+    "phi": pa.float32(),
+    "pt": pa.float32(),
+    "seed_ieta": pa.int16(),
+    "seed_iphi": pa.int16(),
+}
+
+
+def prediction_schema(contract: Contract, provenance: Mapping[str, Any]) -> pa.Schema:
+    """The same columns for every input, then the bundle's outputs; null: the network gave no finite number."""
+    taken = [name for name in contract.output_names if name in _COLUMNS]
+    if taken:
+        raise InputError(contract.task, f"its output {taken[0]!r} is also a column of every row", "rename the output")
+    rows = [pa.field(name, kind, nullable=False) for name, kind in _COLUMNS.items()]
+    outputs = [pa.field(name, pa.float32()) for name in contract.output_names]
+    return pa.schema(rows + outputs, metadata={PROVENANCE_KEY: json.dumps(dict(provenance), sort_keys=True)})
+
+
+def to_record_batch(
+    schema: pa.Schema, path: Path, events: Events, rows: CandidateRows, outputs: NDArray[np.float32]
+) -> pa.RecordBatch:
+    """outputs: (candidates, outputs)."""
+    event = rows.seeds.event_index
+    ieta, iphi = barrel_crystal(rows.seeds.row, rows.seeds.column)
+    columns = [
+        np.full(len(rows), str(path), dtype=object),
+        *(getattr(events, name)[event] for name in ("run", "luminosity_block", "event")),
+        rows.index_in_event,
+        rows.source.astype(object),
+        *(rows.matches_electron, rows.eta, rows.phi, rows.pt, ieta.astype(np.int16), iphi.astype(np.int16)),
+    ]
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=False)]
+    arrays += [pa.array(values, pa.float32(), mask=~np.isfinite(values)) for values in outputs.T]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+class PredictionWriter:
+    """Collects rows into row groups of a Parquet file; it gets its name when the block ends without an exception.
+
+    Raises InputError when `path` cannot be written.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._path, self._schema = path, schema
+        self._hidden = path.with_name(f".{path.name}.{uuid4().hex}.tmp")  # the same folder, so that rename is atomic
+        self._pending: list[pa.RecordBatch] = []
+        self._num_pending = 0
+
+    def __enter__(self) -> PredictionWriter:
+        if self._path.is_dir():
+            raise InputError(self._path, "is a folder", "give the name of a file")
+        try:
+            self._file = pq.ParquetWriter(self._hidden, self._schema, compression="zstd")
+        except OSError as error:
+            raise self._failure(error) from None
+        return self
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._pending.append(batch)
+        self._num_pending += len(batch)
+        if self._num_pending >= ROW_GROUP_ROWS:
+            self._flush()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._flush()
+            self._file.close()
+            if kind is None:
+                self._hidden.replace(self._path)
+        except OSError as failure:
+            raise self._failure(failure) from None
+        finally:
+            self._hidden.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        table = pa.Table.from_batches(self._pending, self._schema)
+        try:
+            self._file.write_table(table)
+        except OSError as error:
+            raise self._failure(error) from None
+        self._pending, self._num_pending = [], 0
+
+    def _failure(self, error: OSError) -> InputError:
+        return InputError(self._path, f"cannot be written ({error.strerror or error})", "choose another place")

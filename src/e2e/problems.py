@@ -1,0 +1,64 @@
+"""How a user's mistake travels: one exception for what stops a step, one list for what does not.
+
+A bad file or event never takes the others with it. Errors make the command end with a non-zero status; warnings do not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+_MAX_MESSAGE_LENGTH = 400  # names inside a corrupt file may be 64 kB long
+
+
+def one_line(text: str) -> str:
+    """Printable text without line breaks, whatever a file put into it."""
+    line = "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
+    return line if len(line) <= _MAX_MESSAGE_LENGTH else line[: _MAX_MESSAGE_LENGTH - 3] + "..."
+
+
+class InputError(Exception):
+    """The user's input cannot be used: what is wrong, where, and what to do. `str()` is one line."""
+
+    def __init__(self, where: object, what: str, remedy: str) -> None:
+        super().__init__(where, what, remedy)
+        self.where, self.what, self.remedy = str(where), what, remedy
+
+    def __str__(self) -> str:
+        return f"{one_line(self.where)}: {one_line(self.what)}; {one_line(self.remedy)}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong in the input that did not stop the rest; `remedy` says what was done or what to do."""
+
+    where: str
+    what: str
+    remedy: str
+    severity: Severity = "error"
+
+    def __str__(self) -> str:
+        return f"{self.severity}: {one_line(self.where)}: {one_line(self.what)}; {one_line(self.remedy)}"
+
+
+class Problems(list[Problem]):
+    """The problems met so far, in order."""
+
+    def report(self, where: object, what: str, remedy: str, severity: Severity = "error") -> None:
+        self.append(Problem(str(where), what, remedy, severity))
+
+    @property
+    def has_errors(self) -> bool:
+        return any(problem.severity == "error" for problem in self)
+
+    @contextmanager
+    def collected(self) -> Iterator[None]:
+        """Turn an InputError of the block into an error of this list, so that the next file gets its turn."""
+        try:
+            yield
+        except InputError as error:
+            self.report(error.where, error.what, error.remedy)

@@ -1,0 +1,55 @@
+"""The C++ core knows the same detector as NumPy: every channel, and random bits."""
+
+import numpy as np
+import pytest
+
+from e2e import _core
+from e2e.detector import detid as ids
+from e2e.detector import grids
+from e2e.detector.geometry import position
+
+HCAL = ("HB", "HE", "HO", "HF")
+
+
+def every_id(name: str) -> np.ndarray:
+    """All ids with plausible fields, valid or one step beyond."""
+    if name == "EB":
+        return ids.pack_eb(*(a.ravel() for a in np.meshgrid(np.arange(-87, 88), np.arange(0, 364))))
+    if name == "EE":
+        return ids.pack_ee(*(a.ravel() for a in np.meshgrid(np.arange(128), np.arange(128), (-1, 1))))
+    fields = [a.ravel() for a in np.meshgrid(np.arange(-43, 44), np.arange(0, 75), np.arange(0, 8))]
+    return np.concatenate([ids.pack_hcal(name, *fields, new_format=new) for new in (False, True)])
+
+
+@pytest.mark.parametrize("name", ["EB", "EE", *HCAL])
+def test_detector_equals_numpy(name: str) -> None:
+    rng = np.random.default_rng(3)
+    every = every_id(name)
+    flipped = every ^ (np.uint32(1) << rng.integers(0, 32, len(every)).astype(np.uint32))
+    detid = np.concatenate((every, flipped, rng.integers(0, 1 << 32, 100_000, dtype=np.uint32)))
+    valid, fields, eta, phi, packed = _core.describe(name, detid)
+
+    expected = ids.is_valid(detid, name)
+    assert expected.sum() > 1000
+    np.testing.assert_array_equal(valid.astype(bool), expected)
+    np.testing.assert_array_equal(packed[expected], detid[expected])
+    np.testing.assert_allclose((eta, phi), position(detid, name), rtol=0, atol=1e-14)
+
+    if name == "EB":
+        ieta, iphi = ids.unpack_eb(detid[expected])
+        columns: tuple = (ieta, iphi, flat(grids.stitched_barrel_pixel(ieta, iphi)))
+    elif name == "EE":
+        ix, iy, side = ids.unpack_ee(detid[expected])
+        columns = (ix, iy, flat(grids.stitched_endcap_pixel(ix, iy, side)))
+    else:
+        columns = ids.unpack_hcal(detid[expected])
+    np.testing.assert_array_equal(fields[expected], np.stack(columns, axis=-1))
+
+
+def flat(pixel: grids.Pixel) -> np.ndarray:
+    return pixel.row * 360 + pixel.column
+
+
+def test_unknown_subdetector_is_refused() -> None:
+    with pytest.raises(ValueError, match="unknown subdetector 'XX'"):
+        _core.describe("XX", np.zeros(1, dtype=np.uint32))

@@ -1,0 +1,94 @@
+"""A training runs, resumes and leaves nothing that would have to be unpickled."""
+
+import json
+from dataclasses import replace
+
+import pytest
+import torch
+from lightning.pytorch import Callback
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from e2e.problems import InputError
+from e2e.simulation import simulate
+from e2e.training import train as training
+from e2e.training.checkpoint import SafeCheckpointIO
+from e2e.training.recipes import RECIPES
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory):
+    return simulate("electron-photon", tmp_path_factory.mktemp("events") / "e.parquet", num_events=500, seed=9)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    recipe = replace(RECIPES["electron-photon-debug"], max_events=300)
+    monkeypatch.setitem(RECIPES, "electron-photon-debug", recipe)
+
+
+class Killed(Exception):
+    pass
+
+
+class KillAfter(Callback):
+    """Stands for a kill: stops the process's training in the middle of the second epoch."""
+
+    def on_train_batch_start(self, trainer, module, batch, batch_index):
+        if trainer.current_epoch == 1 and batch_index == 2:
+            raise Killed
+
+
+def run(events, output):
+    return training.train("electron-photon-debug", [events], output, seed=3, threads=1, progress=False)
+
+
+def test_a_resumed_run_ends_with_the_same_weights(events, tmp_path, small, monkeypatch):
+    whole = load_file(run(events, tmp_path / "whole") / "weights.safetensors")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "EarlyStopping", lambda *args, **kwargs: KillAfter())
+        with pytest.raises(Killed):
+            run(events, tmp_path / "killed")
+    assert json.loads((tmp_path / "killed" / "run.json").read_text())["state"] == "running"
+    resumed = load_file(run(events, tmp_path / "killed") / "weights.safetensors")
+    assert json.loads((tmp_path / "killed" / "run.json").read_text())["state"] == "finished"
+    for name, tensor in whole.items():
+        torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0)
+
+
+def test_run_folder_tells_its_story_and_holds_no_pickle(events, tmp_path, small):
+    folder = run(events, tmp_path / "run")
+    about = json.loads((folder / "run.json").read_text())
+    assert about["seed"] == 3
+    assert about["data"][0]["process"] == "electron-photon"
+    assert about["epochs_trained"] == 2
+    for name in ("last.ckpt", "best.ckpt"):
+        with safe_open(folder / name, framework="pt") as file:
+            assert "tree" in file.metadata()
+    with pytest.raises(InputError, match="finished run"):
+        run(events, folder)
+
+
+def test_a_folder_of_another_run_is_left_alone(events, tmp_path, small):
+    (tmp_path / "run.json").write_text('{"recipe": "other", "state": "running"}')
+    with pytest.raises(InputError, match="another recipe"):
+        run(events, tmp_path)
+
+
+def test_unknown_recipe_is_named(events, tmp_path):
+    with pytest.raises(InputError, match="unknown recipe 'electron'"):
+        training.train("electron", [events], tmp_path / "run")
+
+
+def test_checkpoint_round_trip(tmp_path):
+    tree = {"a": torch.arange(3), 1: [None, True, 2.5, "x"], "t": (1, {"deep": torch.zeros(2, 2)}), "e": {}}
+    io = SafeCheckpointIO()
+    io.save_checkpoint(tree, tmp_path / "c.ckpt")
+    loaded = io.load_checkpoint(tmp_path / "c.ckpt")
+    torch.testing.assert_close(loaded["a"], tree["a"])
+    torch.testing.assert_close(loaded["t"][1]["deep"], tree["t"][1]["deep"])
+    assert loaded[1] == tree[1]
+    assert loaded["e"] == {}
+    with pytest.raises(TypeError, match="cannot hold"):
+        io.save_checkpoint({"f": object()}, tmp_path / "d.ckpt")

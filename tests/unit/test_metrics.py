@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+
+from e2e.evaluation.metrics import (
+    area_under_curve,
+    bootstrap,
+    half_width_68,
+    in_bins,
+    mean_absolute_error,
+    rejection,
+)
+
+
+@pytest.fixture
+def scores():
+    rng = np.random.default_rng(1)
+    truth = rng.random(400) < 0.4
+    return np.round(rng.normal(size=400) + 0.8 * truth, 1), truth  # rounded: ties occur
+
+
+def test_area_counts_pairs_with_ties_half(scores):
+    score, truth = scores
+    difference = score[truth][:, None] - score[~truth][None, :]
+    by_hand = ((difference > 0) + 0.5 * (difference == 0)).mean()
+    assert area_under_curve(score, truth).value == pytest.approx(by_hand, abs=1e-12)
+
+
+def test_error_of_the_area_is_that_of_a_bootstrap(scores):
+    score, truth = scores
+    spread = bootstrap(lambda s, t: area_under_curve(s, t).value, score, truth, repeats=400)
+    assert area_under_curve(score, truth).error == pytest.approx(spread.error, rel=0.15)
+
+
+def test_area_without_one_class_is_nan():
+    assert np.isnan(area_under_curve([0.1, 0.2], [1, 1]).value)
+
+
+def test_rejection_is_the_inverse_of_the_passing_background():
+    score = np.concatenate((np.linspace(0, 1, 1001), np.linspace(0, 1, 1001)))
+    truth = np.repeat([True, False], 1001)
+    assert rejection(score, truth, 0.5).value == pytest.approx(2.0, rel=0.01)
+
+
+def test_mean_absolute_error_and_its_error():
+    measured = mean_absolute_error([1.0, 2.0, 4.0], [1.0, 1.0, 1.0])
+    assert measured.value == pytest.approx(4 / 3)
+    assert measured.error == pytest.approx(np.std([0, 1, 3], ddof=1) / np.sqrt(3))
+
+
+def test_half_width_of_a_gaussian_is_its_sigma():
+    sample = np.random.default_rng(0).normal(3.0, 2.0, 200_000)
+    assert half_width_68(sample) == pytest.approx(2.0 * 0.99446, rel=0.01)
+
+
+def test_bins_with_few_rows_are_left_out():
+    variable = np.concatenate((np.full(30, 0.5), np.full(5, 1.5)))
+    rows = in_bins(variable, np.array([0.0, 1.0, 2.0]), lambda inside: {"sum": int(inside.sum())})
+    assert rows == [{"low": 0.0, "high": 1.0, "candidates": 30, "sum": 30}]
