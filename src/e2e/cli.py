@@ -19,15 +19,15 @@ VERBS = {
     "predict": "e2e.inference.predict",
     "simulate": "e2e.simulation.simulate",
     "train": "e2e.training.train",
-    "export": "e2e.bundles.from_run",
+    "export": "e2e.release",
     "evaluate": "e2e.evaluation.evaluate",
     "demo": "e2e.demo",
 }
 
 EXIT_OK, EXIT_BAD_INPUT, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
-_EPILOG = """exit codes: 0 all done; 1 some input could not be used (one line on standard error says what, where and what
-to do; everything else was done); 2 wrong usage; 130 interrupted"""
+_EPILOG = """exit codes: 0 all done; 1 some input could not be used (one line on standard error says what, where and
+what to do; everything else was done); 2 wrong usage; 130 interrupted"""
 
 
 def verb_function(verb: str) -> Callable[..., Any]:
@@ -80,11 +80,11 @@ def _predict(as_json: bool, **options: Any) -> int:
     return _report(result.problems)
 
 
-def _simulate(pt: tuple[float, float] | None, **options: Any) -> int:
+def _simulate(pt: list[float] | None, **options: Any) -> int:
     from e2e.simulation.gun import Gun
 
     total = options["num_events"]
-    gun = Gun(pt=tuple(pt)) if pt else Gun()
+    gun = Gun(pt=(pt[0], pt[1])) if pt else Gun()
     path = verb_function("simulate")(**options, gun=gun, progress=_counter("events", total))
     print(f"{total} events in {path}")
     return EXIT_OK
@@ -170,8 +170,9 @@ def _parser() -> argparse.ArgumentParser:
         choices=("auto", "objects", "seeds", "leading"),
         help="cut around the record's photons and electrons, isolated hot crystals, or the event's hottest crystal",
     )
-    add("--batch-size", type=int, default=1024, metavar="N")
+    add("--batch-size", type=int, default=256, metavar="N")
     add("--threads", type=int, default=1, metavar="N")
+    add("--device", default="cpu", choices=("cpu", "cuda"))
 
     add = verb("simulate", "simulate events with a CMS-like response")
     add("process", metavar="PROCESS", help="electron, photon, electron-photon, diphoton or diphoton-mass")
@@ -207,6 +208,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-n", "--num-events", type=int, default=4000, metavar="N")
     add("--seed", type=int, default=2026, metavar="S")
     add("--zoo", type=Path, default=Path("zoo"), metavar="DIR")
+    add("--real", type=Path, nargs="*", default=(), metavar="INPUT", help="real .ig files to predict on as well")
     return parser
 
 

@@ -96,7 +96,7 @@ public:
         ++(isSame ? counts.duplicates : counts.conflicts);
         continue;
       }
-      firstHit_[channel] = i;
+      firstHit_[channel] = static_cast<std::uint32_t>(i);
       if (!(energy > 0))
         continue;  // zero suppression
       counts.badTime += !std::isfinite(hits.time[i]);

@@ -23,8 +23,8 @@ def write_card(contract: Contract) -> str:
         f"Task `{contract.task}`; {model.family} with {model.num_parameters:,} parameters. "
         "Machine-readable: `contract.json`. Run: `e2e predict THIS_FOLDER INPUT`.",
         f"## Takes\n\nA {frame.rows} x {frame.columns} window of the {frame.grid} grid around a seed crystal at row "
-        f"{frame.centre_row}, column {frame.centre_column}, as its occupied pixels. Channels, in this order: {channels}."
-        " Raw units; the scaling is inside.",
+        f"{frame.centre_row}, column {frame.centre_column}, as its occupied pixels. Channels, in order: {channels}. "
+        "Raw units; the scaling is inside.",
         _table(
             ("input", "shape", "type", "meaning"),
             [(f"`{t.name}`", _shape(t.shape), t.dtype, t.meaning + _padding(t.padding)) for t in contract.inputs],
@@ -45,11 +45,11 @@ def write_card(contract: Contract) -> str:
 
 
 def _metric(name: str, value: Any) -> tuple[str, str, str]:
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or "value" not in value:
         return name, _text(value), ""
     error = f" ± {_text(value['error'])}" if value.get("error") is not None else ""
     unit = f" {value['unit']}" if value.get("unit", "1") != "1" else ""
-    return name, f"{_text(value.get('value'))}{error}{unit}", str(value.get("what", ""))
+    return name, f"{_text(value['value'])}{error}{unit}", str(value.get("what", ""))
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -25,6 +25,7 @@ from e2e.bundles.contract_file import INPUTS, OUTPUT_TENSOR, Contract, ModelDesc
 from e2e.bundles.network import PhysicalOutput, count_parameters, load_network
 from e2e.bundles.onnx_file import self_description
 from e2e.bundles.parity import check_agreement, golden_candidates, parity_cases
+from e2e.contract import FrameSpec
 from e2e.frames import Packed
 from e2e.models import MODELS, describe_config
 from e2e.problems import InputError
@@ -43,8 +44,9 @@ def export_bundle(
 ) -> Path:
     """Write the bundle folder `output`, whole or not at all; an older bundle there is replaced. Returns `output`.
 
-    network: one of MODELS, giving raw outputs; it is copied, not changed. training: numbers for the card, see
-    `write_card`; provenance: added to the versions. The same weights, numbers and versions give the same bytes.
+    network: one of MODELS, giving raw outputs, with any frame; it is copied, not changed. training: numbers for the
+    card, see `write_card`; provenance: added to the versions. The same weights, numbers and versions give the same
+    bytes.
     Raises ParityError naming the case in which PyTorch and ONNX Runtime differ, InputError when `output` is taken.
     """
     if output.exists() and not (output / CONTRACT).is_file():
@@ -69,7 +71,8 @@ def export_bundle(
 
 
 def _write_onnx(final: PhysicalOutput, task: Task, path: Path) -> None:
-    example = golden_candidates(task.frame)
+    frame = _frame(final)
+    example = golden_candidates(frame)
     free = {"batch": torch.export.Dim("batch"), "pixels": torch.export.Dim("pixels")}
     shapes = {t.name: {axis: free[dim] for axis, dim in enumerate(t.shape) if isinstance(dim, str)} for t in INPUTS}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # else a warning for each torchvision operator
@@ -90,7 +93,7 @@ def _write_onnx(final: PhysicalOutput, task: Task, path: Path) -> None:
     model = program.model_proto
     for part in (model.graph, *model.graph.node, *model.graph.value_info):
         part.ClearField("metadata_props")  # stack traces with paths of this machine
-    onnx.helper.set_model_props(model, self_description(task.name, task.frame, [(task.output.name, task.output.unit)]))
+    onnx.helper.set_model_props(model, self_description(task.name, frame, [(task.output.name, task.output.unit)]))
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
 
@@ -106,8 +109,9 @@ def _write_golden(final: PhysicalOutput, task: Task, folder: Path) -> None:
     def run_onnx(packed: Packed) -> Any:
         return session.run(None, packed._asdict())[0]
 
-    golden = golden_candidates(task.frame)
-    for case, packed in (("golden", golden), *parity_cases(task.frame)):
+    frame = _frame(final)
+    golden = golden_candidates(frame)
+    for case, packed in (("golden", golden), *parity_cases(frame)):
         check_agreement(f"PyTorch and ONNX Runtime, {case}", run_onnx(packed), _run(final, packed), [task.output.scale])
     (folder / GOLDEN).write_bytes(save({**golden._asdict(), "outputs": run_onnx(golden)}))
 
@@ -115,16 +119,14 @@ def _write_golden(final: PhysicalOutput, task: Task, folder: Path) -> None:
 def _contract(
     network: Any, task: Task, folder: Path, training: Mapping[str, Any], provenance: Mapping[str, Any]
 ) -> Contract:
-    family = next((name for name, (_, known) in MODELS.items() if type(network) is known), None)
-    if family is None or network.config.frame != task.frame:
-        raise ValueError(f"{type(network).__name__} is not one of {', '.join(MODELS)} with the frame of {task.name}")
+    family = next(name for name, (_, known) in MODELS.items() if type(network) is known)
     out = task.output
     versions: dict[str, Any] = {"e2e": __version__, "torch": torch.__version__, "onnx": onnx.__version__}
     versions |= {"onnxruntime": onnxruntime.__version__, "opset": OPSET}
     return Contract(
         task=task.name,
         title=task.title,
-        frame=task.frame,
+        frame=network.config.frame,
         outputs=(OutputColumn(out.name, out.kind, out.unit, out.meaning, out.trained_range),),
         model=ModelDescription(family, describe_config(network.config), count_parameters(network), (out.scale,)),
         training=training,
@@ -139,6 +141,11 @@ def _check_network(final: PhysicalOutput, folder: Path) -> None:
     rebuilt, golden = load_network(bundle), golden_candidates(bundle.contract.frame)
     scale = bundle.contract.model.output_scale
     check_agreement("weights read back", _run(rebuilt, golden), _run(final, golden), scale)
+
+
+def _frame(final: PhysicalOutput) -> FrameSpec:
+    config: Any = final.network.config
+    return config.frame
 
 
 def _run(network: nn.Module, packed: Packed) -> Any:

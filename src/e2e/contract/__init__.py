@@ -24,7 +24,8 @@ from e2e.contract.limits import (
     MAX_HIT_ENERGY_GEV,
     PADDING_INDEX,
     SEED_MIN_ENERGY_GEV,
-    SEED_SEARCH_HALF_WIDTH,
+    SEED_SEARCH_HALF_COLUMNS,
+    SEED_SEARCH_HALF_ROWS,
 )
 from e2e.contract.versions import BUNDLE_VERSION, CONTRACT_VERSION, EVENT_STORE_VERSION
 
@@ -40,7 +41,8 @@ __all__ = [
     "MAX_HIT_ENERGY_GEV",
     "PADDING_INDEX",
     "SEED_MIN_ENERGY_GEV",
-    "SEED_SEARCH_HALF_WIDTH",
+    "SEED_SEARCH_HALF_COLUMNS",
+    "SEED_SEARCH_HALF_ROWS",
     "Channel",
     "FrameSpec",
     "Grid",

@@ -1,4 +1,4 @@
-"""The pixel grids. Row runs with eta, column with phi; column 0 of the ECAL grids covers phi -10 to -9 degrees (iphi 1).
+"""The pixel grids. Row runs with eta, column with phi; column 0 of the ECAL grids covers phi -10 to -9 degrees.
 
 Source: cms-e2e/RecoE2E DetFrameProducer and bhbam/MLAnalyzer (eta edges), checked on real rec hits.
 """

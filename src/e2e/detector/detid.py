@@ -82,10 +82,10 @@ def _base(name: str) -> int:
 
 
 def _join(base: int, *fields: tuple[ArrayLike, int]) -> NDArray[np.uint32]:
-    word = np.uint32(base)
+    word = np.asarray(base, dtype=np.uint32)
     for value, shift in fields:
-        word = word | np.asarray(value).astype(np.uint32) << np.uint32(shift)
-    return np.asarray(word, dtype=np.uint32)
+        word = np.asarray(word | np.asarray(value).astype(np.uint32) << np.uint32(shift), dtype=np.uint32)
+    return word
 
 
 def is_subdetector(detid: ArrayLike, name: str) -> BoolArray:

@@ -34,42 +34,45 @@ def save(figure: Any, path: Path) -> None:
 
 
 def plot_evaluation(task: Task, answer: ArrayLike, candidates: CandidateSet, output: Path) -> None:
-    answer = np.asarray(answer)
+    """Score and ROC of a classification, response of a regression."""
     if task.output.kind == "probability":
-        _plot_score(task, answer, candidates, output)
+        save(score_figure(task, answer, candidates), output / "score.svg")
+        save(roc_figure(answer, candidates), output / "roc.svg")
     else:
-        _plot_quantity(task, answer, candidates, output)
+        save(response_figure(task, answer, candidates), output / "response.svg")
 
 
-def _plot_score(task: Task, answer: Any, candidates: CandidateSet, output: Path) -> None:
-    is_signal = candidates.target > 0.5
+def score_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any:
+    score, is_signal = np.asarray(answer), candidates.target > 0.5
     figure, axes = new_axes()
-    plot_histograms(axes, {"electrons": answer[is_signal], "photons": answer[~is_signal]}, np.linspace(0, 1, 41))
+    plot_histograms(axes, {"electrons": score[is_signal], "photons": score[~is_signal]}, np.linspace(0, 1, 41))
     axes.set(xlabel=task.output.name, ylabel="candidates, normalised")
-    save(figure, output / "score.svg")
+    return figure
 
-    order = np.argsort(-answer, kind="stable")
+
+def roc_figure(answer: ArrayLike, candidates: CandidateSet) -> Any:
+    is_signal = candidates.target > 0.5
+    order = np.argsort(-np.asarray(answer), kind="stable")
     signal, background = (np.cumsum(part[order]) / part.sum() for part in (is_signal, ~is_signal))
-    keep = np.unique(np.linspace(0, len(order) - 1, 400).astype(int))
+    shown = np.unique(np.linspace(0, len(order) - 1, 400).astype(int))
     figure, axes = new_axes()
-    axes.plot(signal[keep], background[keep])
+    axes.plot(signal[shown], background[shown])
     axes.set(xlabel="electron efficiency", ylabel="photon efficiency", xlim=(0, 1), ylim=(1e-3, 1), yscale="log")
-    save(figure, output / "roc.svg")
+    return figure
 
 
-def _plot_quantity(task: Task, answer: Any, candidates: CandidateSet, output: Path) -> None:
+def response_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any:
+    """Column by column: where the answers to one true value go."""
     is_signal = candidates.truth["pdg_id"] == 36
     low, high = task.output.trained_range or (0.0, 1.0)
-    truth, given = candidates.target[is_signal], answer[is_signal]
+    edges = np.linspace(low, high, 41), np.linspace(low - 0.3, high + 0.1, 51)
+    counts, _, _ = np.histogram2d(candidates.target[is_signal], np.asarray(answer)[is_signal], bins=edges)
     figure, axes = new_axes()
-    edges = np.linspace(low - 0.3, high + 0.1, 51)
-    counts, _, _ = np.histogram2d(truth, given, bins=(np.linspace(low, high, 41), edges))
-    # column by column: where the answers to one true value go
-    mesh = axes.pcolormesh(np.linspace(low, high, 41), edges, (counts / counts.sum(1, keepdims=True)).T, cmap="Blues")
+    mesh = axes.pcolormesh(*edges, (counts / np.maximum(counts.sum(1, keepdims=True), 1)).T, cmap="Blues")
     axes.plot([low, high], [low, high], color="black", linewidth=0.8)
     axes.set(xlabel=f"true {task.output.name} [{task.output.unit}]", ylabel=f"regressed [{task.output.unit}]")
     figure.colorbar(mesh, ax=axes, label="fraction of the true value's candidates")
-    save(figure, output / "response.svg")
+    return figure
 
 
 def plot_histograms(axes: Any, samples: Mapping[str, ArrayLike], edges: Any, has_errors: bool = False) -> None:

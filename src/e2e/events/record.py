@@ -116,7 +116,7 @@ class Events:
 
     @classmethod
     def concatenate(cls, batches: Iterable[Events]) -> Events:
-        """One record of all; a table that some batch lacks is empty for that batch's events. Provenance of the first."""
+        """One record of all; a table that a batch lacks is empty for its events. Provenance of the first."""
         parts = list(batches)
         if not parts:
             raise ValueError("no events to concatenate")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -105,7 +105,10 @@ class EventWriter:
             if kind is None:
                 self._finish()
         finally:
-            self._file.close()
+            with suppress(OSError):  # what is closed after an error is thrown away
+                if self._parquet is not None:
+                    self._parquet.close()
+                self._file.close()
             self._hidden.unlink(missing_ok=True)
 
     def _open(self, provenance: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from e2e.contract import GRIDS, SEED_MIN_ENERGY_GEV, SEED_SEARCH_HALF_WIDTH
+from e2e.contract import GRIDS, SEED_MIN_ENERGY_GEV, SEED_SEARCH_HALF_COLUMNS, SEED_SEARCH_HALF_ROWS
 from e2e.contract.grids import HE_TOWER_EDGES
 from e2e.detector.geometry import COLUMNS_PER_SUPERMODULE, ECAL_BARREL_FRONT_RADIUS_CM, barrel_table
 from e2e.detector.grids import phi_column
@@ -37,8 +37,8 @@ class ObjectSeeds:
 
 def object_seeds(
     events: Events,
-    half_rows: int = SEED_SEARCH_HALF_WIDTH,
-    half_columns: int = SEED_SEARCH_HALF_WIDTH,
+    half_rows: int = SEED_SEARCH_HALF_ROWS,
+    half_columns: int = SEED_SEARCH_HALF_COLUMNS,
     min_energy: float = SEED_MIN_ENERGY_GEV,
     backend: Any = None,
 ) -> ObjectSeeds:

@@ -41,7 +41,7 @@ def _pytorch(bundle: Bundle, threads: int, device: Device) -> Engine:
 ENGINES: dict[str, Callable[[Bundle, int, Device], Engine]] = {"onnxruntime": _onnxruntime, "pytorch": _pytorch}
 
 
-def open_engine(name: str, bundle: Bundle, *, threads: int = 1, device: Device = "cpu") -> Engine:
+def load_engine(bundle: Bundle, name: str = "onnxruntime", *, threads: int = 1, device: Device = "cpu") -> Engine:
     """Raises InputError for an engine that is unknown or not installed, and for a device that it cannot use."""
     if name not in ENGINES:
         raise InputError(name, "no such engine", f"choose one of: {', '.join(ENGINES)}")

@@ -29,7 +29,11 @@ class OnnxRuntimeEngine:
         options.inter_op_num_threads = 1
         if device == "cuda" and "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
             raise InputError(self.name, "this ONNX Runtime has no CUDA", "install onnxruntime-gpu, or use the CPU")
-        self._session = onnxruntime.InferenceSession(bundle.onnx_path, options, providers=_PROVIDERS[device])
+        try:
+            self._session = onnxruntime.InferenceSession(bundle.onnx_path, options, providers=_PROVIDERS[device])
+        except Exception as error:  # its own types differ between releases
+            what = f"ONNX Runtime {onnxruntime.__version__} cannot load it ({error})"
+            raise InputError(bundle.onnx_path, what, "upgrade onnxruntime, or use another engine") from None
         if device == "cuda" and self._session.get_providers()[0] != "CUDAExecutionProvider":
             raise InputError(self.name, "CUDA could not be started", "check driver and CUDA version, or use the CPU")
 

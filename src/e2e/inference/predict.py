@@ -3,119 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from functools import cached_property
+from contextlib import ExitStack
 from pathlib import Path
-from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from e2e import __version__
-from e2e.bundles import Bundle
+from e2e.bundles import Bundle, load_bundle
 from e2e.bundles.bundle import ONNX
 from e2e.events.reader import expand_inputs, read_events
 from e2e.events.record import Events
 from e2e.frames import native
 from e2e.inference.candidate_rows import MODES, CandidateRows, Mode, find_candidates, has_objects
-from e2e.inference.engine import Device, Engine, open_engine
+from e2e.inference.engine import Device, Engine, load_engine
 from e2e.inference.prediction_file import PredictionWriter, prediction_schema, to_record_batch
+from e2e.inference.predictions import Predictions, Timing
 from e2e.problems import InputError, Problems
 
 BATCH_SIZE = 256  # candidates; what is in memory at once is this and one batch of events
 
 
-@dataclass
-class Throughput:
-    """What was done, and the seconds of each stage: reading files, framing candidates, inference."""
-
-    num_events: int = 0
-    num_candidates: int = 0
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("reading", "framing", "inference"), 0.0))
-
-    @property
-    def candidates_per_second(self) -> float:
-        return self.num_candidates / max(sum(self.seconds.values()), 1e-9)
-
-    @contextmanager
-    def timed(self, stage: str) -> Iterator[None]:
-        start = perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[stage] += perf_counter() - start
-
-    def __str__(self) -> str:
-        stages = ", ".join(f"{stage} {seconds:.3g} s" for stage, seconds in self.seconds.items())
-        rate = f"{self.candidates_per_second:,.0f} candidates/s"
-        return f"{self.num_candidates} candidates of {self.num_events} events; {rate} ({stages})"
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """path: the file written, None: the rows are in memory. problems: what was wrong with the inputs."""
-
-    path: Path | None
-    batches: list[pa.RecordBatch]
-    schema: pa.Schema
-    throughput: Throughput
-    problems: Problems
-
-    @cached_property
-    def table(self) -> pa.Table:
-        return pa.Table.from_batches(self.batches, self.schema) if self.path is None else pq.read_table(self.path)
-
-    def to_json(self) -> list[dict[str, Any]]:
-        """Rows as dictionaries of plain Python values."""
-        return self.table.to_pylist()
-
-
 def predict(
-    bundle: Bundle,
+    bundle: Bundle | Path,
     inputs: Iterable[Path],
     output: Path | None = None,
     *,
     engine: str = "onnxruntime",
-    batch_size: int = BATCH_SIZE,
     candidates: Mode = "auto",
+    batch_size: int = BATCH_SIZE,
     threads: int = 1,
     device: Device = "cpu",
 ) -> Predictions:
-    """Run `bundle` over files and folders of events (.ig, event stores); rows in the order of files and events.
+    """Run a bundle over files and folders of events (.ig, event stores); rows in the order of files and events.
 
     output: a Parquet file; without it the rows stay in memory. candidates: see `find_candidates`.
-    What is wrong with one input or event is in `problems` and does not stop the others. Raises InputError when nothing
-    can be done: unknown engine, output that cannot be written; ValueError for an unknown mode or a batch size below 1.
+    What is wrong with one input or event is in `problems` of the result and does not stop the others. Raises InputError
+    when nothing can be done: bad bundle, unknown engine or option, output that cannot be written.
     """
-    if candidates not in MODES or batch_size < 1:
-        raise ValueError(f"candidates {candidates!r} (known: {', '.join(MODES)}), batch size {batch_size}")
+    _check_options(candidates, batch_size, threads)
+    if isinstance(bundle, Path):
+        bundle = load_bundle(bundle)
     paths = list(inputs)
-    throughput, problems = Throughput(), Problems()
-    batches: list[pa.RecordBatch] = []
+    timing, problems = Timing(), Problems()
     schema = prediction_schema(bundle.contract, _provenance(bundle, paths, engine, candidates))
-    runner = open_engine(engine, bundle, threads=threads, device=device)
+    runner = load_engine(bundle, engine, threads=threads, device=device)
+    batches: list[pa.RecordBatch] = []
     with ExitStack() as stack:
         write = batches.append
         if output is not None:
             _check_output(output, paths)
             write = stack.enter_context(PredictionWriter(output, schema)).write
-        for path, events in _timed(_read(paths, problems), throughput):
-            throughput.num_events += len(events)
+        for path, events in _timed(_read(paths, problems), timing):
+            timing.num_events += len(events)
             if candidates == "objects" and not has_objects(events):
-                problems.report(path, "no photons or electrons in the record", "use --candidates seeds", "warning")
-            with throughput.timed("framing"):
+                problems.report(path, "no photons or electrons in the record", "use candidates `seeds`", "warning")
+            with timing.stage("framing"):
                 rows = find_candidates(events, candidates)
             if len(rows):
-                outputs = _run(runner, bundle, events, rows, batch_size, throughput)
+                outputs = _run(runner, bundle, events, rows, batch_size, timing)
                 _report_not_finite(bundle, path, events, rows, outputs, problems)
                 write(to_record_batch(schema, path, events, rows, outputs))
-    return Predictions(output, batches, schema, throughput, problems)
+    return Predictions(bundle.contract, output, schema, batches, timing, problems)
 
 
 def _read(paths: Iterable[Path], problems: Problems) -> Iterator[tuple[Path, Events]]:
+    """Batches with the file they come from; a bad file becomes a problem and the next one gets its turn."""
     for given in paths:
         with problems.collected():
             for path in expand_inputs([given]):
@@ -124,27 +78,25 @@ def _read(paths: Iterable[Path], problems: Problems) -> Iterator[tuple[Path, Eve
                         yield path, events
 
 
-def _timed(batches: Iterator[tuple[Path, Events]], throughput: Throughput) -> Iterator[tuple[Path, Events]]:
+def _timed(batches: Iterator[tuple[Path, Events]], timing: Timing) -> Iterator[tuple[Path, Events]]:
     while True:
-        with throughput.timed("reading"):
+        with timing.stage("reading"):
             batch = next(batches, None)
         if batch is None:
             return
         yield batch
 
 
-def _run(
-    engine: Engine, bundle: Bundle, events: Events, rows: CandidateRows, batch_size: int, throughput: Throughput
-) -> Any:
+def _run(engine: Engine, bundle: Bundle, events: Events, rows: CandidateRows, batch_size: int, timing: Timing) -> Any:
     """Outputs (candidates, outputs), `batch_size` candidates at a time."""
     parts = []
     for start in range(0, len(rows), batch_size):
-        with throughput.timed("framing"):
+        with timing.stage("framing"):
             seeds = rows.seeds.select(slice(start, start + batch_size))
             packed = native.build_candidates(events.hits["EB"], bundle.contract.frame, seeds).pack()
-        with throughput.timed("inference"):
+        with timing.stage("inference"):
             parts.append(engine.run(packed))
-    throughput.num_candidates += len(rows)
+    timing.num_candidates += len(rows)
     return np.concatenate(parts)
 
 
@@ -157,6 +109,14 @@ def _report_not_finite(
         where = f"{path}: run {events.run[event]} event {events.event[event]} candidate {number}"
         what = f"{bundle.contract.output_names[column]} is {outputs[candidate, column]}"
         problems.report(where, what, "left empty in its row")
+
+
+def _check_options(candidates: str, batch_size: int, threads: int) -> None:
+    if candidates not in MODES:
+        raise InputError("predict", f"no candidates {candidates!r}", f"choose one of: {', '.join(MODES)}")
+    for name, value in (("batch size", batch_size), ("threads", threads)):
+        if value < 1:
+            raise InputError("predict", f"{name} {value}", "give at least 1")
 
 
 def _check_output(output: Path, paths: Iterable[Path]) -> None:

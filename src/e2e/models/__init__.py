@@ -23,10 +23,9 @@ def build_model(family: str, frame: FrameSpec, config: dict[str, Any]) -> nn.Mod
     if family not in MODELS:
         raise ValueError(f"unknown model family {family!r}; known: {', '.join(MODELS)}")
     config_type, network = MODELS[family]
+    numbers: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in config.items()}
     try:
-        return network(
-            config_type(frame=frame, **{k: tuple(v) if isinstance(v, list) else v for k, v in config.items()})
-        )
+        return network(config_type(frame=frame, **numbers))
     except TypeError as error:
         raise ValueError(f"{family}: {error}") from None
 

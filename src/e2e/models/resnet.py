@@ -1,6 +1,6 @@
 """ResNet-15: the network of the published E2E results, kept as the baseline.
 
-Source: mbandrews/a2gg-regression and bhbam/MLAnalyzer, torch_resnet_concat.py; arXiv:1807.11916, 1902.08276, 2204.12313.
+Source: torch_resnet_concat.py of mbandrews/a2gg-regression and bhbam/MLAnalyzer; arXiv:1902.08276, 2204.12313.
 """
 
 from __future__ import annotations

@@ -27,8 +27,8 @@ TIME_CONSTANT_NS = 0.25  # ... plus this in quadrature
 MAX_TIME_SIGMA_NS = 20.0
 LIGHT_SPEED_CM_PER_NS = 29.9792458
 
-# Read-out. Source: shape of the reduced collections around real photons: 5 x 5 about every local maximum and, along phi,
-# every column of five that a hybrid supercluster would add.
+# Read-out. Source: shape of the reduced collections around real photons: 5 x 5 about every local maximum and, along
+# phi, every column of five that a hybrid supercluster would add.
 CLUSTER_SEED_ET_GEV = 1.0
 DOMINO_MIN_GEV = 0.1
 DOMINO_REACH = 17  # columns, each way
@@ -124,7 +124,7 @@ def deposit(particles: Particles, axis: FloatArray, vertex_cm: FloatArray, num_e
     is_inside &= (barrel_row >= 0) & (barrel_row < 170)
     flat = (event[:, None, None] * PATCH_SHAPE[0] + rows) * PATCH_SHAPE[1] + columns
     total = np.bincount(flat[is_inside], energies[is_inside], minlength=num_events * PATCH_SHAPE[0] * PATCH_SHAPE[1])
-    return Patches(total.reshape(num_events, *PATCH_SHAPE), first_row, first_column)
+    return Patches(total.astype(np.float64).reshape(num_events, *PATCH_SHAPE), first_row, first_column)
 
 
 def _patch_corner(axis: FloatArray, vertex_cm: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -113,7 +113,7 @@ def spread(
 
 
 def _square_integral(a: FloatArray, b: FloatArray, radius: FloatArray) -> FloatArray:
-    """Integral of R^2 / (pi (x^2 + y^2 + R^2)^2) over 0..a, 0..b; odd in a and b. Shapes (n, i), (n, j) -> (n, i, j)."""
+    """Integral of R^2 / (pi (x^2 + y^2 + R^2)^2) over 0..a, 0..b; odd in both. (n, i), (n, j) -> (n, i, j)."""
     root_a = np.sqrt(a**2 + radius[:, None] ** 2)
     root_b = np.sqrt(b**2 + radius[:, None] ** 2)
     first = (a / root_a)[:, :, None] * np.arctan(b[:, None, :] / root_a[:, :, None])

@@ -7,6 +7,8 @@ scattering (below 1 mrad above 1 GeV), discs (their material is put on the barre
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
@@ -153,7 +155,7 @@ def _brem_share(rng: Generator, low: FloatArray) -> FloatArray:
     return np.minimum(share, 0.999)
 
 
-def sample_share(rng: Generator, count: int, density) -> FloatArray:  # type: ignore[no-untyped-def]
+def sample_share(rng: Generator, count: int, density: Callable[[FloatArray], FloatArray]) -> FloatArray:
     """Numbers in (0, 1) with a density of maximum 1, by rejection."""
     share = np.empty(count)
     todo: NDArray[np.int64] = np.arange(count)

@@ -1,7 +1,7 @@
 """Mass of a boosted A -> gamma gamma whose photons merge in the barrel.
 
-Flat in mass (0 to 1.6 GeV) and pT (20 to 100 GeV). Domain continuation as in arXiv:2204.12313: single photons are given a
-random mass between -0.3 GeV and zero and trained along, so that the estimate does not pile up at the edge of what was
+Flat in mass (0 to 1.6 GeV) and pT (20 to 100 GeV). Domain continuation as in arXiv:2204.12313: single photons are given
+a random mass between -0.3 GeV and zero and trained along, so that the estimate does not pile up at the edge of what was
 trained; an answer below zero means "no mass seen".
 """
 
@@ -14,7 +14,6 @@ from e2e.contract import FrameSpec
 from e2e.events.record import Events
 from e2e.simulation.gun import CONTINUATION_MASS
 from e2e.tasks.task import Output, Task
-
 
 MAX_MASS = 1.6  # GeV
 
@@ -41,5 +40,9 @@ DIPHOTON_MASS = Task(
         trained_range=(0.0, MAX_MASS),
     ),
     target=_mass,
+    limits=(
+        "Trained on our own fast simulation without pile-up; real events have it.",
+        "pT 20 to 100 GeV, |eta| < 1.4.",
+    ),
     published={"what": "arXiv:2204.12313, ResNet on 2 x 32 x 32 crops, mean absolute error loss, domain continuation"},
 )

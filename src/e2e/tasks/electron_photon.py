@@ -1,7 +1,7 @@
 """Electron or photon, from the barrel crystals alone.
 
-Both are shot flat in pT (20 to 100 GeV) and eta (|eta| < 1.4) from the same spectra, so nothing but the shower tells them
-apart. The published data set is at pT 50; `e2e simulate electron-photon --pt 50 50` makes that.
+Both are shot flat in pT (20 to 100 GeV) and eta (|eta| < 1.4) from the same spectra, so nothing but the shower tells
+them apart. The published data set is at pT 50; `e2e simulate electron-photon --pt 50 50` makes that.
 """
 
 from __future__ import annotations
@@ -31,4 +31,8 @@ ELECTRON_PHOTON = Task(
         "auc": 0.8158,
         "what": "ResNet-15, energy only, CMS full simulation, pT 50 GeV, 249k + 249k (best public)",
     },
+    limits=(
+        "Trained on our own fast simulation without pile-up; real events have it.",
+        "pT 20 to 100 GeV, |eta| < 1.4.",
+    ),
 )

@@ -31,7 +31,10 @@ class Output:
 
 @dataclass(frozen=True)
 class Task:
-    """name: also the simulated process. target: events -> float32 (events,) in the output's unit."""
+    """name: also the simulated process. target: events -> float32 (events,) in the output's unit.
+
+    published: numbers to measure against. limits: what a user of a bundle must know; printed on its card.
+    """
 
     name: str
     title: str
@@ -40,3 +43,4 @@ class Task:
     output: Output
     target: Callable[[Events], NDArray[np.float32]]
     published: dict[str, Any]
+    limits: tuple[str, ...] = ()

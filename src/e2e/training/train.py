@@ -43,7 +43,8 @@ def train(
     """Train `recipe` on event stores; returns the run folder `output`.
 
     An unfinished run in `output` is resumed from its last epoch. Writes `run.json` (recipe, provenance, metrics),
-    `weights.safetensors` (of the best epoch), `history/PART/metrics.csv` (a part per start) and the checkpoints. threads: of PyTorch.
+    `weights.safetensors` (of the best epoch), `history/PART/metrics.csv` (a part per start) and the checkpoints.
+    threads: of PyTorch.
     Raises InputError for an unknown recipe, unreadable data, or a folder that holds another run.
     """
     if recipe not in RECIPES:

@@ -1,0 +1,118 @@
+"""The whole road in one call: simulate fresh events, predict both tasks, compare with the truth, show it on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2e import __version__
+from e2e.bundles import load_bundle
+from e2e.datasets import CandidateSet, load_candidates
+from e2e.evaluation import plots
+from e2e.evaluation.metrics import area_under_curve, half_width_68, mean_absolute_error
+from e2e.evaluation.page import Section, write_page
+from e2e.inference.predict import predict
+from e2e.inference.predictions import Predictions
+from e2e.problems import InputError
+from e2e.simulation import simulate
+from e2e.tasks import TASKS, Task
+
+TASKS_SHOWN = ("electron-photon", "diphoton-mass")
+
+
+def demo(
+    output: Path = Path("demo"),
+    *,
+    num_events: int = 4000,
+    seed: int = 2026,
+    zoo: Path = Path("zoo"),
+    real: Sequence[Path] = (),
+    say: Callable[[str], Any] = lambda line: None,
+) -> str:
+    """Write `output`/index.html and return its main lines.
+
+    num_events: fresh events for each task. zoo: folder of the bundles. real: .ig files to predict on as well. say: is
+    told each step. Raises InputError when a bundle is missing.
+    """
+    for name in TASKS_SHOWN:
+        load_bundle(zoo / name)
+    output.mkdir(parents=True, exist_ok=True)
+    sections, lines = [], []
+    for name in TASKS_SHOWN:
+        task = TASKS[name]
+        say(f"simulating {num_events} events: {task.title}")
+        events = simulate(name, output / f"{name}.parquet", num_events=num_events, seed=seed)
+        candidates = load_candidates(task, [events])
+        result = predict(zoo / name, [events], output / f"{name}-predictions.parquet", candidates="leading")
+        say(result.throughput())
+        answer = result.table[task.output.name].to_numpy().astype(np.float64)
+        if len(answer) != len(candidates):
+            raise InputError(events, "predictions and truth differ in number", "delete the folder and run again")
+        line = _verdict(task, answer, candidates)
+        lines.append(line)
+        sections.append(Section(task.title, line, [_pictures(candidates), *_plots(task, answer, candidates)]))
+    if real:
+        say(f"predicting on {len(real)} real files")
+        sections.append(_real_section(zoo, real, output, lines))
+    page = write_page(output / "index.html", sections, f"e2e {__version__}, {num_events} events a task, seed {seed}")
+    return "\n".join([*lines, f"page: {page}"])
+
+
+def _verdict(task: Task, answer: Any, candidates: CandidateSet) -> str:
+    if task.output.kind == "probability":
+        return f"{task.title}: area under the curve {area_under_curve(answer, candidates.target)}"
+    is_signal = candidates.truth["pdg_id"] == 36
+    truth, given = candidates.target[is_signal], np.maximum(answer[is_signal], 0.0)
+    constant = mean_absolute_error(np.full(len(truth), np.median(truth)), truth)
+    error = mean_absolute_error(given, truth)
+    return (
+        f"{task.title}: mean absolute error {error} GeV (a constant: {constant.value:.4f}), "
+        f"resolution {half_width_68(given - truth):.3f} GeV"
+    )
+
+
+def _pictures(candidates: CandidateSet) -> Any:
+    """Four candidates as the network sees them."""
+    images = candidates.candidates.select(slice(0, 4)).to_dense()[:, 0]
+    figure, many = plots.plt.subplots(1, 4, figsize=(11, 3), layout="constrained")
+    for axes, image, target in zip(many, images, candidates.target, strict=False):
+        axes.imshow(np.where(image > 0, image, np.nan), norm="log", cmap="viridis", origin="lower")
+        axes.set(title=f"truth: {target:.2f}", xlabel="column (phi)", xticks=[], yticks=[])
+    many[0].set_ylabel("row (eta)")
+    return figure
+
+
+def _plots(task: Task, answer: Any, candidates: CandidateSet) -> list[Any]:
+    if task.output.kind == "probability":
+        return [plots.score_figure(task, answer, candidates), plots.roc_figure(answer, candidates)]
+    return [plots.response_figure(task, answer, candidates)]
+
+
+def _real_section(zoo: Path, real: Sequence[Path], output: Path, lines: list[str]) -> Section:
+    figures = []
+    for name in TASKS_SHOWN:
+        result = predict(zoo / name, real, output / f"{name}-real.parquet")
+        lines.append(f"real events, {result.summary()}")
+        figures.append(real_figure(TASKS[name], result))
+    about = (
+        f"{len(real)} files of CMS open data; photons that share their seed crystal with an electron count as electrons"
+    )
+    return Section("Real photons and electrons", about, figures)
+
+
+def real_figure(task: Task, result: Predictions) -> Any:
+    """Answers for real electrons and for photons that are no electrons, pT above 15 GeV."""
+    table = {name: result.table[name].to_numpy() for name in ("source", "matches_electron", "pt", task.output.name)}
+    is_hard = table["pt"] > 15
+    is_electron = table["source"] == "electron"
+    is_photon = (table["source"] == "photon") & ~table["matches_electron"].astype(bool)
+    answer = table[task.output.name].astype(np.float64)
+    edges = np.linspace(0, 1, 11) if task.output.kind == "probability" else np.linspace(-0.3, 1.7, 21)
+    samples = {"electrons": answer[is_hard & is_electron], "photons": answer[is_hard & is_photon]}
+    figure, axes = plots.new_axes(plots.OPEN_DATA)
+    plots.plot_histograms(axes, samples, edges, has_errors=True)
+    axes.set(xlabel=f"{task.output.name} [{task.output.unit}]", ylabel="candidates, normalised")
+    return figure

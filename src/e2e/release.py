@@ -1,0 +1,78 @@
+"""From a finished training run to a bundle with measured numbers on its card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from safetensors.torch import load_file
+
+from e2e.bundles.export import export_bundle
+from e2e.evaluation.evaluate import evaluate
+from e2e.models import build_model
+from e2e.problems import InputError
+from e2e.tasks import TASKS, Task
+
+
+def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
+    """Write the bundle `output` of the run folder `run`; returns `output`.
+
+    test: event stores the network has not seen; their numbers go on the card. Raises InputError for an unfinished run,
+    ParityError where PyTorch and ONNX Runtime disagree.
+    """
+    about = _read_run(run)
+    recipe = about["recipe"]
+    task = TASKS[recipe["task"]]
+    network = build_model(recipe["family"], task.frame, about["config"])
+    network.load_state_dict(load_file(run / "weights.safetensors"))
+    training = {
+        "candidates": about["candidates"],
+        "data": about["data"],
+        "recipe": recipe,
+        "seed": about["seed"],
+        "epochs trained": about["epochs_trained"],
+        "machine": about["machine"],
+        "limits": list(task.limits),
+    }
+    provenance = {"trained with": about["versions"]}
+    if test:
+        with TemporaryDirectory(prefix=".export.", dir=output.parent) as folder:
+            trial = export_bundle(network, task, Path(folder) / "trial", training=training, provenance=provenance)
+            result = evaluate(trial, test, Path(folder) / "evaluation")
+        training["test data"] = result["data"]
+        training["test candidates"] = result["candidates"]
+        training["metrics"] = _card_metrics(task, result)
+    return export_bundle(network, task, output, training=training, provenance=provenance)
+
+
+def _read_run(run: Path) -> dict[str, Any]:
+    try:
+        about = json.loads((run / "run.json").read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise InputError(
+            run, f"not a training run ({type(error).__name__})", "give a folder that `e2e train` wrote"
+        ) from None
+    if about.get("state") != "finished":
+        raise InputError(run, "the training is not finished", "call `e2e train` again with the same arguments")
+    return about
+
+
+def _card_metrics(task: Task, result: dict[str, Any]) -> dict[str, Any]:
+    if task.output.kind == "probability":
+        published = task.published
+        return {
+            "area under the curve": {**result["auc"], "what": f"published: {published['auc']}, {published['what']}"},
+            **{
+                f"rejection at {key}": {**value, "what": "1 / background efficiency"}
+                for key, value in result["rejection"].items()
+            },
+        }
+    unit = task.output.unit
+    named = {"network": "this bundle", "constant": "a constant", "pt_only": "pT alone"}
+    return {
+        f"mean absolute error, {named[name]}": {**value, "unit": unit, "what": "same candidates"}
+        for name, value in result["mean_absolute_error"].items()
+    }

@@ -1,0 +1,276 @@
+"""The main job, from files of events to rows."""
+
+import json
+import zipfile
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from e2e.detector.detid import pack_eb, pack_hcal
+from e2e.detector.geometry import barrel_position
+from e2e.events.reader import read_events
+from e2e.events.record import HIT_COLUMNS, OBJECT_COLUMNS, Events, Table
+from e2e.events.store import write_events
+from e2e.frames import native
+from e2e.inference.engine import ENGINES, load_engine
+from e2e.inference.predict import predict
+from e2e.inference.prediction_file import PROVENANCE_KEY
+from e2e.problems import InputError, Problems
+from e2e.simulation import simulate
+
+COLUMNS = "input run luminosity_block event candidate source matches_electron eta phi pt seed_ieta seed_iphi score"
+
+SHOWERS = ((10, 30), (-40, 200))  # (ieta, iphi) of two showers, far apart
+
+
+def shower(ieta, iphi, energy):
+    """A crystal with 1/10 of its energy in each of two neighbours."""
+    return [(pack_eb(ieta, iphi + step), energy * share) for step, share in ((-1, 0.1), (0, 1.0), (1, 0.1))]
+
+
+def at(ieta, iphi, pt):
+    """pt, eta, phi of what flies straight to this crystal."""
+    eta, phi = barrel_position(ieta, iphi)
+    return pt, float(eta), float(phi)
+
+
+HITS = [*shower(*SHOWERS[0], 60.0), *shower(*SHOWERS[1], 40.0)]
+PHOTONS = [at(*SHOWERS[0], 61.0), at(*SHOWERS[1], 41.0), (30.0, 2.0, 0.5)]  # the last one in the endcap
+ELECTRONS = [at(*SHOWERS[1], 500.0)]  # hardly bent where it has a charge
+
+
+def table(columns, rows):
+    """rows: of every event."""
+    joined = np.array([row for event in rows for row in event], dtype=np.float64).reshape(-1, len(columns))
+    filled = {name: joined[:, i].astype(dtype) for i, (name, dtype) in enumerate(columns.items())}
+    return Table.from_counts([len(event) for event in rows], filled)
+
+
+def record(hits, photons=None, electrons=None):
+    """hits: of each event, (detid, energy). photons, electrons: pt, eta, phi; None: the source does not say."""
+    number = np.arange(len(hits), dtype=np.uint32)
+    tables = {"EB": table(HIT_COLUMNS, [[(*hit, 0.5) for hit in event] for event in hits])}
+    tower = [(int(pack_hcal("HB", 3, 7, 1, new_format=False)), 2.0, 0.0)]  # so that no event is without any hit
+    tables["HB"] = table(HIT_COLUMNS, [tower] * len(hits))
+    objects = {}
+    for name, rows in (("photons", photons), ("electrons", electrons)):
+        if rows is not None:
+            names = ("pt", "eta", "phi", *sorted(set(OBJECT_COLUMNS[name]) - {"pt", "eta", "phi"}))
+            rest = (0.0,) * (len(names) - 3)  # charge and vertex: a straight line from the origin
+            columns = dict.fromkeys(names, np.float32)
+            objects[name] = table(columns, [[(*row, *rest) for row in event] for event in rows])
+    return Events(number + 7, number + 42, (number + 1).astype(np.uint64), tables, objects)
+
+
+def store(path, *events):
+    write_events(path, events)
+    return path
+
+
+def write_ig(path, hits, photons, electrons):
+    """One event as a display file."""
+    columns = {
+        "Event_V2": (["run", "event", "ls"], [[7, 1, 42]]),
+        "EBRecHits_V2": (["energy", "eta", "phi", "time", "detid"], [[e, 0, 0, 0.5, int(d)] for d, e in hits]),
+        "Photons_V1": (["pt", "eta", "phi", "pos"], [[*row, [0, 0, 0]] for row in photons]),
+        "GsfElectrons_V2": (["pt", "eta", "phi", "charge", "pos"], [[*row, 1, [0, 0, 0]] for row in electrons]),
+    }
+    event = {
+        "Types": {name: [[field, "double"] for field in fields] for name, (fields, _) in columns.items()},
+        "Collections": {name: rows for name, (_, rows) in columns.items()},
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("Events/Run_7/Event_1", json.dumps(event))
+    return path
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory):
+    return simulate("electron-photon", tmp_path_factory.mktemp("events") / "sim.parquet", num_events=60, seed=3)
+
+
+def scores(predictions):
+    return predictions.table["score"].to_numpy()
+
+
+def test_rows_of_reconstructed_objects(untrained_bundle, tmp_path):
+    given = store(
+        tmp_path / "objects.parquet", record([HITS] * 3, [PHOTONS, [], PHOTONS[1:]], [ELECTRONS, ELECTRONS, []])
+    )
+    rows = predict(untrained_bundle, [given]).to_json()
+    assert list(rows[0]) == COLUMNS.split()
+    kinds = [
+        (r["event"], r["candidate"], r["source"], r["matches_electron"], r["seed_ieta"], r["seed_iphi"]) for r in rows
+    ]
+    assert kinds == [
+        (1, 0, "photon", False, 10, 30),
+        (1, 1, "photon", True, -40, 200),
+        (1, 2, "electron", False, -40, 200),
+        (2, 0, "electron", False, -40, 200),
+        (3, 0, "photon", False, -40, 200),  # the electrons are in other events
+    ]
+    assert {(r["input"], r["run"] - r["event"], r["luminosity_block"] - r["event"]) for r in rows} == {
+        (str(given), 6, 41)
+    }
+    expected = [PHOTONS[0], PHOTONS[1], ELECTRONS[0], ELECTRONS[0], PHOTONS[1]]
+    np.testing.assert_allclose([(r["pt"], r["eta"], r["phi"]) for r in rows], expected, rtol=1e-6)
+    assert rows[1]["score"] == rows[2]["score"] != rows[0]["score"]  # the same crop, whoever points at it
+
+
+def test_rows_of_bare_seeds(untrained_bundle, tmp_path):
+    given = store(tmp_path / "seeds.parquet", record([HITS]))
+    rows = predict(untrained_bundle, [given]).to_json()
+    assert [(r["source"], r["seed_ieta"], r["seed_iphi"]) for r in rows] == [("seed", *place) for place in SHOWERS]
+    for row, place, energy in zip(rows, SHOWERS, (60.0, 40.0), strict=True):
+        pt, eta, phi = at(*place, 1.2 * energy / np.cosh(barrel_position(*place).eta))
+        np.testing.assert_allclose((row["pt"], row["eta"], row["phi"]), (pt, eta, phi), rtol=1e-6)
+    leading = predict(untrained_bundle, [given], candidates="leading").to_json()
+    assert leading == rows[:1]
+
+
+def test_objects_win_over_seeds_only_where_the_record_has_them(untrained_bundle, tmp_path):
+    with_objects = store(tmp_path / "a.parquet", record([HITS], [PHOTONS[:1]], [[]]))
+    without = store(tmp_path / "b.parquet", record([HITS]))
+    sources = [row["source"] for row in predict(untrained_bundle, [with_objects, without]).to_json()]
+    assert sources == ["photon", "seed", "seed"]
+    assert [r["source"] for r in predict(untrained_bundle, [with_objects], candidates="seeds").to_json()] == [
+        "seed"
+    ] * 2
+    nothing = predict(untrained_bundle, [without], candidates="objects")
+    assert nothing.to_json() == [] and not nothing.problems.has_errors
+    assert "no photons or electrons" in str(nothing.problems[0])
+
+
+def test_ig_and_store_of_the_same_event_give_the_same_answers(untrained_bundle, tmp_path):
+    ig = write_ig(tmp_path / "event.ig", HITS, PHOTONS, ELECTRONS)
+    rows = predict(untrained_bundle, [ig, store(tmp_path / "e.parquet", *read_events(ig, Problems()))]).to_json()
+    for row in rows:
+        row.pop("input")
+    assert len(rows) == 6 and rows[:3] == rows[3:]
+
+
+def test_each_answer_belongs_to_its_own_candidate(untrained_bundle, simulated):
+    predictions = predict(untrained_bundle, [simulated], candidates="leading", batch_size=7)
+    (events,) = read_events(simulated, Problems())
+    engine = load_engine(untrained_bundle)
+    for i, row in enumerate(predictions.to_json()):
+        alone = events.slice(int(row["event"]) - 1, int(row["event"]))
+        seeds = native.leading_seeds(alone.hits["EB"], 1.0)
+        packed = native.build_candidates(alone.hits["EB"], untrained_bundle.contract.frame, seeds).pack()
+        np.testing.assert_allclose(row["score"], engine.run(packed)[0, 0], rtol=1e-5)
+        assert row["event"] == events.event[i]
+    assert np.ptp(scores(predictions)) > 1e-3  # else the comparison means little
+
+
+def test_a_bad_input_does_not_stop_the_good_ones(untrained_bundle, simulated, tmp_path):
+    (tmp_path / "broken.ig").write_bytes(b"PK\x03\x04 and no more")
+    (tmp_path / "notes.txt").write_text("not events")
+    (tmp_path / "empty").mkdir()
+    bad = [tmp_path / name for name in ("broken.ig", "notes.txt", "empty", "absent.ig")]
+    mixed = predict(untrained_bundle, [bad[0], simulated, *bad[1:]], tmp_path / "out.parquet")
+    assert mixed.to_json() == predict(untrained_bundle, [simulated]).to_json()
+    assert mixed.problems.has_errors and len(mixed.problems) == len(bad)
+    for path, problem in zip(bad, mixed.problems, strict=True):
+        assert str(path) in str(problem) and "\n" not in str(problem)
+
+
+def test_events_without_candidates_run_nothing(untrained_bundle, tmp_path, monkeypatch):
+    class NeverRun:
+        name = "never"
+
+        def run(self, packed):
+            raise AssertionError("ran")
+
+    monkeypatch.setitem(ENGINES, "onnxruntime", lambda *args: NeverRun())
+    quiet = record([[], shower(10, 30, 0.5)], [PHOTONS[:1], PHOTONS[:1]], [[], []])
+    no_barrel = Events(quiet.run, quiet.luminosity_block, quiet.event, {"HB": quiet.hits["HB"]}, quiet.objects)
+    inputs = [store(tmp_path / "quiet.parquet", quiet), store(tmp_path / "no_barrel.parquet", no_barrel)]
+    for mode in ("auto", "objects", "seeds", "leading"):
+        predictions = predict(untrained_bundle, inputs, tmp_path / f"{mode}.parquet", candidates=mode)
+        assert predictions.timing.num_events == 4 and predictions.timing.num_candidates == 0
+        assert not predictions.problems
+        assert pq.read_table(tmp_path / f"{mode}.parquet").column_names == COLUMNS.split()
+        assert "0 candidates" in predictions.summary() and "0 candidates of 4 events" in predictions.throughput()
+
+
+def test_file_json_and_memory_hold_the_same_rows(untrained_bundle, simulated, tmp_path):
+    written = predict(untrained_bundle, [simulated], tmp_path / "out.parquet")
+    in_memory = predict(untrained_bundle, [simulated])
+    assert pq.read_table(tmp_path / "out.parquet").to_pylist() == written.to_json() == in_memory.to_json()
+    assert written.table.schema.equals(in_memory.table.schema)
+    assert json.loads(json.dumps(written.to_json(), allow_nan=False)) == written.to_json()
+    provenance = json.loads(written.table.schema.metadata[PROVENANCE_KEY])
+    assert provenance["model_sha256"] == untrained_bundle.contract.files["model.onnx"].sha256
+    assert len(written.to_json()) == written.timing.num_candidates > 50
+    assert "seed" in written.summary() and "candidates/s" in written.throughput()
+
+
+def test_the_same_call_gives_the_same_bytes(untrained_bundle, simulated, tmp_path):
+    first, second = (predict(untrained_bundle, [simulated], tmp_path / name).path.read_bytes() for name in "ab")
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    "options", [{"batch_size": 1}, {"batch_size": 7}, {"threads": 2}, {"engine": "pytorch"}], ids=str
+)
+def test_how_it_is_run_does_not_change_the_answer(untrained_bundle, simulated, options):
+    usual, other = predict(untrained_bundle, [simulated]), predict(untrained_bundle, [simulated], **options)
+    assert other.table.drop_columns("score").equals(usual.table.drop_columns("score"))
+    np.testing.assert_allclose(scores(other), scores(usual), rtol=1e-5)
+
+
+def test_the_bundle_may_be_named_by_its_path(untrained_bundle, simulated):
+    assert predict(untrained_bundle.path, [simulated]).table.equals(predict(untrained_bundle, [simulated]).table)
+    with pytest.raises(InputError, match="no such bundle"):
+        predict(untrained_bundle.path / "absent", [simulated])
+
+
+class Spoilt:
+    """An engine whose every third answer is no number."""
+
+    name = "spoilt"
+
+    def run(self, packed):
+        outputs = np.full((len(packed.seed), 1), 0.5, dtype=np.float32)
+        outputs[2::3] = np.nan
+        return outputs
+
+
+def test_an_answer_that_is_no_number_is_reported_and_left_empty(untrained_bundle, simulated, tmp_path, monkeypatch):
+    monkeypatch.setitem(ENGINES, "onnxruntime", lambda *args: Spoilt())
+    predictions = predict(untrained_bundle, [simulated], tmp_path / "out.parquet", candidates="leading")
+    values = [row["score"] for row in predictions.to_json()]
+    assert values[:3] == [0.5, 0.5, None] and predictions.problems.has_errors
+    assert len(predictions.problems) == values.count(None) == len(values) // 3
+    assert "run 1 event 3 candidate 0: score is nan; left empty" in str(predictions.problems[0])
+
+
+class Failing:
+    name = "failing"
+
+    def run(self, packed):
+        raise MemoryError
+
+
+def test_nothing_half_written_stays(untrained_bundle, simulated, tmp_path, monkeypatch):
+    (tmp_path / "out.parquet").write_text("older")
+    monkeypatch.setitem(ENGINES, "onnxruntime", lambda *args: Failing())
+    with pytest.raises(MemoryError):
+        predict(untrained_bundle, [simulated], tmp_path / "out.parquet")
+    assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("out.parquet", "older")]
+
+
+def test_what_cannot_be_done_at_all_is_said_in_one_line(untrained_bundle, simulated, tmp_path):
+    for output, options, message in (
+        (simulated, {}, "exists among the inputs"),
+        (tmp_path, {}, "is a folder"),
+        (tmp_path / "absent" / "out.parquet", {}, "cannot be written"),
+        (None, {"engine": "oracle"}, "no such engine"),
+        (None, {"candidates": "jets"}, "no candidates 'jets'"),
+        (None, {"batch_size": 0}, "batch size 0; give at least 1"),
+        (None, {"threads": 0}, "threads 0; give at least 1"),
+    ):
+        with pytest.raises(InputError, match=message) as error:
+            predict(untrained_bundle, [simulated], output, **options)
+        assert "\n" not in str(error.value)
