@@ -42,6 +42,9 @@ void testIds() {
   static_assert(isValid<Subdetector::EB>(pack(BarrelCrystal{-85, 360})));
   static_assert(!isValid<Subdetector::EB>(pack(BarrelCrystal{86, 1})) && !isValid<Subdetector::EB>(0));
   static_assert(!isValid<Subdetector::EE>(pack(EndcapCrystal{1, 1, 1})));  // a corner, outside the disc
+  constexpr std::uint32_t kStrip = pack(PreshowerStrip{32, 1, 40, 2, -1});
+  static_assert(isValid<Subdetector::ES>(kStrip) && !isValid<Subdetector::ES>(kStrip | 1u << 20));
+  static_assert(!isValid<Subdetector::ES>(kStrip | 1u << 24) && !isValid<Subdetector::ES>(kStrip + 1));
   int crystals = 0;
   for (int ix = 1; ix <= 100; ++ix)
     for (int iy = 1; iy <= 100; ++iy)

@@ -36,7 +36,7 @@ def verb_function(verb: str) -> Callable[..., Any]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    options = vars(_parser().parse_args(arguments))
+    options = vars(make_parser().parse_args(arguments))
     verb = options.pop("verb")
     try:
         return _RUN[verb](**options)
@@ -138,7 +138,7 @@ def _counter(what: str, total: int) -> Callable[[int], None]:
     return show
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "e2e", description="End-to-End reconstruction for CMS: detector hits in, identity and mass out.", epilog=_EPILOG
     )

@@ -12,10 +12,10 @@ from e2e import __version__
 from e2e.bundles import load_bundle
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.evaluation import plots
-from e2e.evaluation.metrics import area_under_curve, half_width_68, mean_absolute_error
 from e2e.evaluation.page import Section, write_page
 from e2e.inference.predict import predict
 from e2e.inference.predictions import Predictions
+from e2e.metrics import area_under_curve, half_width_68, mean_absolute_error
 from e2e.problems import InputError
 from e2e.simulation import simulate
 from e2e.tasks import TASKS, Task

@@ -46,6 +46,36 @@ def test_detector_equals_numpy(name: str) -> None:
     np.testing.assert_array_equal(fields[expected], np.stack(columns, axis=-1))
 
 
+def every_strip() -> np.ndarray:
+    """Every preshower id with its fields in range or one step beyond."""
+    ranges = (np.arange(34), np.arange(42), np.arange(42), (1, 2), (-1, 1))
+    return ids.pack_es(*(a.ravel() for a in np.meshgrid(*ranges)))
+
+
+def test_preshower_equals_numpy() -> None:
+    rng = np.random.default_rng(4)
+    every = every_strip()
+    flipped = every ^ (np.uint32(1) << rng.integers(0, 32, len(every)).astype(np.uint32))
+    anything = rng.integers(0, 1 << 32, 100_000, dtype=np.uint32)
+    ours = ids.pack_es(0, 0, 0, 1, -1) | anything & np.uint32((1 << 25) - 1)
+    for detid in (every, flipped, anything, ours, ours & ~np.uint32(31 << 20)):
+        valid, fields, packed = _core.describe_preshower(detid)
+        strip = ids.unpack_es(detid)
+        np.testing.assert_array_equal(valid.astype(bool), ids.is_valid(detid, "ES"))
+        np.testing.assert_array_equal(fields, np.stack(strip, axis=-1))
+        np.testing.assert_array_equal(packed, ids.pack_es(*strip))
+        np.testing.assert_array_equal(packed[valid > 0], detid[valid > 0])
+
+
+def test_preshower_has_204800_strips() -> None:
+    """32 strips on 40 x 40 places (not all of them built), 2 planes, 2 sides; the spare bits 20-24 are zero."""
+    every = every_strip()
+    is_valid = ids.is_valid(every, "ES")
+    assert is_valid.sum() == 32 * 40 * 40 * 2 * 2
+    for bit in range(20, 25):
+        assert not ids.is_valid(every[is_valid] | np.uint32(1 << bit), "ES").any()
+
+
 def flat(pixel: grids.Pixel) -> np.ndarray:
     return pixel.row * 360 + pixel.column
 

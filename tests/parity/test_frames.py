@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, is_dataclass
+from inspect import isfunction, signature
 from types import ModuleType
 from typing import Any
 
@@ -243,7 +244,14 @@ def test_wrong_input_is_refused(backend: ModuleType) -> None:
         backend.to_dense(candidates, np.zeros((0, 1, 32, 32)))
 
 
-# ---- random hits: native equals reference
+# ---- native equals reference
+
+
+def test_both_offer_the_same_functions() -> None:
+    functions = {name: value for name, value in vars(native).items() if isfunction(value) and name[0] != "_"}
+    public = {name: signature(function) for name, function in functions.items()}
+    assert len(public) == 11
+    assert public == {name: signature(getattr(reference, name)) for name in public}
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -302,6 +302,10 @@ def new_version(table: pa.Table) -> pa.Table:
     return table.replace_schema_metadata({**table.schema.metadata, b"e2e.event_store_version": NEW_VERSION})
 
 
+def provenance(table: pa.Table, text: bytes) -> pa.Table:
+    return table.replace_schema_metadata({**table.schema.metadata, b"e2e.provenance": text})
+
+
 def retyped(table: pa.Table) -> pa.Table:
     return table.set_column(table.schema.get_field_index("run"), "run", pa.array([1.0, 2.0, 3.0]))
 
@@ -330,6 +334,13 @@ FILE_FAULTS: dict[str, tuple[Callable[[Path], Path], str]] = {
     "other Parquet": (
         lambda path: damaged_store(path, lambda table: table.replace_schema_metadata(None)),
         "a Parquet file, but not an event store",
+    ),
+    "provenance of another kind": (
+        lambda path: damaged_store(path, lambda table: provenance(table, b"3")), "truncated or damaged event store",
+    ),
+    "provenance nested deeply": (
+        lambda path: damaged_store(path, lambda table: provenance(table, b"[" * 200_000)),
+        "truncated or damaged event store",
     ),
     "column missing": (
         lambda path: damaged_store(path, lambda table: table.drop_columns(["EB.time", "run"])),

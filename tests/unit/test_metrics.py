@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from e2e.evaluation.metrics import (
+from e2e.metrics import (
     area_under_curve,
     bootstrap,
     half_width_68,

@@ -102,7 +102,8 @@ constexpr bool isValid(std::uint32_t id) {
   } else if constexpr (kSubdetector == Subdetector::EE) {
     return endcapExists(bits(id, 7, 7), bits(id, 0, 7)) && bits(id, 15, 10) == 0;
   } else if constexpr (kSubdetector == Subdetector::ES) {
-    return isWithin(bits(id, 0, 6), 1, 32) && isWithin(bits(id, 6, 6), 1, 40) && isWithin(bits(id, 12, 6), 1, 40);
+    return isWithin(bits(id, 0, 6), 1, 32) && isWithin(bits(id, 6, 6), 1, 40) && isWithin(bits(id, 12, 6), 1, 40) &&
+           bits(id, 20, 5) == 0;
   } else {
     constexpr HcalRange kRange = kHcalRanges[static_cast<int>(kSubdetector) - static_cast<int>(Subdetector::HB)];
     const bool isNew = id & kHcalNewFormat;

@@ -50,7 +50,7 @@ public:
   template <typename Visit>
   void visit(Visit&& visit) const {
     for (std::size_t i = 0; i < isOccupied_.size(); ++i)
-      visitBits(isOccupied_[i], i, [&](std::size_t word) { visitBits(words_[word], word, visit); });
+      visitBits(isOccupied_[i], i, [&](int word) { visitBits(words_[word], word, visit); });
   }
 
 private:
@@ -59,7 +59,7 @@ private:
   template <typename Visit>
   static void visitBits(std::uint64_t bits, std::size_t word, Visit&& visit) {
     for (; bits != 0; bits &= bits - 1)
-      visit(word * 64 + __builtin_ctzll(bits));  // std::countr_zero is C++20
+      visit(static_cast<int>(word) * 64 + __builtin_ctzll(bits));  // std::countr_zero is C++20
   }
 
   std::vector<std::uint64_t> words_;

@@ -155,7 +155,8 @@ def is_valid(detid: ArrayLike, name: str) -> BoolArray:
         return is_ours & endcap_exists(ee.ix, ee.iy) & (_bits(detid, 15, 10) == 0)
     if name == "ES":
         es = unpack_es(detid)
-        return is_ours & _within(es.strip, 1, 32) & _within(es.ix, 1, 40) & _within(es.iy, 1, 40)
+        in_range = _within(es.strip, 1, 32) & _within(es.ix, 1, 40) & _within(es.iy, 1, 40)
+        return is_ours & in_range & (_bits(detid, 20, 5) == 0)
     tower = unpack_hcal(detid)
     is_new = (np.asarray(detid, dtype=np.uint32) & np.uint32(HCAL_NEW_FORMAT)) != 0
     max_depth = np.where(is_new, _MAX_DEPTH_NEW[name], _MAX_DEPTH_OLD[name])

@@ -12,7 +12,8 @@ import numpy as np
 from e2e.bundles import load_bundle
 from e2e.datasets import load_candidates
 from e2e.datasets.candidate_set import CandidateSet
-from e2e.evaluation.metrics import (
+from e2e.inference.engine import load_engine
+from e2e.metrics import (
     FloatArray,
     Measured,
     area_under_curve,
@@ -22,7 +23,6 @@ from e2e.evaluation.metrics import (
     mean_absolute_error,
     rejection,
 )
-from e2e.inference.engine import load_engine
 from e2e.tasks import TASKS, Task
 
 PT_EDGES = np.array([20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0])
@@ -31,7 +31,12 @@ MASS_EDGES = np.arange(0.0, 1.61, 0.2)
 
 
 def evaluate(
-    bundle: Path, data: Sequence[Path], output: Path, *, engine: str = "onnxruntime", batch_size: int = 1024
+    bundle: Path,
+    data: Sequence[Path],
+    output: Path = Path("evaluation"),
+    *,
+    engine: str = "onnxruntime",
+    batch_size: int = 1024,
 ) -> dict[str, Any]:
     """Write `evaluation.json` and plots (SVG) of a bundle's answers to the folder `output`; returns the numbers."""
     loaded = load_bundle(bundle)

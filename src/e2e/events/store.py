@@ -2,7 +2,7 @@
 
 Columns: run, luminosity_block, event, then `TABLE.COLUMN` lists (`EB.detid`, `photons.pt`, ...) of every table that the
 record knows; a null list means that the source does not say, an empty one that there was nothing. The version and the
-provenance are in the metadata. The same events give the same bytes, in whatever batches they arrive.
+provenance are in the metadata. The same events give the same bytes, however they were split into batches.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ READ_EVENTS = 256  # of a batch
 
 _MAGIC = b"PAR1"
 _VERSION_KEY, _PROVENANCE_KEY = b"e2e.event_store_version", b"e2e.provenance"
-_INTEGERS, _FLOATS = "DELTA_BINARY_PACKED", "BYTE_STREAM_SPLIT"  # half the size of plain; the same bits come back
-_ARROW_ERRORS = (pa.ArrowException, OSError, ValueError, KeyError, OverflowError, MemoryError)
+# What Arrow raises on damaged bytes, and the JSON library on a damaged provenance.
+_READ_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError, RecursionError)
 
 _NUMBERS: dict[str, type] = {"run": np.uint32, "luminosity_block": np.uint32, "event": np.uint64}
 _HITS: dict[str, dict[str, type]] = {name: {**HIT_COLUMNS, **STORED_POSITION_COLUMNS} for name in SUBDETECTORS}
@@ -113,16 +113,12 @@ class EventWriter:
 
     def _open(self, provenance: Mapping[str, Any]) -> None:
         text = json.dumps(dict(provenance), sort_keys=True)
-        lists = [field for field in _SCHEMA if field.name not in _NUMBERS]
         self._parquet = pq.ParquetWriter(
             self._file,
             _SCHEMA.with_metadata({_VERSION_KEY: str(EVENT_STORE_VERSION), _PROVENANCE_KEY: text}),
             compression="zstd",
             use_dictionary=False,  # a dictionary would take all NaNs for the same
-            column_encoding={
-                f"{field.name}.list.element": _INTEGERS if field.type.value_type == pa.uint32() else _FLOATS
-                for field in lists
-            },
+            column_encoding={f"{name}.detid.list.element": "DELTA_BINARY_PACKED" for name in _HITS},
             write_statistics=False,
             write_page_checksum=True,
         )
@@ -220,7 +216,7 @@ class StoreReader:
 def _reading(path: Path) -> Iterator[None]:
     try:
         yield
-    except _ARROW_ERRORS as error:
+    except _READ_ERRORS as error:
         raise InputError(path, f"truncated or damaged event store ({error})", "fetch or make the file again") from None
 
 
@@ -228,7 +224,7 @@ def _check_metadata(path: Path, file: pq.ParquetFile) -> dict[str, Any]:
     """The provenance. Raises InputError when this is no event store, a newer one, or one without all its columns."""
     metadata = file.metadata.metadata or {}
     if _VERSION_KEY not in metadata:
-        raise InputError(path, "a Parquet file, but not an event store", "make event stores with `e2e convert`")
+        raise InputError(path, "a Parquet file, but not an event store", "give a store written by e2e")
     version = int(metadata[_VERSION_KEY])
     if version > EVENT_STORE_VERSION:
         what = f"event store version {version}; this e2e reads up to {EVENT_STORE_VERSION}"

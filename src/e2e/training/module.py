@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.nn import functional
 
-from e2e.evaluation.metrics import area_under_curve
+from e2e.metrics import area_under_curve
 from e2e.tasks import Output
 from e2e.training.data import TensorBatch
 

@@ -1,0 +1,121 @@
+#ifndef e2e_bindings_hits_h
+#define e2e_bindings_hits_h
+// What the bindings share: the hits of many events, places among them, and their barrel frames one by one.
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <tuple>
+#include <type_traits>
+
+#include "arrays.h"
+#include "e2e/frame_builder.h"
+
+namespace e2e::bindings {
+
+/// Hits of many events; `of` gives those of one.
+class HitTable {
+public:
+  using Arrays = std::tuple<AnyArray, AnyArray, AnyArray, AnyArray>;  // offsets, detid, energy, time
+
+  explicit HitTable(const Arrays& arrays)
+      : offsets_(column<std::int64_t>(std::get<0>(arrays), "offsets")),
+        detid_(column<std::uint32_t>(std::get<1>(arrays), "detid")),
+        energy_(column<float>(std::get<2>(arrays), "energy")),
+        time_(column<float>(std::get<3>(arrays), "time")) {
+    checkSize(energy_, detid_.size, "energy");
+    checkSize(time_, detid_.size, "time");
+    checkOffsets(offsets_, detid_.size);
+  }
+
+  std::size_t numEvents() const { return offsets_.size - 1; }
+
+  Hits of(std::size_t event) const {
+    const std::int64_t begin = offsets_[event];
+    return {detid_.data + begin, energy_.data + begin, time_.data + begin,
+            static_cast<std::size_t>(offsets_[event + 1] - begin)};
+  }
+
+private:
+  Column<std::int64_t> offsets_;
+  Column<std::uint32_t> detid_;
+  Column<float> energy_, time_;
+};
+
+inline void checkSameEvents(const HitTable& a, const HitTable& b) {
+  if (a.numEvents() != b.numEvents())
+    refuse("the tables hold different numbers of events: " + std::to_string(a.numEvents()) + " and " +
+           std::to_string(b.numEvents()));
+}
+
+/// Pixels in which something happens: a seed, or where to look for one.
+struct Places {
+  Column<std::int64_t> event, row, column;
+
+  Places(const AnyArray& events, const AnyArray& rows, const AnyArray& columns, const HitTable& hits)
+      : event(bindings::column<std::int64_t>(events, "event_index")),
+        row(bindings::column<std::int64_t>(rows, "row")),
+        column(bindings::column<std::int64_t>(columns, "column")) {
+    checkSize(row, event.size, "row");
+    checkSize(column, event.size, "column");
+    for (std::size_t i = 0; i < event.size; ++i) {
+      const std::string name = "seed " + std::to_string(i);
+      checkRange(event[i], hits.numEvents(), name + ": event");
+      checkRange(row[i], kBarrelGrid.rows, name + ": row");
+      checkRange(column[i], kBarrelGrid.columns, name + ": column");
+    }
+  }
+};
+
+inline void checkHalfWidth(std::int64_t halfRows, std::int64_t halfColumns) {
+  checkRange(halfRows, kBarrelGrid.rows, "half width in rows");
+  checkRange(halfColumns, (kBarrelGrid.columns + 1) / 2, "half width in columns");
+}
+
+/// Scratch that outlives the call, one per thread.
+template <typename Scratch>
+Scratch& scratch() {
+  thread_local Scratch instance;
+  return instance;
+}
+
+/// Barrel frames of a table, one at a time; asking for the same event again costs nothing.
+class BarrelFrames {
+public:
+  explicit BarrelFrames(const HitTable& hits) : hits_(hits) {}
+
+  const SparseFrame& of(std::int64_t event) {
+    if (event != current_) {
+      HitCounts ignored;
+      scratch<BarrelFrameBuilder>().build(hits_.of(event), frame_, ignored);
+      current_ = event;
+    }
+    return frame_;
+  }
+
+private:
+  const HitTable& hits_;
+  std::int64_t current_ = -1;
+  SparseFrame frame_{};
+};
+
+/// Call `use(std::integral_constant<Subdetector, ...>)` for the subdetector of this name.
+template <typename Use>
+auto withSubdetector(const std::string& name, Use&& use) {
+  if (name == "EB")
+    return use(std::integral_constant<Subdetector, Subdetector::EB>{});
+  if (name == "EE")
+    return use(std::integral_constant<Subdetector, Subdetector::EE>{});
+  if (name == "HB")
+    return use(std::integral_constant<Subdetector, Subdetector::HB>{});
+  if (name == "HE")
+    return use(std::integral_constant<Subdetector, Subdetector::HE>{});
+  if (name == "HO")
+    return use(std::integral_constant<Subdetector, Subdetector::HO>{});
+  if (name == "HF")
+    return use(std::integral_constant<Subdetector, Subdetector::HF>{});
+  refuse("unknown subdetector '" + name + "'; known: EB, EE, HB, HE, HO, HF");
+}
+
+}  // namespace e2e::bindings
+
+#endif

@@ -1,0 +1,68 @@
+"""Seeds -> candidates -> what a network takes; part of `e2e.frames.reference`."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+
+from e2e.contract import PADDING_INDEX, FrameSpec
+from e2e.events.record import Table
+from e2e.frames.candidates import Candidates, FloatArray, Packed, Seeds
+from e2e.frames.reference_frames import BARREL, barrel_image, joined, offsets_of
+from e2e.frames.reference_seeds import check_pixels
+
+
+def build_candidates(hits: Table, spec: FrameSpec, seeds: Seeds) -> Candidates:
+    """Cut the window of `spec` out of the barrel frame around each seed; phi wraps, beyond the eta edge is nothing.
+
+    hits: EB. A pixel is occupied where the energy is above 0; a time of exactly 0 is left out.
+    Raises ValueError naming the seed that lies outside the grid, and the limits.
+    """
+    if spec.parent != BARREL:
+        raise ValueError(f"candidates are cut from the barrel grid, not from {spec.grid!r}")
+    check_pixels(hits, seeds.event_index, seeds.row, seeds.column)
+    pixels, values = [], []
+    for event, row, column in zip(seeds.event_index, seeds.row, seeds.column, strict=True):
+        quantities = dict(zip(("ecal_energy", "ecal_time"), barrel_image(hits, event), strict=True))
+        rows = row - spec.centre_row + np.arange(spec.rows)
+        columns = (column - spec.centre_column + np.arange(spec.columns)) % BARREL.columns
+        is_inside = (rows >= 0) & (rows < BARREL.rows)
+        crop = np.zeros(spec.shape, dtype=np.float32)
+        for channel, name in enumerate(spec.channels):
+            crop[channel, is_inside] = quantities[name][np.ix_(rows[is_inside], columns)]
+        pixels.append(np.flatnonzero(crop).astype(np.int32))
+        values.append(crop.ravel()[pixels[-1]])
+    return Candidates(spec, offsets_of(pixels), joined(pixels, np.int32), joined(values, np.float32), seeds)
+
+
+def pack(candidates: Candidates, start: int, stop: int) -> Packed:
+    """Pad candidates `start` to `stop` to the longest among them, at least 1 pixel."""
+    _check_range(candidates, start, stop)
+    offsets = candidates.offsets[start : stop + 1]
+    shape = (stop - start, max(1, int(np.diff(offsets).max(initial=0))))
+    index, value = np.full(shape, PADDING_INDEX, dtype=np.float32), np.zeros(shape, dtype=np.float32)
+    for i, (low, high) in enumerate(pairwise(offsets)):
+        index[i, : high - low] = candidates.pixel_index[low:high]
+        value[i, : high - low] = candidates.pixel_value[low:high]
+    seeds = candidates.seeds.select(slice(start, stop))
+    return Packed(index, value, np.stack((seeds.row, seeds.column), axis=-1).astype(np.float32))
+
+
+def to_dense(candidates: Candidates, out: FloatArray | None = None) -> FloatArray:
+    """Images (candidates, channels, rows, columns)."""
+    shape = (len(candidates), *candidates.spec.shape)
+    images = np.zeros(shape, dtype=np.float32)
+    candidate = np.repeat(np.arange(len(candidates)), np.diff(candidates.offsets))
+    images.reshape(-1, candidates.spec.num_pixels)[candidate, candidates.pixel_index] = candidates.pixel_value
+    if out is None:
+        return images
+    if out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
+        raise ValueError(f"out is {out.dtype} of {out.shape}; needed: contiguous float32 of {shape}")
+    out[...] = images
+    return out
+
+
+def _check_range(candidates: Candidates, start: int, stop: int) -> None:
+    if not 0 <= start <= stop <= len(candidates):
+        raise ValueError(f"candidates {start} to {stop} are outside 0..{len(candidates)}")
