@@ -3,8 +3,8 @@
 usage: python tools/derive_geometry.py SHARED_DATA
 
 SHARED_DATA holds `geometry/` (front and back corners of every crystal, metres, from cms-outreach/ispy-webgl, MIT) and
-`ig/` (real events, whose rec hits carry the same corners). The barrel repeats every 20 columns (18 supermodules) and the
-endcap is its own mirror image in x, y and z, so 3,400 + 1,831 rows describe all 75,848 crystals.
+`ig/` (real events, whose rec hits carry the same corners). The barrel repeats every 20 columns (18 supermodules) and
+the endcap is its own mirror image in x, y and z, so 3,400 + 1,831 rows describe all 75,848 crystals.
 """
 
 from __future__ import annotations

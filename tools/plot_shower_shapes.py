@@ -3,8 +3,8 @@
 usage: python tools/plot_shower_shapes.py REAL.ig... [-n EVENTS] [-o FOLDER]
 
 Real: GSF electrons above 15 GeV with an isolated shower (less than 10 % of the crop's energy outside the five rows
-of the seed). Simulated: electrons of pT 15 to 60, cut around their highest crystal, the same selection. Writes SVG pictures
-and prints one line per shape.
+of the seed). Simulated: electrons of pT 15 to 60, cut around their highest crystal, the same selection. Writes SVG
+pictures and prints one line per shape.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ def main(arguments: Any = None) -> None:
     parser.add_argument("-o", "--output", type=Path, default=Path("docs/images"))
     options = parser.parse_args(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
-    real, simulated = shower_shapes(real_electrons(options.real)), shower_shapes(simulated_electrons(options.num_events))
+    real = shower_shapes(real_electrons(options.real))
+    simulated = shower_shapes(simulated_electrons(options.num_events))
     for name, edges in EDGES.items():
         figure, axes = plots.new_axes("Private work (CMS open data and simulation)")
         samples = {"simulated electrons": simulated[name], "real electrons": real[name]}

@@ -27,7 +27,7 @@ def small(monkeypatch):
     monkeypatch.setitem(RECIPES, "electron-photon-debug", recipe)
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -36,7 +36,7 @@ class KillAfter(Callback):
 
     def on_train_batch_start(self, trainer, module, batch, batch_index):
         if trainer.current_epoch == 1 and batch_index == 2:
-            raise Killed
+            raise KilledError
 
 
 def run(events, output):
@@ -48,7 +48,7 @@ def test_a_resumed_run_ends_with_the_same_weights(events, tmp_path, small, monke
 
     with monkeypatch.context() as patch:
         patch.setattr(training, "EarlyStopping", lambda *args, **kwargs: KillAfter())
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             run(events, tmp_path / "killed")
     assert json.loads((tmp_path / "killed" / "run.json").read_text())["state"] == "running"
     resumed = load_file(run(events, tmp_path / "killed") / "weights.safetensors")
