@@ -43,7 +43,7 @@ zoo: $(STAMP)  ## make the trained bundles again: simulate, train, export (hours
 	  $(BIN)/e2e train $$task $(DATA)/$$task-train.parquet -o $(DATA)/$$task-run --precision bf16-mixed && \
 	  $(BIN)/e2e export $(DATA)/$$task-run -o zoo/$$task --test $(DATA)/$$task-test.parquet || exit 1; done
 
-$(STAMP): pyproject.toml constraints.txt CMakeLists.txt $(wildcard cpp/include/e2e/*.h cpp/bindings/*.cc)
+$(STAMP): pyproject.toml constraints.txt CMakeLists.txt $(wildcard cpp/include/e2e/*.h cpp/bindings/*)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[test]'
 	mkdir -p build
