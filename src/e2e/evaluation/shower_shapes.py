@@ -10,7 +10,7 @@ from e2e.frames.candidates import Candidates
 FloatArray = NDArray[np.float64]
 
 CRYSTAL_ETA = 0.01745  # size of a barrel crystal in eta
-LOG_WEIGHT = 4.7  # w = max(0, 4.7 + ln(E / E5x5)); EcalClusterTools::covariances
+LOG_WEIGHT = 4.7  # w = max(0, 4.7 + ln(E / E5x5)); EcalClusterTools::localCovariances
 
 
 def shower_shapes(candidates: Candidates) -> dict[str, FloatArray]:
@@ -30,9 +30,8 @@ def shower_shapes(candidates: Candidates) -> dict[str, FloatArray]:
     share = np.maximum(window(2), 1e-12) / e5[:, None, None]
     weight = np.maximum(0.0, LOG_WEIGHT + np.log(share))  # (candidates, 5, 5)
     step = np.arange(-2, 3)[None, :, None]
-    total = weight.sum((1, 2))
-    mean = (weight * step).sum((1, 2)) / total
-    variance = (weight * (step - mean[:, None, None]) ** 2).sum((1, 2)) / total
+    mean = (window(2) * step).sum((1, 2)) / e5  # energy-weighted, the spread log-weighted, as CMS does
+    variance = (weight * (step - mean[:, None, None]) ** 2).sum((1, 2)) / weight.sum((1, 2))
     return {
         "e3x3": e3,
         "e5x5": e5,

@@ -10,10 +10,11 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from e2e.detector.detid import pack_eb
-from e2e.detector.geometry import COLUMNS_PER_SUPERMODULE, barrel_table
+from e2e.detector.geometry import COLUMNS_PER_SUPERMODULE, ECAL_BARREL_FRONT_RADIUS_CM, barrel_table
 from e2e.detector.grids import barrel_crystal
 from e2e.simulation import shower
 from e2e.simulation.particles import FloatArray, Particles, direction_angles
+from e2e.simulation.transport import conversion_share
 
 CRYSTAL_LENGTH_CM = shower.LENGTH_X0 * shower.X0_CM
 
@@ -25,7 +26,6 @@ NOISE_GEV = 0.05
 TIME_NOISE_NS_GEV = 1.3  # time resolution = this / energy ...
 TIME_CONSTANT_NS = 0.25  # ... plus this in quadrature
 MAX_TIME_SIGMA_NS = 20.0
-LIGHT_SPEED_CM_PER_NS = 29.9792458
 
 # Read-out. Source: shape of the reduced collections around real photons: 5 x 5 about every local maximum and, along
 # phi, every column of five that a hybrid supercluster would add.
@@ -49,7 +49,6 @@ class CrystalMap(NamedTuple):
     depth_cm: FloatArray  # (depths,)
     eta: FloatArray  # (depths, 170) eta of the crystal centres, ascending
     phi_degrees: FloatArray  # (depths, 22) phi of the centres in a supermodule, one neighbour on each side
-    rho_cm: FloatArray  # (depths, 170)
 
 
 @cache
@@ -66,7 +65,7 @@ def crystal_map() -> CrystalMap:
     offset = table.phi_offset_front + fraction * (table.phi_offset_back - table.phi_offset_front)
     centres = np.arange(COLUMNS_PER_SUPERMODULE) + 0.5 + np.rad2deg(offset.mean(1))
     around = np.concatenate((centres[:, -1:] - 20, centres, centres[:, :1] + 20), axis=1)
-    return CrystalMap(depth, eta, around, rho.mean(2))
+    return CrystalMap(depth, eta, around)
 
 
 def crystal_coordinates(point: FloatArray, depth_cm: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -129,7 +128,7 @@ def deposit(particles: Particles, axis: FloatArray, vertex_cm: FloatArray, num_e
 
 def _patch_corner(axis: FloatArray, vertex_cm: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     pt, _, _ = direction_angles(axis)
-    impact = vertex_cm + axis / pt[:, None] * 129.0
+    impact = vertex_cm + axis / pt[:, None] * ECAL_BARREL_FRONT_RADIUS_CM
     row, column = crystal_coordinates(impact, np.zeros(len(axis)))
     return np.rint(row).astype(np.int64) - PATCH_HALF_ROWS, np.rint(column).astype(np.int64) - PATCH_HALF_COLUMNS
 
@@ -147,7 +146,7 @@ class Starts(NamedTuple):
 def _showers(particles: Particles, rng: Generator) -> Starts:
     """Electron showers: an electron starts one at the face; a photon first converts (9/7 X0 on average) into two."""
     is_photon = particles.charge == 0
-    share = np.where(is_photon, rng.random(len(particles)), 1.0)
+    share = np.where(is_photon, conversion_share(rng, len(particles)), 1.0)
     start = np.where(is_photon, rng.exponential(9 / 7, len(particles)), 0.0)
     energy = particles.energy
     direction = particles.momentum / energy[:, None]

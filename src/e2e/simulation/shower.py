@@ -20,11 +20,9 @@ from e2e.simulation.particles import FloatArray
 X0_CM, MOLIERE_CM, CRITICAL_GEV, LENGTH_X0 = 0.89, 2.19, 9.6e-3, 25.8
 Z_EFFECTIVE = 68.36  # of PbWO4, by weight
 
-# The crystals, their wrapping and the optical cross-talk widen the core: fitted to E1/E25 and E9/E25 of real electrons.
-CORE_WIDENING = 1.3
-
 HALF_WIDTH = 5  # crystals around the axis that receive energy: 11 x 11 hold 99 %
-NUM_SLICES = 8  # depth slices, of equal mean energy
+# Ends of the depth slices, in units of (depth of the maximum + 1 X0); the last reaches behind any crystal.
+SLICE_ENDS = (0.15, 0.35, 0.55, 0.75, 1.0, 1.35, 1.9, 6.0)
 MIN_SHOWER_GEV = 0.2  # parametrisation limit: the logarithms below need y > 10
 
 
@@ -61,8 +59,7 @@ class Slices(NamedTuple):
 
 def slice_depths(profile: Profile, start_x0: FloatArray) -> Slices:
     """Slices between the start and the crystal's end; what lies behind the end leaks out."""
-    scale = np.array([0.15, 0.35, 0.55, 0.75, 1.0, 1.35, 1.9, 6.0])  # slice ends, in units of the maximum's depth
-    ends = scale * (profile.maximum_x0 + 1.0)[:, None]
+    ends = np.array(SLICE_ENDS) * (profile.maximum_x0 + 1.0)[:, None]
     room = np.maximum(LENGTH_X0 - start_x0, 0.0)[:, None]
     ends = np.minimum(ends, room)
     starts = np.concatenate((np.zeros((len(ends), 1)), ends[:, :-1]), axis=1)
@@ -85,7 +82,7 @@ def radial_profile(tau: FloatArray, energy: FloatArray) -> tuple[FloatArray, Flo
     tail = (0.659 - 0.00309 * z) * (np.exp(-2.59 * shift) + np.exp((0.3585 + 0.0421 * log_e) * shift))
     argument = (0.401 + 0.00187 * z - tau) / (1.313 - 0.0686 * log_e)
     weight = (2.632 - 0.00094 * z) * np.exp(argument - np.exp(argument))
-    return CORE_WIDENING * core * MOLIERE_CM, np.minimum(tail, 10.0) * MOLIERE_CM, np.clip(weight, 0.0, 1.0)
+    return core * MOLIERE_CM, np.minimum(tail, 10.0) * MOLIERE_CM, np.clip(weight, 0.0, 1.0)
 
 
 def spread(
@@ -127,6 +124,11 @@ def num_spots(energy: FloatArray) -> FloatArray:
 
 
 def fluctuate(shares: FloatArray, energy: FloatArray, rng: Generator) -> FloatArray:
-    """Energy per crystal (showers, 11, 11): gamma distributed as if the mean number of spots had fallen into it."""
+    """Energy per crystal (showers, 11, 11): gamma distributed as if the mean number of spots had fallen into it.
+
+    The spots only place the energy of a slice, so the sum over the crystals is that of the mean.
+    """
     spots = num_spots(energy)[:, None, None]
-    return rng.standard_gamma(shares * spots) * (energy[:, None, None] / spots)
+    drawn = rng.standard_gamma(shares * spots)
+    total = np.maximum(drawn.sum((1, 2), keepdims=True), 1e-12)
+    return drawn / total * (shares.sum((1, 2)) * energy)[:, None, None]

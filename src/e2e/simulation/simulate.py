@@ -25,6 +25,7 @@ from e2e.simulation.transport import transport
 
 CHUNK_EVENTS = 500  # events that share one random stream; part of what a seed means, so never a tuning knob
 MIN_PT_GEV, MAX_PT_GEV = 5.0, 500.0  # where the parametrisations hold
+SIMULATION_VERSION = 1  # raised whenever the same seed gives other events
 SIMULATED_RUN = 1  # run number of simulated events, as in CMS
 
 
@@ -91,6 +92,7 @@ def simulate_chunk(process: str, num_events: int, seed: int, gun: Gun, chunk: in
         objects={"truth": _truth(primaries)},
         provenance={
             "e2e": __version__,
+            "simulation": SIMULATION_VERSION,
             "process": process,
             "seed": seed,
             "num_events": num_events,

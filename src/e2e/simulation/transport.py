@@ -89,16 +89,10 @@ def _move(
 
 
 def _interact(particles: Particles, thickness: FloatArray, rng: Generator) -> Particles:
-    is_photon = particles.charge == 0
-    converts = is_photon & (rng.random(len(particles)) < 1 - np.exp(-7 / 9 * thickness))
-    radiating = np.flatnonzero(~is_photon)
-    produced = [particles.where(~converts), *_convert(particles.where(converts), rng)]
-    # electrons come first in `produced[0]`'s own order; radiate there, on the kept particles
-    kept = produced[0]
-    kept_thickness = thickness[~converts]
-    if len(radiating):
-        produced += _radiate(kept, kept_thickness, rng)
-    return _drop_soft(Particles.concatenate(produced))
+    converts = (particles.charge == 0) & (rng.random(len(particles)) < 1 - np.exp(-7 / 9 * thickness))
+    kept, pairs = particles.where(~converts), _convert(particles.where(converts), rng)
+    radiated = _radiate(kept, thickness[~converts], rng)  # takes the energy from the electrons in `kept`
+    return _drop_soft(Particles.concatenate([kept, *pairs, *radiated]))
 
 
 def _drop_soft(particles: Particles) -> Particles:
@@ -106,8 +100,8 @@ def _drop_soft(particles: Particles) -> Particles:
 
 
 def _convert(photons: Particles, rng: Generator) -> list[Particles]:
-    """e+ e- of each photon: energy share v with density 1 - 4/3 v (1 - v), along the photon's direction."""
-    share = sample_share(rng, len(photons), lambda v: 1 - 4 / 3 * v * (1 - v))
+    """e+ e- of each photon, along its direction."""
+    share = conversion_share(rng, len(photons))
     return [
         Particles(
             photons.event, np.full(len(photons), charge), photons.momentum * part[:, None], photons.position.copy()
@@ -153,6 +147,11 @@ def _brem_share(rng: Generator, low: FloatArray) -> FloatArray:
         share[todo[accepted]] = y[accepted]
         todo = todo[~accepted]
     return np.minimum(share, 0.999)
+
+
+def conversion_share(rng: Generator, count: int) -> FloatArray:
+    """Energy share of one leg of a conversion: density 1 - 4/3 v (1 - v)."""
+    return sample_share(rng, count, lambda v: 1 - 4 / 3 * v * (1 - v))
 
 
 def sample_share(rng: Generator, count: int, density: Callable[[FloatArray], FloatArray]) -> FloatArray:
