@@ -2,7 +2,6 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include <algorithm>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -95,11 +94,7 @@ void toDense(const AnyArray& offsets, const AnyArray& index, const AnyArray& val
   const Ragged pixels(offsets, index, value);
   if (images.shape(0) != pixels.numCandidates())
     refuse("out has " + std::to_string(images.shape(0)) + " images, not " + std::to_string(pixels.numCandidates()));
-  std::uint32_t highest = 0;  // a negative index is a huge one; a plain maximum is computed many at a time
-  for (std::size_t i = 0; i < pixels.index.size; ++i)
-    highest = std::max(highest, static_cast<std::uint32_t>(pixels.index[i]));
-  if (pixels.index.size > 0)
-    checkRange(static_cast<std::int32_t>(highest), images.shape(1), "pixel_index");
+  checkRange(pixels.index, images.shape(1), "pixel_index");
   nb::gil_scoped_release release;
   fillDense(pixels.offsets.data, pixels.index.data, pixels.value.data, pixels.numCandidates(), images.shape(1),
             images.data());

@@ -1,4 +1,4 @@
-// Ids and positions, for the tests against src/e2e/detector.
+// Ids, positions and neighbours, for the tests against src/e2e/detector.
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 
@@ -10,13 +10,15 @@
 
 #include "core.h"
 #include "e2e/geometry.h"
+#include "e2e/pixel_graph.h"
 #include "hits.h"
 
 namespace e2e::bindings {
 
 namespace {
 
-/// is_valid, fields (ieta, iphi, pixel | ix, iy, pixel | ieta, iphi, depth; the stitched pixel), eta, phi, id packed again; NaN and 0 where not valid.
+/// is_valid, fields, eta, phi, id packed again; NaN and 0 where not valid. Fields: ieta, iphi, stitched pixel of EB;
+/// ix, iy, stitched pixel of EE; ieta, iphi, depth of HCAL.
 auto describe(const std::string& name, const AnyArray& detids) {
   const auto ids = column<std::uint32_t>(detids, "detid");
   std::vector<std::int32_t> valid(ids.size), fields(3 * ids.size);
@@ -68,11 +70,36 @@ auto describePreshower(const AnyArray& detids) {
   return std::tuple(toNumpy(std::move(valid)), toNumpy(std::move(fields), {ids.size, 5}), toNumpy(std::move(packed)));
 }
 
+Grid gridNamed(const std::string& name) {
+  if (name == "barrel")
+    return kBarrelGrid;
+  if (name == "stitched")
+    return kStitchedGrid;
+  if (name == "hcal")
+    return kHcalGrid;
+  refuse("unknown grid '" + name + "'; known: barrel, stitched, hcal");
+}
+
+/// The 8 pixels around each pixel, (pixels, 8).
+NumpyArray<std::int32_t> neighboursOf(const AnyArray& pixels, const std::string& gridName) {
+  const Grid grid = gridNamed(gridName);
+  const auto pixel = column<std::int32_t>(pixels, "pixel");
+  checkRange(pixel, grid.numPixels(), "pixel");
+  std::vector<std::int32_t> around;
+  around.reserve(8 * pixel.size);
+  for (std::size_t i = 0; i < pixel.size; ++i) {
+    const auto ofOne = neighbours(grid, pixel[i]);
+    around.insert(around.end(), ofOne.begin(), ofOne.end());
+  }
+  return toNumpy(std::move(around), {pixel.size, 8});
+}
+
 }  // namespace
 
 void bindDetector(nb::module_& m) {
   m.def("describe", &describe);
   m.def("describe_preshower", &describePreshower);
+  m.def("neighbours", &neighboursOf);
 }
 
 }  // namespace e2e::bindings

@@ -77,8 +77,7 @@ FrameArrays upsampleFrames(const AnyArray& offsets, const AnyArray& pixels, cons
   const auto energy = column<float>(energies, "energy");
   checkSize(energy, pixel.size, "energy");
   checkOffsets(bounds, pixel.size);
-  for (std::size_t i = 0; i < pixel.size; ++i)
-    checkRange(pixel[i], kHcalGrid.numPixels(), "pixel_index");
+  checkRange(pixel, kHcalGrid.numPixels(), "pixel_index");
 
   FrameColumns columns;
   SparseFrame coarse{kHcalGrid, {}, {}, {}}, fine{};

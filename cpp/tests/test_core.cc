@@ -1,4 +1,5 @@
 // Cases by hand, without Python; the comparison with the NumPy specification is in tests/parity.
+#include <array>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -6,6 +7,7 @@
 #include "e2e/crop.h"
 #include "e2e/frame_builder.h"
 #include "e2e/packing.h"
+#include "e2e/pixel_graph.h"
 #include "e2e/seed_finder.h"
 #include "expect.h"
 
@@ -50,6 +52,13 @@ void testIds() {
     for (int iy = 1; iy <= 100; ++iy)
       crystals += endcapExists(ix, iy);
   EXPECT(crystals == 7324);
+}
+
+void testNeighbours() {
+  static_assert(neighbours(kHcalGrid, 0)[2] == -1 && neighbours(kHcalGrid, 0)[3] == 71);
+  const int last = kBarrelGrid.numPixels() - 1;
+  EXPECT((neighbours(kBarrelGrid, last) ==
+          std::array<std::int32_t, 8>{last - 361, last - 360, last - 719, last - 1, last - 359, -1, -1, -1}));
 }
 
 void testScreen() {
@@ -131,6 +140,7 @@ void testPacking() {
 
 int main() {
   testIds();
+  testNeighbours();
   testScreen();
   testSeeds();
   testCrop();

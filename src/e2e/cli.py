@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -42,6 +43,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _RUN[verb](**options)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except (OSError, ArithmeticError) as error:
+        if isinstance(error, BrokenPipeError):  # the reader of a pipe has gone: nothing more to say, to anyone
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return EXIT_BAD_INPUT
+        print(f"error: {verb}: {type(error).__name__}: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -113,8 +120,9 @@ def _evaluate(as_json: bool, **options: Any) -> int:
 
 
 def _demo(**options: Any) -> int:
-    print(verb_function("demo")(**options, say=print))
-    return EXIT_OK
+    result = verb_function("demo")(**options, say=print)
+    print(*result.lines, sep="\n")
+    return _report(result.problems)
 
 
 _RUN: dict[str, Callable[..., int]] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,14 +13,20 @@ from e2e.bundles import load_bundle
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.evaluation import plots
 from e2e.evaluation.page import Section, write_page
+from e2e.files import make_folder
 from e2e.inference.predict import predict
 from e2e.inference.predictions import Predictions
 from e2e.metrics import area_under_curve, half_width_68, mean_absolute_error
-from e2e.problems import InputError
+from e2e.problems import InputError, Problems
 from e2e.simulation import simulate
 from e2e.tasks import TASKS, Task
 
 TASKS_SHOWN = ("electron-photon", "diphoton-mass")
+
+
+class Demonstration(NamedTuple):
+    lines: list[str]
+    problems: Problems
 
 
 def demo(
@@ -31,15 +37,16 @@ def demo(
     zoo: Path = Path("zoo"),
     real: Sequence[Path] = (),
     say: Callable[[str], Any] = lambda line: None,
-) -> str:
-    """Write `output`/index.html and return its main lines.
+) -> Demonstration:
+    """Write `output`/index.html; returns its main lines, and what was wrong with the real files.
 
     num_events: fresh events for each task. zoo: folder of the bundles. real: .ig files to predict on as well. say: is
     told each step. Raises InputError when a bundle is missing.
     """
     for name in TASKS_SHOWN:
         load_bundle(zoo / name)
-    output.mkdir(parents=True, exist_ok=True)
+    make_folder(output)
+    problems = Problems()
     sections, lines = [], []
     for name in TASKS_SHOWN:
         task = TASKS[name]
@@ -56,15 +63,15 @@ def demo(
         sections.append(Section(task.title, line, [_pictures(candidates), *_plots(task, answer, candidates)]))
     if real:
         say(f"predicting on {len(real)} real files")
-        sections.append(_real_section(zoo, real, output, lines))
+        sections.append(_real_section(zoo, real, output, lines, problems))
     page = write_page(output / "index.html", sections, f"e2e {__version__}, {num_events} events a task, seed {seed}")
-    return "\n".join([*lines, f"page: {page}"])
+    return Demonstration([*lines, f"page: {page}"], problems)
 
 
 def _verdict(task: Task, answer: Any, candidates: CandidateSet) -> str:
     if task.output.kind == "probability":
         return f"{task.title}: area under the curve {area_under_curve(answer, candidates.target)}"
-    is_signal = candidates.truth["pdg_id"] == 36
+    is_signal = task.is_signal(candidates.truth)
     truth, given = candidates.target[is_signal], np.maximum(answer[is_signal], 0.0)
     constant = mean_absolute_error(np.full(len(truth), np.median(truth)), truth)
     error = mean_absolute_error(given, truth)
@@ -87,16 +94,17 @@ def _pictures(candidates: CandidateSet) -> Any:
 
 def _plots(task: Task, answer: Any, candidates: CandidateSet) -> list[Any]:
     if task.output.kind == "probability":
-        return [plots.score_figure(task, answer, candidates), plots.roc_figure(answer, candidates)]
+        return [plots.score_figure(task, answer, candidates), plots.roc_figure(task, answer, candidates)]
     return [plots.response_figure(task, answer, candidates)]
 
 
-def _real_section(zoo: Path, real: Sequence[Path], output: Path, lines: list[str]) -> Section:
+def _real_section(zoo: Path, real: Sequence[Path], output: Path, lines: list[str], problems: Problems) -> Section:
     figures = []
     for name in TASKS_SHOWN:
         result = predict(zoo / name, real, output / f"{name}-real.parquet")
         lines.append(f"real events, {result.summary()}")
         figures.append(real_figure(TASKS[name], result))
+        problems += [problem for problem in result.problems if problem not in problems]
     about = (
         f"{len(real)} files of CMS open data; photons that share their seed crystal with an electron count as electrons"
     )

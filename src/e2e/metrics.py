@@ -40,12 +40,19 @@ def area_under_curve(score: ArrayLike, is_signal: ArrayLike) -> Measured:
 
 
 def rejection(score: ArrayLike, is_signal: ArrayLike, efficiency: float) -> Measured:
-    """1 / background efficiency at a signal efficiency; binomial error."""
+    """1 / background efficiency at a signal efficiency; error by bootstrap, the threshold's included.
+
+    NaN when one class is missing.
+    """
     score, truth = np.asarray(score, dtype=np.float64), np.asarray(is_signal).astype(bool)
-    threshold = np.quantile(score[truth], 1 - efficiency)
-    passed, total = int((score[~truth] >= threshold).sum()), int((~truth).sum())
-    rate = max(passed, 1) / total
-    return Measured(1 / rate, np.sqrt((1 - rate) / max(passed, 1)) / rate)
+    if not truth.any() or truth.all():
+        return Measured(float("nan"), float("nan"))
+
+    def measure(s: FloatArray, t: NDArray[np.bool_]) -> float:
+        threshold = np.quantile(s[t], 1 - efficiency)
+        return float((~t).sum() / max((s[~t] >= threshold).sum(), 1))
+
+    return bootstrap(measure, score, truth)
 
 
 def mean_absolute_error(answer: ArrayLike, truth: ArrayLike) -> Measured:
@@ -59,7 +66,7 @@ def half_width_68(values: ArrayLike) -> float:
     return float((high - low) / 2)
 
 
-def bootstrap(statistic: Callable[..., float], *columns: FloatArray, repeats: int = 200, seed: int = 0) -> Measured:
+def bootstrap(statistic: Callable[..., float], *columns: NDArray[Any], repeats: int = 200, seed: int = 0) -> Measured:
     """The statistic of the columns, with the spread over resamplings of their rows."""
     rng = np.random.default_rng(seed)
     count = len(columns[0])

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from e2e.bundles.export import export_bundle
 from e2e.evaluation.evaluate import evaluate
+from e2e.files import make_folder
 from e2e.models import build_model
 from e2e.problems import InputError
 from e2e.tasks import TASKS, Task
+from e2e.training.train import WEIGHTS, read_run
 
 
 def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
@@ -23,11 +25,20 @@ def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
     test: event stores the network has not seen; their numbers go on the card. Raises InputError for an unfinished run,
     ParityError where PyTorch and ONNX Runtime disagree.
     """
-    about = _read_run(run)
+    about = read_run(run)
+    if about["state"] != "finished":
+        raise InputError(run, "the training is not finished", "call `e2e train` again with the same arguments")
     recipe = about["recipe"]
+    if recipe["task"] not in TASKS:
+        raise InputError(run, f"unknown task {recipe['task']!r}", f"known: {', '.join(TASKS)}")
     task = TASKS[recipe["task"]]
     network = build_model(recipe["family"], task.frame, about["config"])
-    network.load_state_dict(load_file(run / "weights.safetensors"))
+    try:
+        network.load_state_dict(load_file(run / WEIGHTS))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        what = f"{WEIGHTS} is missing or does not fit ({type(error).__name__})"
+        raise InputError(run, what, "train again") from None
+    make_folder(output.parent)
     training = {
         "candidates": about["candidates"],
         "data": about["data"],
@@ -48,25 +59,18 @@ def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
     return export_bundle(network, task, output, training=training, provenance=provenance)
 
 
-def _read_run(run: Path) -> dict[str, Any]:
-    try:
-        about = json.loads((run / "run.json").read_text())
-    except (OSError, json.JSONDecodeError) as error:
-        raise InputError(
-            run, f"not a training run ({type(error).__name__})", "give a folder that `e2e train` wrote"
-        ) from None
-    if about.get("state") != "finished":
-        raise InputError(run, "the training is not finished", "call `e2e train` again with the same arguments")
-    return about
-
-
 def _card_metrics(task: Task, result: dict[str, Any]) -> dict[str, Any]:
     if task.output.kind == "probability":
         published = task.published
+        low, high = published["pt"]
         return {
-            "area under the curve": {**result["auc"], "what": f"published: {published['auc']}, {published['what']}"},
+            "area under the curve": {**result["auc"], "what": "all of the test data"},
+            f"area under the curve, pT {low:.0f} to {high:.0f} GeV": {
+                **result["auc_at_published_pt"],
+                "what": f"published: {published['auc']}, {published['what']}",
+            },
             **{
-                f"rejection at {key}": {**value, "what": "1 / background efficiency"}
+                f"rejection at {key}": {**value, "what": "1 / background efficiency at this signal efficiency"}
                 for key, value in result["rejection"].items()
             },
         }

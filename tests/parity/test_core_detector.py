@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from e2e import _core
+from e2e.contract import GRIDS
 from e2e.detector import detid as ids
 from e2e.detector import grids
 from e2e.detector.geometry import position
@@ -80,6 +81,22 @@ def flat(pixel: grids.Pixel) -> np.ndarray:
     return pixel.row * 360 + pixel.column
 
 
-def test_unknown_subdetector_is_refused() -> None:
+@pytest.mark.parametrize("name", GRIDS)
+def test_neighbours_equal_numpy(name: str) -> None:
+    grid = GRIDS[name]
+    every = np.arange(grid.rows * grid.columns, dtype=np.int32)
+    around = _core.neighbours(every, name)
+    np.testing.assert_array_equal(around, grids.neighbours(every, grid))
+    assert (around == -1).sum() == 2 * 3 * grid.columns
+    assert _core.neighbours(every[:0], name).shape == grids.neighbours(every[:0], grid).shape == (0, 8)
+    for bad in (-1, len(every), 2**31 - 1, -(2**31)):
+        for function, argument in ((_core.neighbours, name), (grids.neighbours, grid)):
+            with pytest.raises(ValueError, match=rf"pixel {bad} is outside 0\.\.{len(every) - 1}"):
+                function(np.array([0, bad], dtype=np.int32), argument)
+
+
+def test_unknown_names_are_refused() -> None:
+    with pytest.raises(ValueError, match="unknown grid 'endcap'; known: barrel, stitched, hcal"):
+        _core.neighbours(np.zeros(1, dtype=np.int32), "endcap")
     with pytest.raises(ValueError, match="unknown subdetector 'XX'"):
         _core.describe("XX", np.zeros(1, dtype=np.uint32))

@@ -9,8 +9,10 @@ from lightning.pytorch import Callback
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from e2e.datasets import load_candidates
 from e2e.problems import InputError
 from e2e.simulation import simulate
+from e2e.tasks import TASKS
 from e2e.training import train as training
 from e2e.training.checkpoint import SafeCheckpointIO
 from e2e.training.recipes import RECIPES
@@ -71,9 +73,38 @@ def test_run_folder_tells_its_story_and_holds_no_pickle(events, tmp_path, small)
 
 
 def test_a_folder_of_another_run_is_left_alone(events, tmp_path, small):
-    (tmp_path / "run.json").write_text('{"recipe": "other", "state": "running"}')
+    other = {"recipe": "other", "seed": 3, "data": [], "state": "running"}
+    (tmp_path / "run.json").write_text(json.dumps(other))
     with pytest.raises(InputError, match="another recipe"):
         run(events, tmp_path)
+    assert json.loads((tmp_path / "run.json").read_text()) == other
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"recipe": {}}'])
+def test_a_damaged_run_is_one_line(events, tmp_path, content):
+    (tmp_path / "run.json").write_text(content)
+    with pytest.raises(InputError, match=r"run\.json"):
+        run(events, tmp_path)
+
+
+@pytest.mark.parametrize("options", [{"seed": -1}, {"epochs": 0}, {"epochs": -1}, {"threads": 0}])
+def test_impossible_options_leave_nothing_behind(events, tmp_path, options):
+    with pytest.raises(InputError, match="give at least"):
+        training.train("electron-photon-debug", [events], tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_events_of_another_task_are_refused(events, tmp_path):
+    with pytest.raises(InputError, match="not those of diphoton-mass"):
+        training.train("diphoton-mass-debug", [events], tmp_path / "run", progress=False)
+
+
+def test_the_held_back_part_is_random_and_fixed(events):
+    whole = load_candidates(TASKS["electron-photon"], [events])
+    first, again, other = (whole.split(0.3, seed)[1].truth["pt"] for seed in (1, 1, 2))
+    assert len(first) == 150
+    assert (first == again).all()
+    assert not (first == other).all()
 
 
 def test_unknown_recipe_is_named(events, tmp_path):

@@ -1,9 +1,10 @@
 """Grids: every channel has its pixel, and the two prototype faults that lost energy stay away."""
 
 import numpy as np
+import pytest
 
 from e2e.detector import grids
-from e2e.detector.geometry import endcap_exists
+from e2e.detector.crystals import endcap_exists
 
 
 def test_barrel_pixels_are_all_used_once() -> None:
@@ -51,3 +52,5 @@ def test_wide_hcal_towers_are_shared() -> None:
 
 def test_neighbours_wrap_in_phi_and_end_in_eta() -> None:
     np.testing.assert_array_equal(grids.neighbours(0), [-1, -1, -1, 359, 1, 719, 360, 361])
+    with pytest.raises(ValueError, match=r"pixel 61200 is outside 0\.\.61199"):
+        grids.neighbours([0, 61_200])

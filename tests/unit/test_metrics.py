@@ -39,6 +39,15 @@ def test_rejection_is_the_inverse_of_the_passing_background():
     score = np.concatenate((np.linspace(0, 1, 1001), np.linspace(0, 1, 1001)))
     truth = np.repeat([True, False], 1001)
     assert rejection(score, truth, 0.5).value == pytest.approx(2.0, rel=0.01)
+    assert np.isnan(rejection(score, np.ones(2002, dtype=bool), 0.5).value)
+
+
+def test_error_of_the_rejection_is_the_spread_of_repeated_samples():
+    rng = np.random.default_rng(2)
+    truth = np.repeat([True, False], 500)
+    repeats = [rejection(rng.normal(size=1000) + truth, truth, 0.7) for _ in range(60)]
+    spread = np.std([one.value for one in repeats], ddof=1)
+    assert np.mean([one.error for one in repeats]) == pytest.approx(spread, rel=0.35)
 
 
 def test_mean_absolute_error_and_its_error():

@@ -20,7 +20,7 @@ EXTREME_ENERGIES_GEV = (1e-3, 1e4)
 FloatArray = NDArray[np.float32]
 
 
-class ParityError(Exception):
+class ParityError(ArithmeticError):
     """Two engines give different answers for the same candidates, or one gives no number."""
 
 

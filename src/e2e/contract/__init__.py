@@ -1,6 +1,6 @@
 """The contract: channels, grids, units, limits and versions, stated once.
 
-The C++ header `cpp/include/e2e/contract.h` is generated from here (`python -m e2e.contract.header`), a bundle's
+The C++ header `cpp/include/e2e/contract.h` is generated from here (`python -m e2e.detector.header`), a bundle's
 `contract.json` is written from here, and nothing else in the project types these numbers again.
 
 Dimension glossary, used in every docstring and shape comment:

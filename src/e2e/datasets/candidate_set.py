@@ -45,16 +45,15 @@ class CandidateSet:
         truth = {name: column[indices] for name, column in self.truth.items()}
         return CandidateSet(self.candidates.select(indices), self.target[indices], truth, self.provenance)
 
-    def split(self, fraction: float) -> tuple[CandidateSet, CandidateSet]:
-        """(first part, last part): the last `fraction` is held back; the order of the files decides, nothing random."""
+    def split(self, fraction: float, seed: int) -> tuple[CandidateSet, CandidateSet]:
+        """(the rest, a random `fraction` held back); the seed alone decides which."""
+        order = _shuffled(len(self), (seed,))
         cut = len(self) - round(len(self) * fraction)
-        return self.select(slice(None, cut)), self.select(slice(cut, None))
+        return self.select(np.sort(order[:cut])), self.select(np.sort(order[cut:]))
 
     def batches(self, batch_size: int, shuffle_seed: Sequence[int] | None = None) -> Iterator[Batch]:
         """Every candidate once; in an order that depends on the seed alone, or as stored."""
-        order = np.arange(len(self))
-        if shuffle_seed is not None:
-            np.random.Generator(np.random.PCG64(np.random.SeedSequence(shuffle_seed))).shuffle(order)
+        order = np.arange(len(self)) if shuffle_seed is None else _shuffled(len(self), shuffle_seed)
         for start in range(0, len(self), batch_size):
             chosen = order[start : start + batch_size]
             yield Batch(self.candidates.select(chosen).pack(), self.target[chosen])
@@ -74,18 +73,31 @@ def load_candidates(
     for path in expand_inputs(inputs):
         problems = Problems()
         for events in read_events(path, problems):
-            if "truth" not in events.objects or "EB" not in events.hits:
-                raise InputError(path, "no truth or no barrel hits in it", "give a simulated event store")
+            _check_truth(task, path, events)
             if limit is not None:
                 events = events.slice(0, min(len(events), limit - num_events))
-            if len(events):
-                parts.append(_candidates_of(task, events, frame))
+            parts.append(_candidates_of(task, events, frame))
             num_events += len(events)
+            if num_events == limit:
+                return _concatenate(parts)
         if problems.has_errors:
             raise InputError(path, str(problems[0]), "make the file again")
     if not parts:
         raise InputError(", ".join(map(str, inputs)), "no events", "give an event store with events")
     return _concatenate(parts)
+
+
+def _check_truth(task: Task, path: Path, events: Events) -> None:
+    if "truth" not in events.objects or "EB" not in events.hits:
+        raise InputError(path, "no truth or no barrel hits in it", "give a simulated event store")
+    truth = events.objects["truth"]
+    if not (truth.counts == 1).all() or not task.is_known(truth.columns).all():
+        remedy = f"simulate process {task.name!r}"
+        raise InputError(path, f"its true particles are not those of {task.name}, one an event", remedy)
+
+
+def _shuffled(count: int, seed: Sequence[int]) -> NDArray[np.int64]:
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))).permutation(count)
 
 
 def _candidates_of(task: Task, events: Events, frame: FrameSpec) -> CandidateSet:

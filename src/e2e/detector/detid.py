@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from e2e.detector.crystals import endcap_exists
+
 ECAL, HCAL = 3, 4
 
 # name -> (detector, subdetector)
@@ -149,8 +151,6 @@ def is_valid(detid: ArrayLike, name: str) -> BoolArray:
         eb = unpack_eb(detid)
         return is_ours & _within(np.abs(eb.ieta), 1, 85) & _within(eb.iphi, 1, 360) & (_bits(detid, 17, 8) == 0)
     if name == "EE":
-        from e2e.detector.geometry import endcap_exists
-
         ee = unpack_ee(detid)
         return is_ours & endcap_exists(ee.ix, ee.iy) & (_bits(detid, 15, 10) == 0)
     if name == "ES":

@@ -1,25 +1,19 @@
-"""Where the channels are: ECAL crystals from a derived table, HCAL towers from their edges.
-
-The tables (`tables/eb.csv`, `tables/ee.csv`) hold front- and back-face centres of the ideal detector, derived by
-`tools/derive_geometry.py` from the public event-display geometry. Alignment moves real crystals by up to 0.004 in eta
-and 0.0025 in phi (seen in 2016 and 2017 files).
-"""
+"""Where the channels are: ECAL crystals from their table, HCAL towers from their edges; and the field between."""
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from e2e.detector import detid as ids
+from e2e.detector.crystals import COLUMNS_PER_SUPERMODULE, FloatArray, barrel_table, endcap_table
 
-FloatArray = NDArray[np.float64]
-
-COLUMNS_PER_SUPERMODULE = 20
 ECAL_BARREL_FRONT_RADIUS_CM = 129.0
+
+FIELD_TESLA = 3.8  # along +z, in the tracker. Source: CMS, JINST 5 (2010) T03021
+HELIX_RADIUS_CM_PER_GEV = 100 / (0.299792458 * FIELD_TESLA)  # of charge 1, per GeV of pT: pT = 0.2998 x tesla x metre
 
 # |eta| edges of the towers, index |ieta| - 1. Source: corners in the event-display geometry; CMS HCAL TDR.
 _HBHE_EDGES = np.array([*np.arange(0, 21) * 0.087, 1.83, 1.93, 2.043, 2.172, 2.322, 2.5, 2.65, 2.868, 3.0])
@@ -40,46 +34,6 @@ class Position(NamedTuple):
 
     eta: FloatArray
     phi: FloatArray
-
-
-class BarrelTable(NamedTuple):
-    """Face centres, indexed [row, column within the supermodule]; shape (170, 20) each."""
-
-    eta_front: FloatArray
-    phi_offset_front: FloatArray
-    rho_front_cm: FloatArray
-    eta_back: FloatArray
-    phi_offset_back: FloatArray
-    rho_back_cm: FloatArray
-
-
-def _read_table(name: str) -> FloatArray:
-    with (files("e2e.detector") / "tables" / name).open() as file:
-        return np.loadtxt(file, delimiter=",", skiprows=1)
-
-
-@cache
-def barrel_table() -> BarrelTable:
-    rows = _read_table("eb.csv")  # sorted by ieta, then column: 3,400 rows
-    return BarrelTable(*(rows[:, 2 + i].reshape(170, COLUMNS_PER_SUPERMODULE) for i in range(6)))
-
-
-@cache
-def endcap_table() -> FloatArray:
-    """Front-face centres (x, y, z) of the +z endcap in cm, shape (101, 101, 3), indexed [ix, iy]; NaN: no crystal."""
-    table = np.full((101, 101, 3), np.nan)
-    for row in _read_table("ee.csv"):
-        ix, iy = int(row[0]), int(row[1])
-        for mirrored_x, mirrored_y in ((ix, iy), (101 - ix, iy), (ix, 101 - iy), (101 - ix, 101 - iy)):
-            signs = (1 if mirrored_x > 50 else -1, 1 if mirrored_y > 50 else -1, 1)
-            table[mirrored_x, mirrored_y] = row[2:] * signs
-    return table
-
-
-def endcap_exists(ix: ArrayLike, iy: ArrayLike) -> NDArray[np.bool_]:
-    ix, iy = np.asarray(ix), np.asarray(iy)
-    is_inside = (ix >= 1) & (ix <= 100) & (iy >= 1) & (iy <= 100)
-    return is_inside & np.isfinite(endcap_table()[np.where(is_inside, ix, 0), np.where(is_inside, iy, 0), 0])
 
 
 def wrap_phi(phi: ArrayLike) -> FloatArray:

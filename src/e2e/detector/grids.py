@@ -19,7 +19,8 @@ from e2e.contract.grids import (
     HE_TOWER_EDGES,
     Grid,
 )
-from e2e.detector.geometry import endcap_exists, endcap_position
+from e2e.detector.crystals import endcap_exists
+from e2e.detector.geometry import endcap_position
 
 IntArray = NDArray[np.int32]
 
@@ -115,8 +116,15 @@ def upsample_hcal(image: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def neighbours(pixel: ArrayLike, grid: Grid = GRIDS["barrel"]) -> IntArray:
-    """Flat indices of the 8 pixels around each flat pixel, shape (..., 8), row by row; -1 beyond the eta edge."""
-    row, column = np.divmod(np.asarray(pixel, dtype=np.int32), np.int32(grid.columns))
+    """Flat indices of the 8 pixels around each flat pixel, shape (..., 8), row by row; -1 beyond the eta edge.
+
+    Raises ValueError when a pixel lies outside the grid. Mirrored by cpp/include/e2e/pixel_graph.h.
+    """
+    pixel = np.asarray(pixel, dtype=np.int32)
+    is_outside = (pixel < 0) | (pixel >= grid.rows * grid.columns)
+    if is_outside.any():
+        raise ValueError(f"pixel {pixel[is_outside][0]} is outside 0..{grid.rows * grid.columns - 1}")
+    row, column = np.divmod(pixel, np.int32(grid.columns))
     steps = np.array([(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)], dtype=np.int32)
     rows = row[..., None] + steps[:, 0]
     columns = (column[..., None] + steps[:, 1]) % grid.columns

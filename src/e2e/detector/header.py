@@ -13,7 +13,7 @@ import numpy as np
 
 from e2e import contract
 from e2e.contract import grids as grid_numbers
-from e2e.detector import detid, geometry
+from e2e.detector import crystals, detid, geometry
 from e2e.detector.grids import endcap_pixel_table
 
 HEADER_FOLDER = Path(__file__).parents[3] / "cpp" / "include" / "e2e"
@@ -111,8 +111,8 @@ def contract_header() -> str:
 
 
 def geometry_header() -> str:
-    barrel = geometry.barrel_table()
-    quadrant = np.nan_to_num(geometry.endcap_table()[51:, 51:])
+    barrel = crystals.barrel_table()
+    quadrant = np.nan_to_num(crystals.endcap_table()[51:, 51:])
     ranges = [
         f"    {{{low}, {high}, {detid._MAX_DEPTH_OLD[name]}, {detid._MAX_DEPTH_NEW[name]}}},  // {name}"
         for name, (low, high) in detid.HCAL_IETA_RANGE.items()
@@ -122,7 +122,7 @@ def geometry_header() -> str:
         "/// Limits of an HCAL subdetector; the new id format came in 2017.\nstruct HcalRange {\n"
         "  int minIeta;\n  int maxIeta;\n  int maxDepthOld;\n  int maxDepthNew;\n};\n"
         f"inline constexpr HcalRange kHcalRanges[{len(ranges)}] = {{\n" + "\n".join(ranges) + "\n};",
-        f"inline constexpr int kColumnsPerSupermodule = {geometry.COLUMNS_PER_SUPERMODULE};",
+        f"inline constexpr int kColumnsPerSupermodule = {crystals.COLUMNS_PER_SUPERMODULE};",
         _array("double", "kBarrelEta", barrel.eta_front, "Front-face centres [row][column in supermodule]: eta."),
         _array("double", "kBarrelPhiOffset", barrel.phi_offset_front, "Radian, added to iphi - 10.5 degrees."),
         _array("double", "kBarrelRho", barrel.rho_front_cm, "Distance from the beam axis, cm."),

@@ -1,1 +1,1 @@
-"""How good the answers are: metrics with their errors, plots, reports. Sees predictions, never networks."""
+"""How good the answers are: a bundle's numbers with their errors, plots, pages. Sees bundles, never training."""

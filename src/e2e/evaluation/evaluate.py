@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ import numpy as np
 from e2e.bundles import load_bundle
 from e2e.datasets import load_candidates
 from e2e.datasets.candidate_set import CandidateSet
+from e2e.evaluation.plots import plot_evaluation
+from e2e.files import make_folder, write_json
 from e2e.inference.engine import load_engine
 from e2e.metrics import (
     FloatArray,
@@ -23,6 +24,7 @@ from e2e.metrics import (
     mean_absolute_error,
     rejection,
 )
+from e2e.problems import InputError
 from e2e.tasks import TASKS, Task
 
 PT_EDGES = np.array([20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0])
@@ -38,11 +40,17 @@ def evaluate(
     engine: str = "onnxruntime",
     batch_size: int = 1024,
 ) -> dict[str, Any]:
-    """Write `evaluation.json` and plots (SVG) of a bundle's answers to the folder `output`; returns the numbers."""
+    """Write `evaluation.json` and plots (SVG) of a bundle's answers to the folder `output`; returns the numbers.
+
+    A number that the data do not give (one class only, say) is null. Raises InputError for data of another task, or
+    made with the seed the bundle was trained with.
+    """
     loaded = load_bundle(bundle)
     task = TASKS[loaded.contract.task]
     runner = load_engine(loaded, engine)
     candidates = load_candidates(task, data, frame=loaded.contract.frame)
+    _check_unseen(bundle, loaded.contract.training.get("data", []), candidates)
+    make_folder(output)
     answer = np.concatenate([runner.run(packed)[:, 0] for packed, _ in candidates.batches(batch_size)])
     measure = measure_score if task.output.kind == "probability" else measure_quantity
     result = {
@@ -54,25 +62,32 @@ def evaluate(
         "published": task.published,
         **measure(task, answer.astype(np.float64), candidates),
     }
-    from e2e.evaluation.plots import plot_evaluation
-
-    output.mkdir(parents=True, exist_ok=True)
     plot_evaluation(task, answer, candidates, output)
-    temporary = output / ".evaluation.json.tmp"
-    temporary.write_text(json.dumps(result, indent=2) + "\n")
-    temporary.replace(output / "evaluation.json")
+    write_json(output / "evaluation.json", result)
     return result
+
+
+def _check_unseen(bundle: Path, trained_on: Sequence[dict[str, Any]], candidates: CandidateSet) -> None:
+    """Another number of events or another gun does not make the same random stream unseen."""
+    seen = {(entry.get("process"), entry.get("seed")) for entry in trained_on}
+    for entry in candidates.provenance:
+        if (entry.get("process"), entry.get("seed")) in seen:
+            what = f"was trained on process {entry['process']} with seed {entry['seed']}"
+            raise InputError(bundle, what, "evaluate on events of another seed")
 
 
 def summary(result: dict[str, Any]) -> str:
     """The main numbers in a few lines."""
 
-    def show(number: dict[str, float]) -> str:
-        return f"{number['value']:.4f} +- {number['error']:.4f}"
+    def show(number: dict[str, float | None]) -> str:
+        value, error = number["value"], number["error"]
+        return "not measurable" if value is None or error is None else f"{value:.4f} +- {error:.4f}"
 
     lines = [f"{result['task']}: {result['candidates']} candidates"]
     if "auc" in result:
+        low, high = result["published"]["pt"]
         lines.append(f"  area under the curve  {show(result['auc'])}")
+        lines.append(f"  of pT {low:.0f} to {high:.0f} GeV     {show(result['auc_at_published_pt'])}")
         lines += [f"  rejection at {key:<8} {show(value)}" for key, value in result["rejection"].items()]
         lines += [f"  pT {row['low']:.0f}-{row['high']:.0f} GeV: {show(row['auc'])}" for row in result["by_pt"]]
         return "\n".join(lines)
@@ -84,19 +99,25 @@ def summary(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _json(measured: Measured) -> dict[str, float]:
-    return {"value": round(measured.value, 5), "error": round(measured.error, 5)}
+def _json(measured: Measured) -> dict[str, float | None]:
+    """Rounded; null for what cannot be measured."""
+    return {name: round(x, 5) if np.isfinite(x) else None for name, x in measured._asdict().items()}
 
 
 def measure_score(task: Task, answer: FloatArray, candidates: CandidateSet) -> dict[str, Any]:
-    """Area under the curve, and background rejection at three efficiencies; the area in bins of pT and |eta|."""
+    """Area under the curve, and background rejection at three efficiencies; the area in bins of pT and |eta|.
+
+    `auc_at_published_pt`: of the candidates in the pT range of the published number.
+    """
     truth = candidates.target > 0.5
+    low, high = task.published["pt"]
 
     def area(inside: Any) -> dict[str, Any]:
         return {"auc": _json(area_under_curve(answer[inside], truth[inside]))}
 
     return {
         "auc": _json(area_under_curve(answer, truth)),
+        "auc_at_published_pt": area((candidates.truth["pt"] >= low) & (candidates.truth["pt"] <= high))["auc"],
         "rejection": {f"{e:.0%}": _json(rejection(answer, truth, e)) for e in (0.5, 0.7, 0.9)},
         "by_pt": in_bins(candidates.truth["pt"], PT_EDGES, area),
         "by_abs_eta": in_bins(np.abs(candidates.truth["eta"]), ETA_EDGES, area),
@@ -110,7 +131,7 @@ def measure_quantity(task: Task, answer: FloatArray, candidates: CandidateSet) -
     as its lower end, as published. The two simple predictors are fitted on one half and asked about the other.
     """
     low, _ = task.output.trained_range or (-np.inf, np.inf)
-    is_signal = candidates.truth["pdg_id"] == 36
+    is_signal = task.is_signal(candidates.truth)
     truth = candidates.target[is_signal].astype(np.float64)
     pt = candidates.truth["pt"][is_signal]
     raw = answer[is_signal]
@@ -131,16 +152,18 @@ def measure_quantity(task: Task, answer: FloatArray, candidates: CandidateSet) -
             "median_bias": _json(bootstrap(lambda r: float(np.median(r)), residual)),
         }
 
-    photons = answer[candidates.truth["pdg_id"] == 22]
+    other = answer[~is_signal]
     return {
         "unit": task.output.unit,
         "signal_candidates": int(is_signal.sum()),
         "mean_absolute_error": errors(np.ones(len(truth), dtype=bool)),
         "by_true_value": in_bins(truth, MASS_EDGES, per_bin),
         "by_pt": in_bins(pt, PT_EDGES, per_bin),
-        "single_photons": {
-            "candidates": len(photons),
-            "below_0.2": float((photons < 0.2).mean()) if len(photons) else None,
+        "other": {
+            "name": task.other.name,
+            "candidates": len(other),
+            "median": float(np.median(other)) if len(other) else None,
+            "quantile_84": float(np.quantile(other, 0.84)) if len(other) else None,
         },
     }
 

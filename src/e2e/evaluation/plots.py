@@ -37,7 +37,7 @@ def plot_evaluation(task: Task, answer: ArrayLike, candidates: CandidateSet, out
     """Score and ROC of a classification, response of a regression."""
     if task.output.kind == "probability":
         save(score_figure(task, answer, candidates), output / "score.svg")
-        save(roc_figure(answer, candidates), output / "roc.svg")
+        save(roc_figure(task, answer, candidates), output / "roc.svg")
     else:
         save(response_figure(task, answer, candidates), output / "response.svg")
 
@@ -45,25 +45,27 @@ def plot_evaluation(task: Task, answer: ArrayLike, candidates: CandidateSet, out
 def score_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any:
     score, is_signal = np.asarray(answer), candidates.target > 0.5
     figure, axes = new_axes()
-    plot_histograms(axes, {"electrons": score[is_signal], "photons": score[~is_signal]}, np.linspace(0, 1, 41))
+    samples = {task.signal.name: score[is_signal], task.other.name: score[~is_signal]}
+    plot_histograms(axes, samples, np.linspace(0, 1, 41))
     axes.set(xlabel=task.output.name, ylabel="candidates, normalised")
     return figure
 
 
-def roc_figure(answer: ArrayLike, candidates: CandidateSet) -> Any:
+def roc_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any:
     is_signal = candidates.target > 0.5
     order = np.argsort(-np.asarray(answer), kind="stable")
-    signal, background = (np.cumsum(part[order]) / part.sum() for part in (is_signal, ~is_signal))
+    signal, background = (np.cumsum(part[order]) / max(part.sum(), 1) for part in (is_signal, ~is_signal))
     shown = np.unique(np.linspace(0, len(order) - 1, 400).astype(int))
     figure, axes = new_axes()
     axes.plot(signal[shown], background[shown])
-    axes.set(xlabel="electron efficiency", ylabel="photon efficiency", xlim=(0, 1), ylim=(1e-3, 1), yscale="log")
+    names = {"xlabel": f"efficiency for {task.signal.name}", "ylabel": f"efficiency for {task.other.name}"}
+    axes.set(**names, xlim=(0, 1), ylim=(1e-3, 1), yscale="log")
     return figure
 
 
 def response_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any:
     """Column by column: where the answers to one true value go."""
-    is_signal = candidates.truth["pdg_id"] == 36
+    is_signal = task.is_signal(candidates.truth)
     low, high = task.output.trained_range or (0.0, 1.0)
     edges = np.linspace(low, high, 41), np.linspace(low - 0.3, high + 0.1, 51)
     counts, _, _ = np.histogram2d(candidates.target[is_signal], np.asarray(answer)[is_signal], bins=edges)

@@ -8,8 +8,7 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,7 +20,7 @@ from e2e.events.ig_collections import Columns, MalformedError
 from e2e.events.record import Events, Table
 from e2e.problems import InputError, Problems
 
-BATCH_EVENTS = 64
+BATCH_EVENTS, BATCH_HITS = 64, 1_000_000  # about 30 MB; a batch ends at the event that reaches either
 MAX_EVENT_BYTES = 1 << 26  # of one event's JSON; the largest real one seen, full RECO, has 7 MB
 
 _ZIP_MAGIC = b"PK"
@@ -96,7 +95,7 @@ class IgReader:
             if not members:
                 raise InputError(path, "a zip without Events/Run_*/Event_* inside", "is it an .ig file?")
             events = (event for info in members if (event := _read_event(archive, info, path, problems)))
-            while batch := list(islice(events, BATCH_EVENTS)):
+            for batch in _batches(events):
                 yield _to_record(batch, path)
 
 
@@ -129,6 +128,23 @@ def _read_text(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
     return text.decode()
 
 
+def _batches(events: Iterable[_Event]) -> Iterator[list[_Event]]:
+    batch: list[_Event] = []
+    num_hits = 0
+    for event in events:
+        batch.append(event)
+        num_hits += sum(_num_rows(part) for part in event.hits.values())
+        if len(batch) >= BATCH_EVENTS or num_hits >= BATCH_HITS:
+            yield batch
+            batch, num_hits = [], 0
+    if batch:
+        yield batch
+
+
+def _num_rows(columns: Columns | None) -> int:
+    return 0 if columns is None else len(next(iter(columns.values())))
+
+
 def _to_record(events: Sequence[_Event], path: Path) -> Events:
     run, block, event = zip(*(event.number for event in events), strict=True)
     return Events(
@@ -142,13 +158,13 @@ def _to_record(events: Sequence[_Event], path: Path) -> Events:
 
 
 def _tables(events: Sequence[dict[str, Columns | None]]) -> dict[str, Table]:
-    """One table for each name that some event has; the others have no rows in it."""
+    """One table for each name that some event has."""
     tables = {}
     for name in events[0]:
         parts = [event[name] for event in events]
         present = [part for part in parts if part is not None]
         if present:
-            counts = [0 if part is None else len(next(iter(part.values()))) for part in parts]
             joined = {column: np.concatenate([part[column] for part in present]) for column in present[0]}
-            tables[name] = Table.from_counts(counts, joined)
+            told = np.array([part is not None for part in parts])
+            tables[name] = Table.from_counts([_num_rows(part) for part in parts], joined, told)
     return tables

@@ -28,10 +28,15 @@ OBJECT_COLUMNS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Table:
-    """A ragged table: rows `offsets[i]` to `offsets[i + 1]` belong to event i; all columns have `offsets[-1]` rows."""
+    """A ragged table: rows `offsets[i]` to `offsets[i + 1]` belong to event i; all columns have `offsets[-1]` rows.
+
+    told: does the source say what is in the table, for each event? Without rows for those where it does not; None: it
+    does for all.
+    """
 
     offsets: NDArray[np.int64]
     columns: Mapping[str, NDArray[Any]]
+    told: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         rows = int(self.offsets[-1])
@@ -40,6 +45,8 @@ class Table:
             raise ValueError(
                 f"table with {rows} rows: offsets not ascending from 0, or columns {wrong} of other length"
             )
+        if self.told is not None and (len(self.told) != len(self.counts) or self.counts[~self.told].any()):
+            raise ValueError(f"table of {len(self.counts)} events: rows where the source does not say, or another number")
 
     def __len__(self) -> int:
         return int(self.offsets[-1])
@@ -57,6 +64,11 @@ class Table:
         """Zero-based event of each row."""
         return np.repeat(np.arange(len(self.offsets) - 1), self.counts)
 
+    @property
+    def is_told(self) -> NDArray[np.bool_]:
+        """Whether the source says what is in the table, for each event."""
+        return np.ones(len(self.offsets) - 1, dtype=bool) if self.told is None else self.told
+
     def rows_of(self, event: int) -> dict[str, NDArray[Any]]:
         rows = slice(int(self.offsets[event]), int(self.offsets[event + 1]))
         return {name: column[rows] for name, column in self.columns.items()}
@@ -65,18 +77,34 @@ class Table:
         """Events `start` to `stop`, offsets from 0 again."""
         low, high = int(self.offsets[start]), int(self.offsets[stop])
         columns = {name: column[low:high] for name, column in self.columns.items()}
-        return Table(self.offsets[start : stop + 1] - low, columns)
+        return Table(self.offsets[start : stop + 1] - low, columns, _unless_all(self.is_told[start:stop]))
+
+    def select(self, rows: NDArray[np.bool_]) -> Table:
+        """These rows, in the events they were in."""
+        counts = np.bincount(self.event_index[rows], minlength=len(self.offsets) - 1)
+        return Table.from_counts(counts, {name: column[rows] for name, column in self.columns.items()}, self.told)
 
     @classmethod
-    def from_counts(cls, counts: Sequence[int] | NDArray[Any], columns: Mapping[str, NDArray[Any]]) -> Table:
-        return cls(np.concatenate(([0], np.cumsum(counts, dtype=np.int64))), columns)
+    def from_counts(
+        cls,
+        counts: Sequence[int] | NDArray[Any],
+        columns: Mapping[str, NDArray[Any]],
+        told: NDArray[np.bool_] | None = None,
+    ) -> Table:
+        offsets = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
+        return cls(offsets, columns, None if told is None else _unless_all(told))
 
     @classmethod
     def concatenate(cls, tables: Sequence[Table]) -> Table:
         """Columns that not every table has are left out."""
         shared = [name for name in tables[0].columns if all(name in table.columns for table in tables)]
         columns = {name: np.concatenate([table.columns[name] for table in tables]) for name in shared}
-        return cls.from_counts(np.concatenate([table.counts for table in tables]), columns)
+        counts, told = (np.concatenate(parts) for parts in zip(*((t.counts, t.is_told) for t in tables), strict=True))
+        return cls.from_counts(counts, columns, told)
+
+
+def _unless_all(told: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    return None if told.all() else told
 
 
 @dataclass(frozen=True)
@@ -85,7 +113,8 @@ class Events:
 
     run, luminosity_block, event: one number per event. hits: subdetector name (EB, EE, ES, HB, HE, HO, HF) -> Table
     of `HIT_COLUMNS`. objects: name -> Table of `OBJECT_COLUMNS`; an absent name means that the source does not say.
-    provenance: where the events come from (version, configuration, seed, inputs), JSON values only.
+    An event of which the source does not
+    say, among others of which it does, is marked in the table. provenance: where the events come from (version, configuration, seed, inputs), JSON values only.
     """
 
     run: NDArray[np.uint32]
@@ -103,20 +132,24 @@ class Events:
     def __len__(self) -> int:
         return len(self.event)
 
+    def name_of(self, event: int) -> str:
+        """For messages."""
+        return f"run {self.run[event]} event {self.event[event]}"
+
     def slice(self, start: int, stop: int) -> Events:
-        """Events `start` to `stop` (as a Python range)."""
+        """Events `start` to `stop` (as a Python range), with the tables of which the source says something for them."""
         return Events(
             self.run[start:stop],
             self.luminosity_block[start:stop],
             self.event[start:stop],
-            {name: table.slice(start, stop) for name, table in self.hits.items()},
-            {name: table.slice(start, stop) for name, table in self.objects.items()},
+            _cut(self.hits, start, stop),
+            _cut(self.objects, start, stop),
             self.provenance,
         )
 
     @classmethod
     def concatenate(cls, batches: Iterable[Events]) -> Events:
-        """One record of all; a table that a batch lacks is empty for its events. Provenance of the first."""
+        """One record of all; a table that a batch lacks is marked as not told for its events. Provenance of the first."""
         parts = list(batches)
         if not parts:
             raise ValueError("no events to concatenate")
@@ -133,6 +166,11 @@ class Events:
         )
 
 
+def _cut(tables: Mapping[str, Table], start: int, stop: int) -> dict[str, Table]:
+    cut = {name: table.slice(start, stop) for name, table in tables.items()}
+    return {name: table for name, table in cut.items() if table.told is None or table.told.any()}
+
+
 def _join(tables: Sequence[Mapping[str, Table]], num_events: Sequence[int]) -> dict[str, Table]:
     joined = {}
     for name in dict.fromkeys(name for part in tables for name in part):
@@ -140,7 +178,7 @@ def _join(tables: Sequence[Mapping[str, Table]], num_events: Sequence[int]) -> d
         nothing = {column: values[:0] for column, values in like.columns.items()}
         joined[name] = Table.concatenate(
             [
-                part.get(name, Table(np.zeros(count + 1, dtype=np.int64), nothing))
+                part.get(name, Table(np.zeros(count + 1, dtype=np.int64), nothing, np.zeros(count, dtype=bool)))
                 for part, count in zip(tables, num_events, strict=True)
             ]
         )

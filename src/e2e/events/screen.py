@@ -45,13 +45,13 @@ def screen_events(events: Events, path: Path, problems: Problems, keep_bad_hits:
         else:
             timed = np.where(np.isfinite(table["time"]), table["time"], np.float32(0))
             drop = np.any([fault.rows for fault in faults if fault.is_dropped], axis=0)
-            hits[name] = _without(Table(table.offsets, {**table.columns, "time": timed}), drop)
+            hits[name] = replace(table, columns={**table.columns, "time": timed}).select(~drop)
         for fault in faults:
             _report(fault, table, events, path, problems)
     for name, table in events.objects.items():
         if name != "truth" and all(column in table.columns for column in _DIRECTION):
             fault = _no_direction(name, table)
-            objects[name] = _without(table, fault.rows)
+            objects[name] = table.select(~fault.rows)
             _report(fault, table, events, path, problems)
     return replace(events, hits=hits, objects=objects)
 
@@ -100,11 +100,7 @@ def _report(fault: Fault, table: Table, events: Events, path: Path, problems: Pr
     affected, first, counts = np.unique(table.event_index[rows], return_index=True, return_counts=True)
     for event, row, count in zip(affected.tolist(), rows[first].tolist(), counts.tolist(), strict=True):
         others = f" ({count - 1} more like it)" if count > 1 else ""
-        problems.report(_where(path, events, event), fault.describe(row) + others, fault.remedy, fault.severity)
-
-
-def _where(path: Path, events: Events, event: int) -> str:
-    return f"{path}: run {events.run[event]} event {events.event[event]}"
+        problems.report(f"{path}: {events.name_of(event)}", fault.describe(row) + others, fault.remedy, fault.severity)
 
 
 def _with_hits(events: Events, path: Path, problems: Problems) -> Events:
@@ -112,14 +108,6 @@ def _with_hits(events: Events, path: Path, problems: Problems) -> Events:
     if np.all(num_hits > 0):
         return events
     for event in np.flatnonzero(num_hits == 0).tolist():
-        problems.report(_where(path, events, event), "no rec hits in any collection", "event skipped")
+        problems.report(f"{path}: {events.name_of(event)}", "no rec hits in any collection", "event skipped")
     kept = [events.slice(event, event + 1) for event in np.flatnonzero(num_hits > 0).tolist()]
     return Events.concatenate(kept) if kept else events.slice(0, 0)
-
-
-def _without(table: Table, drop: Mask) -> Table:
-    if not drop.any():
-        return table
-    counts = np.bincount(table.event_index[~drop], minlength=len(table.offsets) - 1)
-    columns = {name: column[~drop] for name, column in table.columns.items()}
-    return Table.from_counts(counts, columns)

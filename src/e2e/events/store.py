@@ -8,13 +8,11 @@ provenance are in the metadata. The same events give the same bytes, however the
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +21,7 @@ import pyarrow.parquet as pq
 from e2e.contract import EVENT_STORE_VERSION
 from e2e.detector.detid import SUBDETECTORS
 from e2e.events.record import HIT_COLUMNS, OBJECT_COLUMNS, STORED_POSITION_COLUMNS, Events, Table
+from e2e.files import replacing, writing
 from e2e.problems import InputError, Problems
 
 ROW_GROUP_EVENTS = 1024
@@ -77,16 +76,17 @@ class EventWriter:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._hidden = path.with_name(f".{path.name}.{uuid4().hex}.tmp")  # the same folder, so that rename is atomic
         self._file: Any = None
         self._parquet: pq.ParquetWriter | None = None
         self._pending: list[Events] = []
 
     def __enter__(self) -> EventWriter:
-        with _writing(self._path):
-            if self._path.is_dir():
-                raise IsADirectoryError(None, "is a folder")
-            self._file = self._hidden.open("xb")
+        with ExitStack() as stack:
+            hidden = stack.enter_context(replacing(self._path))
+            with writing(self._path):
+                self._file = hidden.open("wb")
+            stack.push(self._close)
+            self._on_exit = stack.pop_all()
         return self
 
     def write(self, events: Events) -> None:
@@ -101,6 +101,11 @@ class EventWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._on_exit.__exit__(kind, error, trace)
+
+    def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if kind is None:
                 self._finish()
@@ -109,7 +114,6 @@ class EventWriter:
                 if self._parquet is not None:
                     self._parquet.close()
                 self._file.close()
-            self._hidden.unlink(missing_ok=True)
 
     def _open(self, provenance: Mapping[str, Any]) -> None:
         text = json.dumps(dict(provenance), sort_keys=True)
@@ -132,7 +136,7 @@ class EventWriter:
             if size > len(rest) and keep_rest:
                 break
             size = min(size, len(rest))
-            with _writing(self._path):
+            with writing(self._path):
                 assert self._parquet is not None
                 self._parquet.write_batch(_to_arrow(rest.slice(0, size)), row_group_size=size)
             rest = rest.slice(size, len(rest))
@@ -143,20 +147,10 @@ class EventWriter:
             self._open({})
         if self._pending:
             self._flush(keep_rest=False)
-        with _writing(self._path):
+        with writing(self._path):
             assert self._parquet is not None
             self._parquet.close()
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._hidden.replace(self._path)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(path, f"cannot be written ({error.strerror or error})", "choose another place") from None
+            self._file.close()
 
 
 def _to_arrow(events: Events) -> pa.RecordBatch:
@@ -165,10 +159,10 @@ def _to_arrow(events: Events) -> pa.RecordBatch:
         for name, table in tables.items():
             optional = STORED_POSITION_COLUMNS if known is _HITS else {}
             _check_columns(name, table, known.get(name, {}), optional)
-            offsets = pa.array(table.offsets.astype(np.int32))
+            offsets, is_null = pa.array(table.offsets.astype(np.int32)), pa.array(~table.is_told)
             for column, values in table.columns.items():
                 columns[f"{name}.{column}"] = pa.ListArray.from_arrays(
-                    offsets, pa.array(values, from_pandas=False), type=_list_type(known[name][column])
+                    offsets, pa.array(values, from_pandas=False), type=_list_type(known[name][column]), mask=is_null
                 )
     arrays = [columns.get(field.name, pa.nulls(len(events), field.type)) for field in _SCHEMA]
     return pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA)
@@ -251,11 +245,15 @@ def _to_events(batch: pa.RecordBatch, provenance: Mapping[str, Any]) -> Events:
 def _to_table(batch: pa.RecordBatch, name: str, columns: Mapping[str, type]) -> Table | None:
     """None where the source does not say, for any event of the batch."""
     lists = {column: batch.column(f"{name}.{column}") for column in columns}
-    stored = {column: values for column, values in lists.items() if values.null_count < len(values)}
-    if not stored:
+    first = lists[next(iter(columns))]
+    if all(array.null_count == len(array) for array in lists.values()):
         return None
-    values = {column: array.flatten().to_numpy(zero_copy_only=False) for column, array in stored.items()}
-    counts = [array.value_lengths().fill_null(0).to_numpy() for array in stored.values()]
-    if any(np.any(other != counts[0]) for other in counts):
+    for column in STORED_POSITION_COLUMNS & lists.keys():
+        if lists[column].null_count > first.null_count:  # only some of the events have it
+            del lists[column]
+    lengths = [array.value_lengths() for array in lists.values()]
+    if any(not other.equals(lengths[0]) for other in lengths):
         raise ValueError(f"columns of {name} differ in length")
-    return Table.from_counts(counts[0], values)
+    values = {column: array.flatten().to_numpy(zero_copy_only=False) for column, array in lists.items()}
+    told = lengths[0].is_valid().to_numpy(zero_copy_only=False)
+    return Table.from_counts(lengths[0].fill_null(0).to_numpy(), values, told)

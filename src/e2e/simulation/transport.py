@@ -13,11 +13,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from e2e.detector.geometry import ECAL_BARREL_FRONT_RADIUS_CM
+from e2e.detector.geometry import ECAL_BARREL_FRONT_RADIUS_CM, HELIX_RADIUS_CM_PER_GEV
 from e2e.simulation.particles import FloatArray, Particles
-
-FIELD_TESLA = 3.8
-CURVATURE_CM_PER_GEV = 100.0 / (0.299792458 * FIELD_TESLA)  # radius of the helix per GeV of pT
 
 # Material in units of X0 along a straight line, against |eta| of that line.
 _MATERIAL_ETA = (0.0, 0.5, 1.0, 1.45, 2.0, 2.4)
@@ -54,7 +51,7 @@ def propagate(particles: Particles, radius_cm: float) -> Particles:
     px, py, pz = particles.momentum.T
     pt = np.hypot(px, py)
     # direction (ux, uy) turns by -charge * path / helix radius in a field along +z
-    turn = -particles.charge / (CURVATURE_CM_PER_GEV * pt)
+    turn = -particles.charge / (HELIX_RADIUS_CM_PER_GEV * pt)
     ux, uy = px / pt, py / pt
     along = x * ux + y * uy
     is_inside = np.hypot(x, y) < radius_cm

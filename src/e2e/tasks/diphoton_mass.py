@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from e2e.contract import FrameSpec
 from e2e.events.record import Events
-from e2e.simulation.gun import CONTINUATION_MASS
-from e2e.tasks.task import Output, Task
+from e2e.simulation.gun import CONTINUATION_MASS, PHOTON_PDG, PSEUDOSCALAR_PDG
+from e2e.tasks.task import Output, Species, Task
 
 MAX_MASS = 1.6  # GeV
 
@@ -23,7 +23,7 @@ def _mass(events: Events) -> NDArray[np.float32]:
     truth = events.objects["truth"]
     shuffled = events.event.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # golden-ratio hash, spread evenly
     below_zero = CONTINUATION_MASS * ((shuffled >> np.uint64(11)).astype(np.float64) / 2.0**53)
-    return np.where(truth["pdg_id"] == 22, below_zero, truth["mass"]).astype(np.float32)
+    return np.where(truth["pdg_id"] == PHOTON_PDG, below_zero, truth["mass"]).astype(np.float32)
 
 
 DIPHOTON_MASS = Task(
@@ -40,6 +40,8 @@ DIPHOTON_MASS = Task(
         trained_range=(0.0, MAX_MASS),
     ),
     target=_mass,
+    signal=Species("A -> gamma gamma", PSEUDOSCALAR_PDG),
+    other=Species("single photons", PHOTON_PDG),
     limits=(
         "Trained on our own fast simulation without pile-up; real events have it.",
         "pT 20 to 100 GeV, |eta| < 1.4.",

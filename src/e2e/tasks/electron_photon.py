@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from e2e.contract import FrameSpec
 from e2e.events.record import Events
-from e2e.tasks.task import Output, Task
+from e2e.simulation.gun import ELECTRON_PDG, PHOTON_PDG
+from e2e.tasks.task import Output, Species, Task
 
 
 def _is_electron(events: Events) -> NDArray[np.float32]:
-    return (np.abs(events.objects["truth"]["pdg_id"]) == 11).astype(np.float32)
+    return (np.abs(events.objects["truth"]["pdg_id"]) == ELECTRON_PDG).astype(np.float32)
 
 
 ELECTRON_PHOTON = Task(
@@ -27,8 +28,11 @@ ELECTRON_PHOTON = Task(
         "score", "probability", "1", "probability of an electron where electrons and photons are equally many"
     ),
     target=_is_electron,
+    signal=Species("electrons", ELECTRON_PDG),
+    other=Species("photons", PHOTON_PDG),
     published={
         "auc": 0.8158,
+        "pt": [45.0, 55.0],
         "what": "ResNet-15, energy only, CMS full simulation, pT 50 GeV, 249k + 249k (best public)",
     },
     limits=(

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +29,20 @@ class Output:
     trained_range: tuple[float, float] | None = None
 
 
+class Species(NamedTuple):
+    """A kind of true particle: its name in plots, and the absolute value of its PDG number."""
+
+    name: str
+    pdg_id: int
+
+
 @dataclass(frozen=True)
 class Task:
     """name: also the simulated process. target: events -> float32 (events,) in the output's unit.
 
-    published: numbers to measure against. limits: what a user of a bundle must know; printed on its card.
+    signal, other: the two kinds of candidates. A task that gives a probability gives that of the signal; one that gives
+    a quantity is measured on the signal alone. published: numbers to measure against. limits: what a user of a bundle
+    must know; printed on its card.
     """
 
     name: str
@@ -42,5 +51,15 @@ class Task:
     input_scale: tuple[float, ...]
     output: Output
     target: Callable[[Events], NDArray[np.float32]]
+    signal: Species
+    other: Species
     published: dict[str, Any]
     limits: tuple[str, ...] = ()
+
+    def is_signal(self, truth: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+        """True where the true particle is the task's signal; truth: columns of the truth table."""
+        return np.abs(truth["pdg_id"]) == self.signal.pdg_id
+
+    def is_known(self, truth: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+        """True where the true particle has a place in this task."""
+        return self.is_signal(truth) | (np.abs(truth["pdg_id"]) == self.other.pdg_id)

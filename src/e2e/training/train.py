@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import platform
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +20,16 @@ from safetensors.torch import save_file
 
 from e2e import __version__
 from e2e.datasets import load_candidates
+from e2e.files import make_folder, replacing, write_json
 from e2e.models import build_model
 from e2e.problems import InputError
 from e2e.tasks import TASKS
 from e2e.training.checkpoint import SafeCheckpointIO
 from e2e.training.data import CandidateData
 from e2e.training.module import TaskModule
-from e2e.training.recipes import RECIPES
+from e2e.training.recipes import RECIPES, Recipe
 
-LAST, BEST = "last.ckpt", "best.ckpt"
+RUN, WEIGHTS, LAST, BEST = "run.json", "weights.safetensors", "last.ckpt", "best.ckpt"
 
 
 def train(
@@ -47,22 +50,74 @@ def train(
     threads: of PyTorch.
     Raises InputError for an unknown recipe, unreadable data, or a folder that holds another run.
     """
-    if recipe not in RECIPES:
-        raise InputError("train", f"unknown recipe {recipe!r}", f"choose one of: {', '.join(RECIPES)}")
-    changes = {"epochs": epochs, "precision": precision}
-    plan = replace(RECIPES[recipe], **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+    plan = _plan(recipe, epochs, precision, seed, threads)
     task = TASKS[plan.task]
     if threads:
         torch.set_num_threads(threads)
+    make_folder(output)
+    earlier = read_run(output) if (output / RUN).exists() else None
     candidates = load_candidates(task, data, limit=plan.max_events)
     about = {"recipe": plan.to_json(), "seed": seed, "data": candidates.provenance, "candidates": len(candidates)}
-    resume = _prepare(output, about)
+    resume = _resume_from(output, earlier, about)
 
     seed_everything(seed, verbose=False)
-    config = {"input_scale": task.input_scale, **plan.config}
-    network = build_model(plan.family, task.frame, config)
-    training, validation = candidates.split(plan.validation_fraction)
+    config = {"input_scale": list(task.input_scale), **plan.config}
+    module = TaskModule(build_model(plan.family, task.frame, config), task.output, plan.learning_rate)
+    training, validation = candidates.split(plan.validation_fraction, seed)
     best = ModelCheckpoint(output, filename="best", monitor="validation_loss", enable_version_counter=False)
+    trainer = _trainer(plan, output, best, progress)
+    write_json(output / RUN, {**about, "state": "running", "versions": _versions()})
+    _fit(trainer, module, CandidateData(training, validation, plan.batch_size, seed), resume)
+
+    chosen = SafeCheckpointIO().load_checkpoint(output / BEST)
+    weights = {k.removeprefix("network."): v.contiguous() for k, v in chosen["state_dict"].items()}
+    with replacing(output / WEIGHTS) as temporary:
+        save_file(weights, temporary)
+    result = {
+        "config": config,
+        "epochs_trained": trainer.current_epoch,
+        "best_epoch": int(chosen["epoch"]),
+        "best_validation_loss": float(best.best_model_score or float("nan")),
+        "machine": f"{platform.machine()}, {type(trainer.accelerator).__name__}, {torch.get_num_threads()} threads",
+    }
+    write_json(output / RUN, {**about, "state": "finished", **result, "versions": _versions()})
+    return output
+
+
+def _plan(recipe: str, epochs: int | None, precision: str | None, seed: int, threads: int | None) -> Recipe:
+    if recipe not in RECIPES:
+        raise InputError("train", f"unknown recipe {recipe!r}", f"choose one of: {', '.join(RECIPES)}")
+    for name, value, least in (("epochs", epochs, 1), ("threads", threads, 1), ("seed", seed, 0)):
+        if value is not None and value < least:
+            raise InputError("train", f"{name} {value}", f"give at least {least}")
+    changes = {"epochs": epochs, "precision": precision}
+    return replace(RECIPES[recipe], **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+
+
+def read_run(run: Path) -> dict[str, Any]:
+    """The content of a run folder's `run.json`. Raises InputError when it is not one."""
+    remedy = "give a folder that `e2e train` wrote"
+    try:
+        about = json.loads((run / RUN).read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(run, f"not a training run ({type(error).__name__} in {RUN})", remedy) from None
+    if not isinstance(about, dict) or not {"recipe", "seed", "data", "state"} <= set(about):
+        raise InputError(run, f"{RUN} is not that of a training run", remedy)
+    return about
+
+
+def _resume_from(output: Path, earlier: dict[str, Any] | None, about: dict[str, Any]) -> Path | None:
+    """The checkpoint to go on from, if `output` holds an unfinished run of the same recipe, seed and data."""
+    if earlier is None:
+        return None
+    if any(earlier.get(key) != json.loads(json.dumps(value)) for key, value in about.items()):
+        raise InputError(output, "holds a run of another recipe, seed or data", "choose another folder")
+    if earlier["state"] == "finished":
+        raise InputError(output, "holds a finished run", "choose another folder, or delete it")
+    return output / LAST if (output / LAST).exists() else None
+
+
+def _trainer(plan: Recipe, output: Path, best: ModelCheckpoint, progress: bool) -> Trainer:
     callbacks: list[Callback] = [
         best,
         ModelCheckpoint(output, filename="last", every_n_epochs=1, enable_version_counter=False),
@@ -70,7 +125,8 @@ def train(
     ]
     if progress:
         callbacks.append(TQDMProgressBar(refresh_rate=20))
-    trainer = Trainer(
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    return Trainer(
         max_epochs=plan.epochs,
         precision=plan.precision,  # type: ignore[arg-type]
         logger=CSVLogger(output, name="history", version=_next_part(output / "history")),
@@ -82,36 +138,15 @@ def train(
         enable_model_summary=False,
         deterministic=True,
     )
-    module = TaskModule(network, task.output, plan.learning_rate)
-    trainer.fit(module, CandidateData(training, validation, plan.batch_size, seed), ckpt_path=resume)
-
-    chosen = SafeCheckpointIO().load_checkpoint(output / BEST)
-    weights = {k.removeprefix("network."): v.contiguous() for k, v in chosen["state_dict"].items()}
-    save_file(weights, output / "weights.safetensors")
-    result = {
-        "config": config,
-        "epochs_trained": trainer.current_epoch,
-        "best_epoch": int(chosen["epoch"]),
-        "best_validation_loss": float(best.best_model_score or float("nan")),
-        "machine": f"{platform.machine()}, {type(trainer.accelerator).__name__}, {torch.get_num_threads()} threads",
-    }
-    _write_json(output / "run.json", {**about, "state": "finished", **result, "versions": _versions()})
-    return output
 
 
-def _prepare(output: Path, about: dict[str, Any]) -> Path | None:
-    """The checkpoint to resume from, if `output` holds an unfinished run of the same recipe, seed and data."""
-    file = output / "run.json"
-    output.mkdir(parents=True, exist_ok=True)
-    if file.exists():
-        earlier = json.loads(file.read_text())
-        if any(earlier.get(key) != json.loads(json.dumps(value)) for key, value in about.items()):
-            raise InputError(output, "holds a run of another recipe, seed or data", "choose another folder")
-        if earlier["state"] == "finished":
-            raise InputError(output, "holds a finished run", "choose another folder, or delete it")
-        return output / LAST if (output / LAST).exists() else None
-    _write_json(file, {**about, "state": "running", "versions": _versions()})
-    return None
+def _fit(trainer: Trainer, module: TaskModule, data: CandidateData, resume: Path | None) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning")  # about its own defaults and future
+        try:
+            trainer.fit(module, data, ckpt_path=resume)
+        except SystemExit:  # Lightning's answer to an interruption
+            raise KeyboardInterrupt from None
 
 
 def _next_part(history: Path) -> str:
@@ -120,9 +155,3 @@ def _next_part(history: Path) -> str:
 
 def _versions() -> dict[str, str]:
     return {"e2e": __version__, "torch": torch.__version__, "lightning": lightning.__version__}
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(json.dumps(content, indent=2) + "\n")
-    temporary.replace(path)

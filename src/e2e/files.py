@@ -1,0 +1,76 @@
+"""Files that appear whole or not at all, and one line for a place that cannot be written or read."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from e2e.problems import InputError
+
+_REMEDY = "choose another place"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """A new empty file beside `path` to write to; it replaces `path` when the block ends without an exception.
+
+    After an exception it is removed and what was at `path` stays. Raises InputError when `path` cannot be written; an
+    OSError of the block is passed on as it is, since it may have another cause: see `writing`.
+    """
+    with writing(path):
+        if path.is_dir():
+            raise InputError(path, "cannot be written (is a folder)", "give the name of a file")
+        if not path.parent.is_dir():
+            raise InputError(path, f"cannot be written (no folder {path.parent})", _REMEDY)
+        hidden = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")  # the same folder, so that rename is atomic
+        hidden.touch(exist_ok=False)
+    try:
+        yield hidden
+        with writing(path):
+            with hidden.open("rb") as file:
+                os.fsync(file.fileno())
+            hidden.replace(path)
+    finally:
+        with suppress(OSError):
+            hidden.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """For a block that only writes: its OSError becomes an InputError about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(path, f"cannot be written ({error.strerror or error})", _REMEDY) from None
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """For a block that only reads: its OSError becomes an InputError about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(path, f"cannot be read ({error.strerror or error})", "check the path") from None
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Raises InputError when `path` cannot be written, ValueError for NaN and infinity, which JSON does not know."""
+    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    with replacing(path) as hidden, writing(path):
+        hidden.write_text(text, encoding="utf-8")
+
+
+def make_folder(path: Path) -> Path:
+    """The folder `path`, with its parents, made unless it is there. Raises InputError when it cannot be written."""
+    with writing(path):
+        if path.exists() and not path.is_dir():
+            raise InputError(path, "is a file, not a folder", _REMEDY)
+        path.mkdir(parents=True, exist_ok=True)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise InputError(path, "cannot be written (Permission denied)", _REMEDY)
+    return path

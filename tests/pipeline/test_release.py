@@ -1,0 +1,76 @@
+"""A trained run becomes a measured bundle; what would make its numbers wrong is refused."""
+
+import json
+import shutil
+
+import pytest
+
+from e2e.bundles import load_bundle
+from e2e.evaluation.evaluate import evaluate, summary
+from e2e.problems import InputError
+from e2e.release import export
+from e2e.simulation import simulate
+from e2e.training.train import train
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Training and test events, the run, and its bundle with measured numbers."""
+    folder = tmp_path_factory.mktemp("release")
+    for name, seed in (("train", 11), ("test", 12)):
+        simulate("diphoton-mass", folder / f"{name}.parquet", num_events=500, seed=seed)
+    train("diphoton-mass-debug", [folder / "train.parquet"], folder / "run", threads=1, progress=False)
+    export(folder / "run", folder / "new" / "bundle", test=[folder / "test.parquet"])
+    return folder
+
+
+def test_the_card_carries_measured_numbers(made):
+    contract = load_bundle(made / "new" / "bundle").contract
+    metrics = contract.training["metrics"]
+    assert set(metrics) == {f"mean absolute error, {name}" for name in ("this bundle", "a constant", "pT alone")}
+    assert all(metric["error"] > 0 for metric in metrics.values())
+    assert 0.3 < metrics["mean absolute error, a constant"]["value"] < 0.5  # flat from 0 to 1.6: a quarter of it
+    assert contract.training["test data"][0]["seed"] == 12
+    assert "a constant" in (made / "new" / "bundle" / "README.md").read_text()
+
+
+def test_evaluation_writes_valid_json_and_pictures(made, tmp_path):
+    result = evaluate(made / "new" / "bundle", [made / "test.parquet"], tmp_path)
+    assert json.loads((tmp_path / "evaluation.json").read_text()) == json.loads(json.dumps(result))
+    assert (tmp_path / "response.svg").read_text().startswith("<?xml")
+    assert result["signal_candidates"] + result["other"]["candidates"] == result["candidates"]
+    assert "mean absolute error" in summary(result)
+
+
+def test_training_events_are_no_test_events(made, tmp_path):
+    longer = simulate("diphoton-mass", tmp_path / "longer.parquet", num_events=520, seed=11)
+    for data in (made / "train.parquet", longer):
+        with pytest.raises(InputError, match="was trained on process diphoton-mass with seed 11"):
+            evaluate(made / "new" / "bundle", [data], tmp_path / "evaluation")
+
+
+def test_one_kind_of_candidate_gives_null_not_nan(made, tmp_path, untrained_bundle):
+    electrons = simulate("electron", tmp_path / "electrons.parquet", num_events=30, seed=5)
+    result = evaluate(untrained_bundle.path, [electrons], tmp_path / "evaluation")
+    assert result["auc"] == {"value": None, "error": None}
+    assert "not measurable" in summary(result)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda run: (run / "run.json").unlink(), "not a training run"),
+        (lambda run: (run / "weights.safetensors").unlink(), "weights.safetensors is missing"),
+        (lambda run: (run / "weights.safetensors").write_bytes(b"short"), "missing or does not fit"),
+        (
+            lambda run: (run / "run.json").write_text((run / "run.json").read_text().replace("finished", "running")),
+            "not finished",
+        ),
+    ],
+)
+def test_a_damaged_run_makes_no_bundle(made, tmp_path, spoil, message):
+    run = shutil.copytree(made / "run", tmp_path / "run")
+    spoil(run)
+    with pytest.raises(InputError, match=message):
+        export(run, tmp_path / "bundle")
+    assert not (tmp_path / "bundle").exists()
