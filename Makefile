@@ -21,7 +21,7 @@ test-all: $(STAMP) lint  ## the slow tests as well, and two minutes of fuzzing
 
 FUZZ_SECONDS ?= 10
 core: $(STAMP)  ## the C++ core's own tests and a fuzz run, under address and undefined-behaviour sanitizers
-	mkdir -p build && $(BIN)/cmake -S cpp/tests -B build/sanitize > build/sanitize.log 2>&1 \
+	mkdir -p build && $(BIN)/cmake -S cpp/tests -B build/sanitize -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python > build/sanitize.log 2>&1 \
 	  && $(BIN)/cmake --build build/sanitize -j2 >> build/sanitize.log 2>&1 || { cat build/sanitize.log; exit 1; }
 	build/sanitize/test_core
 	build/sanitize/fuzz --seconds $(FUZZ_SECONDS)

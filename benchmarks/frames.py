@@ -1,19 +1,32 @@
-"""How fast hits become sparse crops, and crops dense images; one core, native and NumPy in turn in one run.
+"""How fast hits become sparse crops, and sparse crops dense images, on one core.
 
     python benchmarks/frames.py
 
 Events are drawn, not simulated: 600 barrel hits each, a third of them close to a seed, as in the real files.
-A crop counts everything from the columns of the hits to the ragged candidates. The last line is JSON.
+
+Crops: one call takes the hit columns (DetId, energy, time) and the seeds of many events and returns the ragged
+candidates: unpacking and screening of every hit, the frame of the event, and a 32 x 32 window of two channels around
+each seed. A rate is candidates per second of that call; drawing the events, finding the seeds and reading files are not
+in it. The C++ core gets 4,000 events and the NumPy reference 100 of them, in turn, and a speed-up is the quotient of
+the two rates of one turn.
+
+Dense view: `to_dense` into images that exist already. Bytes counted are the sparse pixels, read once, and the images,
+written once. The fraction is this rate over what memory gives NumPy in the same turn, filling or copying such
+images, whichever moves more bytes per second; a copy counts what it reads and what it writes.
+
+Every number is the median over the turns; a spread is (largest - smallest) / median. The last line is JSON.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,7 +35,7 @@ from e2e.detector.detid import pack_eb
 from e2e.detector.grids import barrel_crystal
 from e2e.events.record import Table
 from e2e.frames import native, reference
-from e2e.frames.candidates import Seeds
+from e2e.frames.candidates import Candidates, Seeds
 
 HITS_PER_EVENT = 600
 NATIVE_EVENTS, NUMPY_EVENTS, DENSE_CANDIDATES = 4000, 100, 20_000
@@ -56,58 +69,91 @@ def seconds(call: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def crops(seeds_per_event: int) -> dict[str, float]:
+class Turns(NamedTuple):
+    """One number of every turn."""
+
+    values: Sequence[float]
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def spread(self) -> float:
+        return round((max(self.values) - min(self.values)) / self.median, 3)
+
+
+def crops(seeds_per_event: int) -> tuple[Turns, Turns]:
+    """Crops per second of the core, and its speed-up over NumPy."""
     hits, seeds = draw_events(NATIVE_EVENTS, seeds_per_event)
     few_hits, few_seeds = hits.slice(0, NUMPY_EVENTS), seeds.select(seeds.event_index < NUMPY_EVENTS)
-    native.build_candidates(hits, SPEC, seeds)
-    rates: dict[str, list[float]] = {"native": [], "numpy": []}
-    for _ in range(REPEATS):
-        rates["native"].append(len(seeds) / seconds(lambda: native.build_candidates(hits, SPEC, seeds)))
-        rates["numpy"].append(len(few_seeds) / seconds(lambda: reference.build_candidates(few_hits, SPEC, few_seeds)))
-    rate, slow = (statistics.median(rates[name]) for name in rates)
-    spread = (max(rates["native"]) - min(rates["native"])) / rate
-    print(f"{seeds_per_event} seeds per event: {rate:,.0f} crops/s native, {slow:,.0f} NumPy: {rate / slow:.0f} times")
-    return {"rate": rate, "speedup": rate / slow, "spread": spread}
+
+    def core() -> float:
+        return len(seeds) / seconds(lambda: native.build_candidates(hits, SPEC, seeds))
+
+    def numpy() -> float:
+        return len(few_seeds) / seconds(lambda: reference.build_candidates(few_hits, SPEC, few_seeds))
+
+    core(), numpy()  # the first calls fill caches
+    pairs = [(core(), numpy()) for _ in range(REPEATS)]
+    rate, slow = (Turns(rates) for rates in zip(*pairs, strict=True))
+    speedup = Turns([fast / slow for fast, slow in pairs])
+    print(
+        f"{seeds_per_event} seeds per event: {rate.median:,.0f} crops/s core, {slow.median:,.0f} NumPy: "
+        f"{speedup.median:.0f} times"
+    )
+    return rate, speedup
 
 
-def dense() -> dict[str, float]:
-    """Bytes of pixels read and images written per second, against filling and copying arrays of that size."""
+def dense() -> dict[str, Turns]:
+    """GB per second of the dense view, of filling, of copying; `fraction`: the first over the higher of the others."""
     hits, seeds = draw_events(1000, 1)
     once = native.build_candidates(hits, SPEC, seeds)
-    candidates = type(once).concatenate([once] * (DENSE_CANDIDATES // len(once)))
+    candidates = Candidates.concatenate([once] * (DENSE_CANDIDATES // len(once)))
     out, other = (np.zeros((len(candidates), *SPEC.shape), dtype=np.float32) for _ in range(2))
-    gigabytes = out.nbytes / 1e9
-    moved = gigabytes + (candidates.pixel_index.nbytes + candidates.pixel_value.nbytes) / 1e9
-    rates: dict[str, list[float]] = {"dense": [], "fill": [], "copy": []}
+    out.fill(1), other.fill(1)  # memory is given at the first touch
+    written = out.nbytes / 1e9
+    moved = written + (candidates.pixel_index.nbytes + candidates.pixel_value.nbytes) / 1e9
+    rates: dict[str, list[float]] = {"dense": [], "fill": [], "copy": [], "fraction": []}
     for _ in range(REPEATS):
-        rates["dense"].append(moved / seconds(lambda: candidates.to_dense(out)))
-        rates["fill"].append(gigabytes / seconds(lambda: other.fill(0)))
-        rates["copy"].append(2 * gigabytes / seconds(lambda: np.copyto(other, out)))
-    dense_rate, fill, copy = (statistics.median(rates[name]) for name in rates)
+        view = moved / seconds(lambda: candidates.to_dense(out))
+        fill = written / seconds(lambda: other.fill(0))
+        copy = 2 * written / seconds(lambda: np.copyto(other, out))
+        for name, value in zip(rates, (view, fill, copy, view / max(fill, copy)), strict=True):
+            rates[name].append(value)
+    turns = {name: Turns(values) for name, values in rates.items()}
+    per_second = len(candidates) * turns["dense"].median / moved
     print(
-        f"dense view: {dense_rate:.1f} GB/s read and written, {len(candidates) * dense_rate / moved:,.0f} images/s; "
-        f"fill {fill:.1f}, copy {copy:.1f} GB/s"
+        f"dense view: {turns['dense'].median:.1f} GB/s read and written, {per_second:,.0f} images/s; "
+        f"fill {turns['fill'].median:.1f}, copy {turns['copy'].median:.1f} GB/s"
     )
-    return {"dense": dense_rate, "fill": fill, "copy": copy}
+    return turns
+
+
+def machine() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.split(": ")[1] for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, {platform.system()}"
 
 
 def main() -> None:
-    one, four, view = crops(1), crops(4), dense()
-    cpuinfo = Path("/proc/cpuinfo")
-    names = [line.split(": ")[1] for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+    load = os.getloadavg()[0]
+    (rate, speedup), (rate_4, speedup_4), view = crops(1), crops(4), dense()
     result = {
-        "sparse_crops_per_second": round(one["rate"]),
-        "speedup_over_numpy": round(one["speedup"], 1),
-        "memory_bandwidth_fraction": round(view["dense"] / max(view["fill"], view["copy"]), 3),
-        "crops_per_second_4_seeds": round(four["rate"]),
-        "speedup_over_numpy_4_seeds": round(four["speedup"], 1),
-        "relative_spread": round(one["spread"], 3),
-        "dense_gb_per_second": round(view["dense"], 2),
-        "fill_gb_per_second": round(view["fill"], 2),
-        "copy_gb_per_second": round(view["copy"], 2),
+        "sparse_crops_per_second": round(rate.median),
+        "sparse_crops_spread": rate.spread,
+        "speedup_over_numpy": round(speedup.median, 1),
+        "speedup_spread": speedup.spread,
+        "crops_per_second_4_seeds": round(rate_4.median),
+        "speedup_over_numpy_4_seeds": round(speedup_4.median, 1),
+        "memory_bandwidth_fraction": round(view["fraction"].median, 3),
+        "memory_bandwidth_fraction_spread": view["fraction"].spread,
+        **{f"{name}_gb_per_second": round(view[name].median, 2) for name in ("dense", "fill", "copy")},
         "hits_per_event": HITS_PER_EVENT,
         "repeats": REPEATS,
-        "machine": names[0] if names else platform.processor(),
+        "machine": machine(),
+        "load_before": round(load, 2),  # processes that wanted a core; a busy machine gives a lower fraction
         "numpy": np.__version__,
     }
     print(json.dumps(result))

@@ -136,6 +136,23 @@ void testPacking() {
   EXPECT(packedIndex[1] == 1023 && packedIndex[2] == kPaddingIndex && packedValue[1] == 2 && packedValue[3] == 0);
 }
 
+void testDense() {
+  const std::size_t numPixels = 5000, batch = 3 * (kClearedAtOnce / numPixels) + 1;  // the last block is not full
+  std::vector<std::int64_t> offsets{0};
+  std::vector<std::int32_t> index;
+  for (std::size_t i = 0; i < batch; ++i) {
+    index.insert(index.end(), {static_cast<int>(i), 4999});
+    offsets.push_back(index.size());
+  }
+  const std::vector<float> value(index.size(), 2);
+  std::vector<float> images(batch * numPixels, kNan);
+  fillDense(offsets.data(), index.data(), value.data(), batch, numPixels, images.data());
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const std::size_t pixel = i % numPixels;
+    EXPECT(images[i] == (pixel == i / numPixels || pixel == 4999 ? 2 : 0));
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -146,5 +163,6 @@ int main() {
   testCrop();
   testHcal();
   testPacking();
+  testDense();
   std::puts("core: all tests passed");
 }

@@ -16,7 +16,7 @@ from e2e.problems import InputError, Problems
 
 # verb -> where its function lives; imported only when the verb runs, so that `e2e --help` is instant
 VERBS = {
-    "check": "e2e.events.check",
+    "check": "e2e.checking.check",
     "predict": "e2e.inference.predict",
     "simulate": "e2e.simulation.simulate",
     "train": "e2e.training.train",
@@ -70,7 +70,7 @@ def _check(inputs: list[Path], as_json: bool) -> int:
     if as_json:
         _print_json(result.to_json())
     else:
-        from e2e.events.check import format_report
+        from e2e.checking.check import format_report
 
         print(format_report(result))
     code = _report(result.problems)

@@ -13,7 +13,7 @@ from e2e.inference.engine import ENGINES, load_engine
 from e2e.problems import InputError
 
 ZOO = Path(__file__).parents[2] / "zoo"
-SHIPPED = sorted(path.parent for path in ZOO.glob("*/contract.json"))
+SHIPPED = ("electron-photon", "diphoton-mass")  # a missing one fails
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -23,10 +23,14 @@ def test_engine_gives_the_golden_answers(untrained_bundle, name):
     assert verify_golden(untrained_bundle, engine.run) <= RELATIVE_TOLERANCE
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+def test_the_zoo_holds_no_other_bundle():
+    assert {path.parent.name for path in ZOO.glob("*/contract.json")} == set(SHIPPED)
+
+
+@pytest.mark.parametrize("shipped", SHIPPED)
 @pytest.mark.parametrize("name", ENGINES)
-def test_engine_gives_the_golden_answers_of_the_zoo(path, name):
-    bundle = load_bundle(path)
+def test_engine_gives_the_golden_answers_of_the_zoo(shipped, name):
+    bundle = load_bundle(ZOO / shipped)
     assert verify_golden(bundle, load_engine(bundle, name).run) <= RELATIVE_TOLERANCE
 
 

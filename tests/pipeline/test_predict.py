@@ -9,6 +9,8 @@ import pytest
 
 from e2e.detector.detid import pack_eb, pack_hcal
 from e2e.detector.geometry import barrel_position
+from e2e.events import ig
+from e2e.events import store as event_store
 from e2e.events.reader import read_events
 from e2e.events.record import HIT_COLUMNS, OBJECT_COLUMNS, Events, Table
 from e2e.events.store import write_events
@@ -68,20 +70,23 @@ def store(path, *events):
     return path
 
 
-def write_ig(path, hits, photons, electrons):
-    """One event as a display file."""
+def write_ig(path, hits, photons, electrons, number=1):
+    """One event of a display file, whose first one makes it anew. photons, electrons: None: no such collection."""
     columns = {
-        "Event_V2": (["run", "event", "ls"], [[7, 1, 42]]),
+        "Event_V2": (["run", "event", "ls"], [[7, number, 42]]),
         "EBRecHits_V2": (["energy", "eta", "phi", "time", "detid"], [[e, 0, 0, 0.5, int(d)] for d, e in hits]),
-        "Photons_V1": (["pt", "eta", "phi", "pos"], [[*row, [0, 0, 0]] for row in photons]),
-        "GsfElectrons_V2": (["pt", "eta", "phi", "charge", "pos"], [[*row, 1, [0, 0, 0]] for row in electrons]),
     }
+    if photons is not None:
+        columns["Photons_V1"] = ["pt", "eta", "phi", "pos"], [[*row, [0, 0, 0]] for row in photons]
+    if electrons is not None:
+        rows = [[*row, 1, [0, 0, 0]] for row in electrons]
+        columns["GsfElectrons_V2"] = ["pt", "eta", "phi", "charge", "pos"], rows
     event = {
         "Types": {name: [[field, "double"] for field in fields] for name, (fields, _) in columns.items()},
         "Collections": {name: rows for name, (_, rows) in columns.items()},
     }
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("Events/Run_7/Event_1", json.dumps(event))
+    with zipfile.ZipFile(path, "w" if number == 1 else "a") as archive:
+        archive.writestr(f"Events/Run_7/Event_{number}", json.dumps(event))
     return path
 
 
@@ -139,12 +144,50 @@ def test_objects_win_over_seeds_only_where_the_record_has_them(untrained_bundle,
     ] * 2
     nothing = predict(untrained_bundle, [without], candidates="objects")
     assert nothing.to_json() == [] and not nothing.problems.has_errors
-    assert "no photons or electrons" in str(nothing.problems[0])
+
+
+def test_what_an_event_gives_does_not_depend_on_its_neighbours(untrained_bundle, tmp_path, monkeypatch):
+    """With objects, with an empty collection, without any; together, alone, and in batches of every size."""
+    tables = [([PHOTONS[:1]], [[]]), ([[]], None), (None, None), (None, [ELECTRONS])]
+    events = [record([HITS], photons, electrons) for photons, electrons in tables]
+    together = store(tmp_path / "together.parquet", Events.concatenate(events))
+    alone = [store(tmp_path / f"{i}.parquet", one) for i, one in enumerate(events)]
+    display = tmp_path / "display.ig"
+    for number, (photons, electrons) in enumerate([(PHOTONS[:1], []), ([], None), (None, None), (None, ELECTRONS)], 1):
+        write_ig(display, HITS, photons, electrons, number)
+
+    def rows(*inputs):
+        found = predict(untrained_bundle, inputs).table.drop_columns(["input", "run", "luminosity_block", "event"])
+        return found.to_pylist()
+
+    expected = rows(*alone)
+    assert [row["source"] for row in expected] == ["photon", "seed", "seed", "electron"]
+    assert rows(together) == expected
+    assert [row["source"] for row in rows(display)] == [row["source"] for row in expected]
+    for size in (1, 2, 3):
+        monkeypatch.setattr(event_store, "READ_EVENTS", size)
+        monkeypatch.setattr(ig, "BATCH_EVENTS", size)
+        assert rows(together) == expected
+        assert [row["source"] for row in rows(display)] == [row["source"] for row in expected]
+
+
+def test_missing_objects_are_warned_of_once_per_file(untrained_bundle, tmp_path, monkeypatch):
+    monkeypatch.setattr(event_store, "READ_EVENTS", 2)
+    inputs = [
+        store(tmp_path / "a.parquet", record([HITS] * 5)),
+        store(tmp_path / "b.parquet", record([HITS], [[]]), record([HITS])),
+    ]
+    problems = predict(untrained_bundle, inputs, candidates="objects").problems
+    assert [str(problem) for problem in problems] == [
+        f"warning: {path}: no photons or electrons in the record of {count} events; use candidates `auto` or `seeds`"
+        for path, count in zip(inputs, (5, 1), strict=True)
+    ]
 
 
 def test_ig_and_store_of_the_same_event_give_the_same_answers(untrained_bundle, tmp_path):
-    ig = write_ig(tmp_path / "event.ig", HITS, PHOTONS, ELECTRONS)
-    rows = predict(untrained_bundle, [ig, store(tmp_path / "e.parquet", *read_events(ig, Problems()))]).to_json()
+    display = write_ig(tmp_path / "event.ig", HITS, PHOTONS, ELECTRONS)
+    copy = store(tmp_path / "e.parquet", *read_events(display, Problems()))
+    rows = predict(untrained_bundle, [display, copy]).to_json()
     for row in rows:
         row.pop("input")
     assert len(rows) == 6 and rows[:3] == rows[3:]
@@ -261,11 +304,30 @@ def test_nothing_half_written_stays(untrained_bundle, simulated, tmp_path, monke
     assert [(p.name, p.read_text()) for p in tmp_path.iterdir()] == [("out.parquet", "older")]
 
 
+class FailingWriter(pq.ParquetWriter):
+    def close(self):
+        raise OSError(28, "No space left on device")
+
+    def __del__(self):
+        pass
+
+
+def test_a_full_disk_is_named_and_does_not_hide_an_earlier_error(untrained_bundle, simulated, tmp_path, monkeypatch):
+    monkeypatch.setattr(pq, "ParquetWriter", FailingWriter)
+    with pytest.raises(InputError, match=r"out.parquet: cannot be written \(No space left on device\)"):
+        predict(untrained_bundle, [simulated], tmp_path / "out.parquet")
+    monkeypatch.setitem(ENGINES, "onnxruntime", lambda *args: Failing())
+    with pytest.raises(MemoryError):
+        predict(untrained_bundle, [simulated], tmp_path / "out.parquet")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_cannot_be_done_at_all_is_said_in_one_line(untrained_bundle, simulated, tmp_path):
     for output, options, message in (
         (simulated, {}, "exists among the inputs"),
         (tmp_path, {}, "is a folder"),
-        (tmp_path / "absent" / "out.parquet", {}, "cannot be written"),
+        (tmp_path / "absent" / "out.parquet", {}, r"out.parquet: cannot be written \(no folder \S+/absent\); choose"),
+        (tmp_path / ("a" * 300), {}, r"cannot be written \(File name too long\)"),
         (None, {"engine": "oracle"}, "no such engine"),
         (None, {"candidates": "jets"}, "no candidates 'jets'"),
         (None, {"batch_size": 0}, "batch size 0; give at least 1"),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from e2e.events.check import CheckResult, check, format_report
-from e2e.events.reader import read_inputs
+from e2e.checking.check import CheckResult, check, format_report
+from e2e.events.reader import read_events
 from e2e.events.record import Events
 from e2e.events.store import write_events
 from e2e.problems import Problems
@@ -94,10 +94,10 @@ def test_the_report_names_every_file_and_is_json(result):
 def test_a_store_of_the_events_says_the_same(shared_data, tmp_path):
     source = shared_data / "ig" / "Small_EventData_test.ig"
     problems = Problems()
-    write_events(tmp_path / "a.parquet", read_inputs([source], problems))
+    write_events(tmp_path / "a.parquet", read_events(source, problems))
     assert problems == []
     assert check([tmp_path / "a.parquet"]).to_json() == check([source]).to_json()
-    back = Events.concatenate(read_inputs([tmp_path / "a.parquet"], problems))
+    back = Events.concatenate(read_events(tmp_path / "a.parquet", problems))
     assert back.provenance == {"reader": "ig", "input": "Small_EventData_test.ig"}
     assert {name: len(table) for name, table in back.objects.items()} == {
         "tracks": 255, "photons": 4, "electrons": 4, "jets": 72, "vertices": 17,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tracemalloc
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ from event_samples import good_events, random_events
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from e2e.checking.check import check
 from e2e.contract import EVENT_STORE_VERSION
 from e2e.events import ig
-from e2e.events.check import check
 from e2e.events.reader import expand_inputs, read_events, read_inputs
 from e2e.events.record import Events
 from e2e.events.store import write_events
@@ -33,7 +33,7 @@ NEW_VERSION = str(EVENT_STORE_VERSION + 1).encode()
 
 def read(*paths: Path, keep_bad_hits: bool = False) -> tuple[Events, Problems]:
     problems = Problems()
-    return Events.concatenate(read_inputs(paths, problems, keep_bad_hits)), problems
+    return Events.concatenate(events for _, events in read_inputs(paths, problems, keep_bad_hits)), problems
 
 
 def hit(row: int, **values: Any) -> Spoil:
@@ -367,6 +367,25 @@ def test_a_missing_path_is_named():
         expand_inputs([Path("no/such.ig")])
 
 
+def test_a_path_that_the_system_refuses_is_one_line_and_the_others_are_read(tmp_path, monkeypatch):
+    good = ig_files.write_ig(tmp_path / "1.ig", ig_files.event(1))
+    long, closed = tmp_path / ("a" * 300), tmp_path / "closed"
+    closed.mkdir()
+    iterdir = Path.iterdir
+
+    def refuse(path: Path) -> Iterator[Path]:
+        if path == closed:
+            raise PermissionError(13, "Permission denied")
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    events, problems = read(long, closed, good)
+    assert [(problem.where, problem.what) for problem in problems] == [
+        (str(long), "cannot be read (File name too long)"), (str(closed), "cannot be read (Permission denied)"),
+    ]  # fmt: skip
+    assert events.event.tolist() == [1]
+
+
 def test_no_flipped_bit_in_the_data_of_a_store_goes_unnoticed(tmp_path):
     path = tmp_path / "a.parquet"
     write_events(path, [random_events(200, seed=3)])
@@ -405,8 +424,7 @@ def test_a_message_is_one_printable_line_of_bounded_length():
 
 def survives(path: Path) -> None:
     problems = Problems()
-    events = list(read_inputs([path], problems))
-    for batch in events:
+    for _, batch in read_inputs([path], problems):
         for table in batch.hits.values():
             assert np.isfinite(table["energy"]).all()
     result = check([path])

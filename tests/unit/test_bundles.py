@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -79,6 +80,12 @@ def channels(data):
     return data["frame"]["channels"]
 
 
+def weights_elsewhere(path):
+    model = onnx.load(path / "model.onnx")
+    onnx.save(model, path / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
+    redigest(path, "model.onnx")
+
+
 BAD = {
     "missing": (shutil.rmtree, "copy: no such bundle; check the path"),
     "no contract": (lambda p: (p / "contract.json").unlink(), "contract.json: missing; fetch"),
@@ -90,6 +97,7 @@ BAD = {
     "truncated model": (lambda p: truncate(p / "model.onnx"), r"model.onnx: truncated or altered: \d+ bytes, .* \d+"),
     "altered model": (lambda p: flip_byte(p / "model.onnx"), "model.onnx: altered: its SHA-256"),
     "model is garbage": (garbage_onnx, "model.onnx: not a readable ONNX file"),
+    "weights elsewhere": (weights_elsewhere, "model.onnx: keeps tensor '.*' in another file; export with all weights"),
     "another graph": (rename_onnx_input, "model.onnx: its graph has inputs .*image"),
     "model says nothing": (drop_onnx_metadata, "model.onnx: was exported with contract_version None"),
     "no weights": (lambda p: (p / "weights.safetensors").unlink(), "weights.safetensors: missing"),
@@ -147,6 +155,11 @@ def test_every_key_of_the_contract_is_needed(bundle):
 def test_a_file_is_no_bundle(bundle):
     with pytest.raises(InputError, match="not a folder"):
         load_bundle(bundle.onnx_path)
+
+
+def test_a_path_that_the_system_refuses_is_one_line(tmp_path):
+    with pytest.raises(InputError, match=r"cannot be read \(File name too long\); check the path"):
+        load_bundle(tmp_path / ("a" * 300))
 
 
 def test_weights_that_do_not_fit_the_numbers_are_refused(bundle):
@@ -214,6 +227,24 @@ def test_export_is_refused_when_an_answer_is_not_finite(quick_export, tmp_path):
     with pytest.raises(ParityError, match="not finite"):
         export.export_bundle(quick_export, ELECTRON_PHOTON, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("step", [1, 2])
+def test_an_export_interrupted_at_the_end_leaves_the_older_bundle(quick_export, bundle, monkeypatch, step):
+    before = {path.name: path.read_bytes() for path in bundle.path.iterdir()}
+    rename, calls = Path.rename, []
+
+    def interrupted(path, target):
+        calls.append(path)
+        if len(calls) == step:
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export.export_bundle(quick_export, ELECTRON_PHOTON, bundle.path)
+    assert {path.name: path.read_bytes() for path in bundle.path.iterdir()} == before
+    assert [path.name for path in bundle.path.parent.iterdir()] == ["copy"]
 
 
 def test_export_leaves_other_folders_alone(quick_export, tmp_path):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
+from event_samples import good_events
 
+from e2e.checking.check import CheckResult, FileCheck, PhotonCheck, SubdetectorCheck, check, format_report
+from e2e.checking.photon_windows import PhotonResult, compare_photons, seed_region
 from e2e.detector.detid import pack_eb
 from e2e.detector.geometry import barrel_position, barrel_table
 from e2e.detector.grids import barrel_crystal
-from e2e.events.check import CheckResult, FileCheck, PhotonCheck, SubdetectorCheck, check, format_report
-from e2e.events.photon_windows import PhotonResult, compare_photons, seed_region
 from e2e.events.record import Events, Table
+from e2e.events.store import write_events
+from e2e.frames import Frames, native
 from e2e.problems import Problems
 
 BARREL = (170, 360)
@@ -104,12 +110,54 @@ def test_two_crystals_left_out_disagree_unless_they_are_of_one_dead_tower():
     assert [v.verdict for v in verdicts(energies, photon_at(54, 54, **without))] == ["disagree"]
 
 
-def test_photons_beyond_the_barrel_without_a_seed_or_without_sums_do_not_count():
+def test_photons_beyond_the_barrel_or_without_sums_do_not_count():
     cms = {"max_energy_crystal": 8.0, "e3x3": 12.0, "e5x5": 20.0}
     assert len(seed_region({**photon_at(169, 0), "eta": 1.51})) == 0
     assert len(seed_region({**photon_at(169, 0), "eta": 1.48})) > 0
-    assert verdicts(np.zeros(BARREL), photon_at(50, 50, **cms)) == []
     assert verdicts(noise_with(50, 50, 8.0), photon_at(50, 50, **cms | {"e3x3": np.nan})) == []
+
+
+@pytest.mark.parametrize("energy_far_away, energy_near", [(0.0, 0.0), (50.0, 0.0), (50.0, -0.5)])
+def test_a_barrel_photon_without_a_seed_disagrees(energy_far_away, energy_near):
+    energies = np.zeros(BARREL)
+    energies[120, 300], energies[50, 50] = energy_far_away, energy_near
+    cms = {"max_energy_crystal": 8.0, "e3x3": 12.0, "e5x5": 20.0}
+    assert verdicts(energies, photon_at(50, 50, **cms)) == [(0, "disagree", 20.0)]
+
+
+def test_a_photon_of_an_event_without_barrel_hits_in_its_source_does_not_count():
+    one = photon_at(50, 50, pt=1.0, max_energy_crystal=8.0, e3x3=12.0, e5x5=20.0)
+    photons = Table.from_counts([1, 1], {name: np.array([value] * 2, np.float32) for name, value in one.items()})
+    column = {"detid": np.zeros(0, np.uint32), "energy": np.zeros(0, np.float32), "time": np.zeros(0, np.float32)}
+    hits = Table.from_counts([0, 0], column, np.array([True, False]))
+    number = np.arange(2)
+    events = Events(number, number, number, {"EB": hits}, {"photons": photons})
+    assert [found.event for found in compare_photons(events)] == [0]
+
+
+def spoil_frames(what):
+    def build(hits: Table) -> Frames:
+        frames = native.barrel_frames(hits)
+        column = getattr(frames, what).copy()
+        column[0] = np.nextafter(column[0], 1) if what == "energy" else column[0] + 1
+        return replace(frames, **{what: column})
+
+    return SimpleNamespace(barrel_frames=build)
+
+
+@pytest.mark.parametrize("what", ["energy", "pixel_index"])
+def test_a_frame_of_the_core_that_differs_in_one_bit_does_not_pass(tmp_path, monkeypatch, what):
+    events = good_events(2)
+    events.hits["EB"]["energy"][3] = -1.0
+    write_events(tmp_path / "a.parquet", [events])
+    assert check([tmp_path / "a.parquet"]).passed
+    monkeypatch.setattr("e2e.checking.check.native", spoil_frames(what))
+    result = check([tmp_path / "a.parquet"])
+    assert not result.passed
+    assert [str(problem) for problem in result.problems] == [
+        f"error: {tmp_path / 'a.parquet'}: run 1 event 1: the barrel frame of the core is not what the hits say; "
+        "report this as a bug"
+    ]
 
 
 PASSING = FileCheck()

@@ -113,6 +113,21 @@ def test_batches_are_bounded(tmp_path, monkeypatch):
     assert [batch.event.tolist() for batch in read_events(path, Problems())] == [[1, 2], [3, 4], [5]]
 
 
+def test_batches_are_bounded_by_their_hits_too(tmp_path, monkeypatch):
+    monkeypatch.setattr(ig, "BATCH_HITS", 9)  # an event has 5
+    path = ig_files.write_ig(tmp_path / "a.ig", *map(ig_files.event, range(1, 6)))
+    assert [batch.event.tolist() for batch in read_events(path, Problems())] == [[1, 2], [3, 4], [5]]
+
+
+def test_each_event_remembers_which_collections_it_has(tmp_path):
+    events = [ig_files.event(number) for number in (1, 2, 3)]
+    del events[1]["Collections"]["Photons_V1"]
+    events[2]["Collections"]["Photons_V1"] = []
+    photons = read(ig_files.write_ig(tmp_path / "a.ig", *events)).objects["photons"]
+    assert photons.is_present.tolist() == [True, False, True]
+    assert photons.counts.tolist() == [1, 0, 0]
+
+
 def test_negative_energies_are_kept(tmp_path):
     data = ig_files.event()
     ig_files.hits(data)[1][0] = -0.25
@@ -130,7 +145,7 @@ def test_a_folder_is_read_in_name_order(tmp_path):
     for name, number in (("b.ig", 2), ("a.ig", 1), ("notes.txt", 3)):
         ig_files.write_ig(tmp_path / name, ig_files.event(number))
     assert expand_inputs([tmp_path]) == [tmp_path / "a.ig", tmp_path / "b.ig"]
-    assert [batch.event.tolist() for batch in read_inputs([tmp_path], Problems())] == [[1], [2]]
+    assert [batch.event.tolist() for _, batch in read_inputs([tmp_path], Problems())] == [[1], [2]]
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="a folder without event files"):
         expand_inputs([tmp_path / "empty"])

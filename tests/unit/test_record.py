@@ -52,10 +52,24 @@ def test_slices_of_a_record_join_to_the_record():
         assert joined.hits[name]["value"].tolist() == whole.hits[name]["value"].tolist()
 
 
-def test_a_table_that_a_batch_lacks_is_empty_for_its_events():
+def test_a_table_that_a_batch_lacks_is_absent_for_its_events():
     joined = Events.concatenate([events(0, EB=table(1, 2)), events(2, HB=table(3))])
     assert joined.hits["EB"].counts.tolist() == [1, 2, 0]
     assert joined.hits["HB"].counts.tolist() == [0, 0, 3]
+    assert joined.hits["HB"].is_present.tolist() == [False, False, True]
+    assert list(joined.slice(0, 2).hits) == ["EB"] and list(joined.slice(2, 3).hits) == ["HB"]
+    assert joined.slice(2, 3).hits["HB"].presence is None
+
+
+def test_rows_in_an_event_without_the_collection_are_refused():
+    for presence in ([True, False], [True]):
+        with pytest.raises(ValueError, match="table of 2 events: presence of other length, or rows in absent ones"):
+            Table(np.array([0, 1, 3]), {"value": np.zeros(3)}, np.array(presence))
+
+
+def test_rows_are_selected_within_their_events():
+    part = table(2, 0, 3).select(np.array([True, False, False, True, True]))
+    assert part.counts.tolist() == [1, 0, 2] and part["value"].tolist() == [0, 3, 4]
 
 
 def test_nothing_to_concatenate_is_refused():

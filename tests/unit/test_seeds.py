@@ -44,6 +44,17 @@ def test_what_misses_the_barrel_is_dropped() -> None:
     assert not expected_pixel(particles(np.zeros(1), np.zeros(1), pt=0.5, charge=1.0))[2].any()  # curls up
 
 
+@pytest.mark.filterwarnings("error")
+def test_electrons_of_unknown_charge_or_without_pt_are_followed_straight_or_dropped_in_silence() -> None:
+    eta, phi = np.zeros(1), np.full(1, 0.5)
+    straight = expected_pixel(particles(eta, phi))
+    for values in ({"charge": np.nan}, {"charge": 0.0, "pt": 0.0}, {"charge": np.nan, "pt": 0.0}):
+        for one, other in zip(expected_pixel(particles(eta, phi, **values)), straight, strict=True):
+            np.testing.assert_array_equal(one, other)
+    assert not expected_pixel(particles(eta, phi, pt=0.0, charge=1.0))[2].any()
+    assert not expected_pixel(particles(np.full(1, 1e3), phi))[2].any()
+
+
 def test_object_seeds_are_ordered_by_event() -> None:
     detid = np.array([pack_eb(1, 11), pack_eb(1, 11), pack_eb(20, 100)])
     columns = {"detid": detid, "energy": np.array([5, 6, 7], "f4"), "time": np.zeros(3, "f4")}

@@ -64,6 +64,39 @@ def test_absent_tables_stay_absent_and_empty_ones_empty(tmp_path):
     assert list(back.hits["EB"].columns) == ["detid", "energy", "time"]
 
 
+def with_jets(events: Events, *present: bool) -> Events:
+    """One jet in each event that has the collection."""
+    counts = np.array(present, dtype=int)
+    columns = {name: np.ones(counts.sum(), np.float32) for name in ("pt", "eta", "phi")}
+    jets = Table.from_counts(counts, columns, np.array(present))
+    return Events(events.run, events.luminosity_block, events.event, events.hits, {"jets": jets})
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 5])
+def test_which_events_have_a_collection_comes_back_however_they_are_batched(tmp_path, monkeypatch, batch):
+    monkeypatch.setattr(store, "READ_EVENTS", batch)
+    events = with_jets(good_events(5), True, False, False, True, False)
+    write_events(tmp_path / "whole", [events])
+    write_events(tmp_path / "split", [events.slice(i, min(i + batch, 5)) for i in range(0, 5, batch)])
+    assert (tmp_path / "whole").read_bytes() == (tmp_path / "split").read_bytes()
+    lists = pq.read_table(tmp_path / "whole")["jets.pt"].to_pylist()
+    assert lists == [[1.0], None, None, [1.0], None]
+    back = read(tmp_path / "split").objects["jets"]
+    assert back.is_present.tolist() == [True, False, False, True, False]
+
+
+def test_stored_positions_that_only_some_events_have_are_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(store, "ROW_GROUP_EVENTS", 2)
+    without = good_events(2)
+    eb = without.hits["EB"]
+    places = {name: np.zeros(len(eb)) for name in ("eta", "phi")}
+    numbers = (without.run, without.luminosity_block, without.event)
+    write_events(tmp_path / "a", [Events(*numbers, {"EB": Table(eb.offsets, {**eb.columns, **places})}), without])
+    back = list(StoreReader().read(tmp_path / "a", Problems()))
+    assert sum(len(batch) for batch in back) == 4
+    assert all(list(batch.hits["EB"].columns) == ["detid", "energy", "time"] for batch in back)
+
+
 def test_lists_are_one_level_deep_and_compressed(tmp_path):
     write_events(tmp_path / "a.parquet", [good_events(2)])
     file = pq.ParquetFile(tmp_path / "a.parquet")
@@ -91,8 +124,15 @@ def test_a_folder_of_stores_is_read_in_name_order(tmp_path):
     for part, first in (("part-1", 10), ("part-0", 1)):
         write_events(tmp_path / f"{part}.parquet", [good_events(2, first)])
     assert [path.stem for path in expand_inputs([tmp_path])] == ["part-0", "part-1"]
-    numbers = [batch.event.tolist() for batch in read_inputs([tmp_path], Problems())]
-    assert numbers == [[1, 2], [10, 11]]
+    numbers = [(path.stem, batch.event.tolist()) for path, batch in read_inputs([tmp_path], Problems())]
+    assert numbers == [("part-0", [1, 2]), ("part-1", [10, 11])]
+
+
+def test_an_error_that_is_not_of_writing_is_passed_on_as_it_is(tmp_path):
+    with pytest.raises(ConnectionError), EventWriter(tmp_path / "a.parquet") as writer:
+        writer.write(good_events(2))
+        raise ConnectionError
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_left_behind_and_the_old_file_stays_when_writing_fails(tmp_path):

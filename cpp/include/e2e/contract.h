@@ -41,10 +41,6 @@ inline constexpr int kHcalLastFineIeta = 20;  // beyond it a tower spans two col
 inline constexpr int kHcalUpsampling = 5;  // HCAL pixel -> 5 x 5 stitched pixels
 inline constexpr int kHcalColumnShift = 2;  // HCAL iphi 1 lies under this ECAL tower column
 
-/// |eta| edges of HE towers 18 to 28.
-inline constexpr double kHeTowerEdges[12] = {1.479, 1.566, 1.653, 1.74, 1.83, 1.93, 2.043, 2.172, 2.322, 2.5,
-  2.65, 3.0};
-
 }  // namespace e2e
 
 #endif

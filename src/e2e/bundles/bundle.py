@@ -15,6 +15,7 @@ from e2e.bundles.contract_file import Contract, FileDigest, read_contract
 from e2e.bundles.json_fields import REMEDY
 from e2e.bundles.onnx_file import check_onnx_file
 from e2e.bundles.parity import check_agreement
+from e2e.files import reading
 from e2e.frames import Packed
 from e2e.problems import InputError
 
@@ -51,10 +52,11 @@ def load_bundle(path: Path) -> Bundle:
 
     Raises InputError, one line: what is missing, damaged, newer than this version, or contradicts the contract.
     """
-    if not path.exists():
-        raise InputError(path, "no such bundle", "check the path")
-    if not path.is_dir():
-        raise InputError(path, "not a folder", f"a bundle is a folder with {CONTRACT} inside")
+    with reading(path):
+        if not path.exists():
+            raise InputError(path, "no such bundle", "check the path")
+        if not path.is_dir():
+            raise InputError(path, "not a folder", f"a bundle is a folder with {CONTRACT} inside")
     contract = read_contract(path / CONTRACT)
     for name in DIGESTED_FILES:
         _check_digest(path / name, contract.files.get(name))
@@ -86,12 +88,10 @@ def verify_golden(bundle: Bundle, run: Callable[[Packed], Any]) -> float:
 def _check_digest(path: Path, stated: FileDigest | None) -> None:
     if stated is None:
         raise InputError(path, f"{CONTRACT} does not list it", REMEDY)
-    try:
+    with reading(path):
+        if not path.exists():
+            raise InputError(path, "missing", REMEDY)
         found = digest_file(path)
-    except FileNotFoundError:
-        raise InputError(path, "missing", REMEDY) from None
-    except OSError as error:
-        raise InputError(path, error.strerror or "cannot be read", "check the path") from None
     if found.num_bytes != stated.num_bytes:
         what = f"truncated or altered: {found.num_bytes} bytes, {CONTRACT} says {stated.num_bytes}"
         raise InputError(path, what, REMEDY)

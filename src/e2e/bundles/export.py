@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import onnx
@@ -26,6 +27,7 @@ from e2e.bundles.network import PhysicalOutput, count_parameters, load_network
 from e2e.bundles.onnx_file import self_description
 from e2e.bundles.parity import check_agreement, golden_candidates, parity_cases
 from e2e.contract import FrameSpec
+from e2e.files import make_folder, writing
 from e2e.frames import Packed
 from e2e.models import MODELS, describe_config
 from e2e.problems import InputError
@@ -47,13 +49,15 @@ def export_bundle(
     network: one of MODELS, giving raw outputs, with any frame; it is copied, not changed. training: numbers for the
     card, see `write_card`; provenance: added to the versions. The same weights, numbers and versions give the same
     bytes.
-    Raises ParityError naming the case in which PyTorch and ONNX Runtime differ, InputError when `output` is taken.
+    Raises ParityError naming the case in which PyTorch and ONNX Runtime differ, InputError when `output` is taken or
+    cannot be written.
     """
-    if output.exists() and not (output / CONTRACT).is_file():
-        raise InputError(output, "exists and is not a bundle", "choose another place")
+    with writing(output):
+        if output.exists() and not (output / CONTRACT).is_file():
+            raise InputError(output, "exists and is not a bundle", "choose another place")
     kinds, scale = [task.output.kind], [task.output.scale]
     final = PhysicalOutput(copy.deepcopy(network), kinds, scale).cpu().float().eval()
-    output.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(output.parent)
     with TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as hidden:
         folder = Path(hidden) / "bundle"
         folder.mkdir()
@@ -64,10 +68,24 @@ def export_bundle(
         contract.write(folder / CONTRACT)
         (folder / CARD).write_text(write_card(contract), encoding="utf-8")
         _check_network(final, folder)
-        if output.exists():
-            output.rename(Path(hidden) / "replaced")
-        shutil.move(folder, output)
+        _put_in_place(folder, output)
     return output
+
+
+def _put_in_place(folder: Path, output: Path) -> None:
+    """Whenever this is interrupted, an older bundle is still there, at worst as a hidden folder beside `output`."""
+    if not output.exists():
+        folder.rename(output)
+        return
+    replaced = output.with_name(f".{output.name}.{uuid4().hex[:8]}.replaced")
+    try:
+        output.rename(replaced)
+        folder.rename(output)
+    except BaseException:
+        if replaced.exists() and not output.exists():
+            replaced.rename(output)
+        raise
+    shutil.rmtree(replaced)
 
 
 def _write_onnx(final: PhysicalOutput, task: Task, path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,10 @@ def check_onnx_file(path: Path, contract: Contract) -> None:
     except Exception as error:  # protobuf's own errors differ between its back ends
         raise InputError(path, f"not a readable ONNX file ({error})", REMEDY) from None
 
+    for tensor in (tensor for part in (model.graph, *model.functions) for tensor in _stored_tensors(part)):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise InputError(path, f"keeps tensor {tensor.name!r} in another file", "export with all weights inside")
+
     columns = [(output.name, output.unit) for output in contract.outputs]
     for key, text in self_description(contract.task, contract.frame, columns).items():
         stated, own = json.loads(text), recorded.get(key)
@@ -44,6 +49,17 @@ def check_onnx_file(path: Path, contract: Contract) -> None:
     expected = {tensor.name: tensor.shape for tensor in contract.inputs}
     _check_tensors(path, "input", model.graph.input, expected)
     _check_tensors(path, "output", model.graph.output, {OUTPUT_TENSOR: ("batch", len(contract.outputs))})
+
+
+def _stored_tensors(part: Any) -> Iterator[Any]:
+    """Every tensor with values in it, those of branches and loops as well. part: a graph or a function."""
+    yield from getattr(part, "initializer", ())
+    for sparse in getattr(part, "sparse_initializer", ()):
+        yield from (sparse.values, sparse.indices)
+    for attribute in (attribute for node in part.node for attribute in node.attribute):
+        yield from (attribute.t, *attribute.tensors)
+        for inner in (attribute.g, *attribute.graphs):
+            yield from _stored_tensors(inner)
 
 
 def _difference(key: str, stated: Any, own: Any) -> str:

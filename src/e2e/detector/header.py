@@ -103,8 +103,6 @@ def contract_header() -> str:
                 "HCAL_COLUMN_SHIFT": "HCAL iphi 1 lies under this ECAL tower column",
             },
         ),
-        "",
-        _array("double", "kHeTowerEdges", np.array(grid_numbers.HE_TOWER_EDGES), "|eta| edges of HE towers 18 to 28."),
     ]
     body = "\n".join(line.removesuffix("  // ") for line in lines)
     return _FRAME.format(guard="contract", source="e2e.contract", body=body)
@@ -125,7 +123,6 @@ def geometry_header() -> str:
         f"inline constexpr int kColumnsPerSupermodule = {crystals.COLUMNS_PER_SUPERMODULE};",
         _array("double", "kBarrelEta", barrel.eta_front, "Front-face centres [row][column in supermodule]: eta."),
         _array("double", "kBarrelPhiOffset", barrel.phi_offset_front, "Radian, added to iphi - 10.5 degrees."),
-        _array("double", "kBarrelRho", barrel.rho_front_cm, "Distance from the beam axis, cm."),
         _array("double", "kEndcapQuadrant", quadrant, "x, y, z in cm [ix - 51][iy - 51], +z; 0: no crystal."),
         _array(
             "std::int32_t",

@@ -165,6 +165,6 @@ def _tables(events: Sequence[dict[str, Columns | None]]) -> dict[str, Table]:
         present = [part for part in parts if part is not None]
         if present:
             joined = {column: np.concatenate([part[column] for part in present]) for column in present[0]}
-            told = np.array([part is not None for part in parts])
-            tables[name] = Table.from_counts([_num_rows(part) for part in parts], joined, told)
+            presence = np.array([part is not None for part in parts])
+            tables[name] = Table.from_counts([_num_rows(part) for part in parts], joined, presence)
     return tables

@@ -10,6 +10,7 @@ from e2e.events.ig import IgReader
 from e2e.events.record import Events
 from e2e.events.screen import screen_events
 from e2e.events.store import StoreReader
+from e2e.files import reading
 from e2e.problems import InputError, Problems
 
 EVENT_FILE_SUFFIXES = (".ig", ".parquet")  # what a folder is searched for; a file given by name may have any
@@ -39,10 +40,8 @@ def read_events(path: Path, problems: Problems, keep_bad_hits: bool = False) -> 
 
     Raises InputError when the file as a whole cannot be read.
     """
-    try:
+    with reading(path):
         reader = next((reader for reader in READERS if reader.recognises(path)), None)
-    except OSError as error:
-        raise InputError(path, error.strerror or "cannot be read", "check the path") from None
     if reader is None:
         accepted = ", ".join(reader.name for reader in READERS)
         raise InputError(path, "not a file of events", f"accepted: {accepted}")
@@ -52,26 +51,33 @@ def read_events(path: Path, problems: Problems, keep_bad_hits: bool = False) -> 
             yield screened
 
 
-def read_inputs(paths: Iterable[Path], problems: Problems, keep_bad_hits: bool = False) -> Iterator[Events]:
-    """Batches of all files and folders, in order; a bad file becomes a problem and the next one gets its turn."""
+def read_inputs(
+    paths: Iterable[Path], problems: Problems, keep_bad_hits: bool = False
+) -> Iterator[tuple[Path, Events]]:
+    """Batches of all files and folders, in order, with their file; a bad one becomes a problem and the next is read."""
     for given in paths:
         with problems.collected():
             for path in expand_inputs([given]):
                 with problems.collected():
-                    yield from read_events(path, problems, keep_bad_hits)
+                    for events in read_events(path, problems, keep_bad_hits):
+                        yield path, events
 
 
 def expand_inputs(paths: Iterable[Path]) -> list[Path]:
     """Files as they are; of a folder its event files in name order. Raises InputError naming a path that is missing."""
     files: list[Path] = []
     for path in paths:
-        if not path.exists():
-            raise InputError(path, "no such file or folder", "check the path")
-        if not path.is_dir():
-            files.append(path)
-            continue
-        inside = sorted(entry for entry in path.iterdir() if entry.suffix in EVENT_FILE_SUFFIXES and entry.is_file())
-        if not inside:
-            raise InputError(path, "a folder without event files", f"accepted: {', '.join(EVENT_FILE_SUFFIXES)}")
-        files.extend(inside)
+        with reading(path):
+            files += _files_at(path)
     return files
+
+
+def _files_at(path: Path) -> list[Path]:
+    if not path.exists():
+        raise InputError(path, "no such file or folder", "check the path")
+    if not path.is_dir():
+        return [path]
+    inside = sorted(entry for entry in path.iterdir() if entry.suffix in EVENT_FILE_SUFFIXES and entry.is_file())
+    if not inside:
+        raise InputError(path, "a folder without event files", f"accepted: {', '.join(EVENT_FILE_SUFFIXES)}")
+    return inside

@@ -30,13 +30,13 @@ OBJECT_COLUMNS: dict[str, tuple[str, ...]] = {
 class Table:
     """A ragged table: rows `offsets[i]` to `offsets[i + 1]` belong to event i; all columns have `offsets[-1]` rows.
 
-    told: does the source say what is in the table, for each event? Without rows for those where it does not; None: it
-    does for all.
+    presence: whether each event has the collection at all, None: all do. An event without it ("the source does not
+    say") has no rows; so may one with it ("there was nothing").
     """
 
     offsets: NDArray[np.int64]
     columns: Mapping[str, NDArray[Any]]
-    told: NDArray[np.bool_] | None = None
+    presence: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         rows = int(self.offsets[-1])
@@ -45,8 +45,8 @@ class Table:
             raise ValueError(
                 f"table with {rows} rows: offsets not ascending from 0, or columns {wrong} of other length"
             )
-        if self.told is not None and (len(self.told) != len(self.counts) or self.counts[~self.told].any()):
-            raise ValueError(f"table of {len(self.counts)} events: rows where the source does not say, or another number")
+        if self.presence is not None and (len(self.presence) != len(self.counts) or self.counts[~self.presence].any()):
+            raise ValueError(f"table of {len(self.counts)} events: presence of other length, or rows in absent ones")
 
     def __len__(self) -> int:
         return int(self.offsets[-1])
@@ -65,9 +65,9 @@ class Table:
         return np.repeat(np.arange(len(self.offsets) - 1), self.counts)
 
     @property
-    def is_told(self) -> NDArray[np.bool_]:
-        """Whether the source says what is in the table, for each event."""
-        return np.ones(len(self.offsets) - 1, dtype=bool) if self.told is None else self.told
+    def is_present(self) -> NDArray[np.bool_]:
+        """Whether each event has the collection."""
+        return np.ones(len(self.offsets) - 1, dtype=bool) if self.presence is None else self.presence
 
     def rows_of(self, event: int) -> dict[str, NDArray[Any]]:
         rows = slice(int(self.offsets[event]), int(self.offsets[event + 1]))
@@ -77,34 +77,36 @@ class Table:
         """Events `start` to `stop`, offsets from 0 again."""
         low, high = int(self.offsets[start]), int(self.offsets[stop])
         columns = {name: column[low:high] for name, column in self.columns.items()}
-        return Table(self.offsets[start : stop + 1] - low, columns, _unless_all(self.is_told[start:stop]))
+        return Table(self.offsets[start : stop + 1] - low, columns, _unless_all(self.is_present[start:stop]))
 
     def select(self, rows: NDArray[np.bool_]) -> Table:
         """These rows, in the events they were in."""
+        if rows.all():
+            return self
         counts = np.bincount(self.event_index[rows], minlength=len(self.offsets) - 1)
-        return Table.from_counts(counts, {name: column[rows] for name, column in self.columns.items()}, self.told)
+        return Table.from_counts(counts, {name: column[rows] for name, column in self.columns.items()}, self.presence)
 
     @classmethod
     def from_counts(
         cls,
         counts: Sequence[int] | NDArray[Any],
         columns: Mapping[str, NDArray[Any]],
-        told: NDArray[np.bool_] | None = None,
+        presence: NDArray[np.bool_] | None = None,
     ) -> Table:
         offsets = np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
-        return cls(offsets, columns, None if told is None else _unless_all(told))
+        return cls(offsets, columns, None if presence is None else _unless_all(presence))
 
     @classmethod
     def concatenate(cls, tables: Sequence[Table]) -> Table:
         """Columns that not every table has are left out."""
         shared = [name for name in tables[0].columns if all(name in table.columns for table in tables)]
         columns = {name: np.concatenate([table.columns[name] for table in tables]) for name in shared}
-        counts, told = (np.concatenate(parts) for parts in zip(*((t.counts, t.is_told) for t in tables), strict=True))
-        return cls.from_counts(counts, columns, told)
+        counts = np.concatenate([table.counts for table in tables])
+        return cls.from_counts(counts, columns, np.concatenate([table.is_present for table in tables]))
 
 
-def _unless_all(told: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    return None if told.all() else told
+def _unless_all(presence: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    return None if presence.all() else presence
 
 
 @dataclass(frozen=True)
@@ -112,9 +114,9 @@ class Events:
     """A batch of events.
 
     run, luminosity_block, event: one number per event. hits: subdetector name (EB, EE, ES, HB, HE, HO, HF) -> Table
-    of `HIT_COLUMNS`. objects: name -> Table of `OBJECT_COLUMNS`; an absent name means that the source does not say.
-    An event of which the source does not
-    say, among others of which it does, is marked in the table. provenance: where the events come from (version, configuration, seed, inputs), JSON values only.
+    of `HIT_COLUMNS`. objects: name -> Table of `OBJECT_COLUMNS`. An absent name means that the source does not say, for
+    any of the events; where it does for some, `presence` of the table tells which. provenance: where the events come
+    from (version, configuration, seed, inputs), JSON values only.
     """
 
     run: NDArray[np.uint32]
@@ -137,7 +139,7 @@ class Events:
         return f"run {self.run[event]} event {self.event[event]}"
 
     def slice(self, start: int, stop: int) -> Events:
-        """Events `start` to `stop` (as a Python range), with the tables of which the source says something for them."""
+        """Events `start` to `stop` (as a Python range), with the tables that any of them has."""
         return Events(
             self.run[start:stop],
             self.luminosity_block[start:stop],
@@ -149,7 +151,7 @@ class Events:
 
     @classmethod
     def concatenate(cls, batches: Iterable[Events]) -> Events:
-        """One record of all; a table that a batch lacks is marked as not told for its events. Provenance of the first."""
+        """One record of all; a table that a batch lacks is absent for its events. Provenance of the first."""
         parts = list(batches)
         if not parts:
             raise ValueError("no events to concatenate")
@@ -168,7 +170,7 @@ class Events:
 
 def _cut(tables: Mapping[str, Table], start: int, stop: int) -> dict[str, Table]:
     cut = {name: table.slice(start, stop) for name, table in tables.items()}
-    return {name: table for name, table in cut.items() if table.told is None or table.told.any()}
+    return {name: table for name, table in cut.items() if table.presence is None or table.presence.any()}
 
 
 def _join(tables: Sequence[Mapping[str, Table]], num_events: Sequence[int]) -> dict[str, Table]:

@@ -159,7 +159,7 @@ def _to_arrow(events: Events) -> pa.RecordBatch:
         for name, table in tables.items():
             optional = STORED_POSITION_COLUMNS if known is _HITS else {}
             _check_columns(name, table, known.get(name, {}), optional)
-            offsets, is_null = pa.array(table.offsets.astype(np.int32)), pa.array(~table.is_told)
+            offsets, is_null = pa.array(table.offsets.astype(np.int32)), pa.array(~table.is_present)
             for column, values in table.columns.items():
                 columns[f"{name}.{column}"] = pa.ListArray.from_arrays(
                     offsets, pa.array(values, from_pandas=False), type=_list_type(known[name][column]), mask=is_null
@@ -248,12 +248,12 @@ def _to_table(batch: pa.RecordBatch, name: str, columns: Mapping[str, type]) -> 
     first = lists[next(iter(columns))]
     if all(array.null_count == len(array) for array in lists.values()):
         return None
-    for column in STORED_POSITION_COLUMNS & lists.keys():
+    for column in STORED_POSITION_COLUMNS.keys() & lists.keys():
         if lists[column].null_count > first.null_count:  # only some of the events have it
             del lists[column]
     lengths = [array.value_lengths() for array in lists.values()]
     if any(not other.equals(lengths[0]) for other in lengths):
         raise ValueError(f"columns of {name} differ in length")
     values = {column: array.flatten().to_numpy(zero_copy_only=False) for column, array in lists.items()}
-    told = lengths[0].is_valid().to_numpy(zero_copy_only=False)
-    return Table.from_counts(lengths[0].fill_null(0).to_numpy(), values, told)
+    presence = lengths[0].is_valid().to_numpy(zero_copy_only=False)
+    return Table.from_counts(lengths[0].fill_null(0).to_numpy(), values, presence)

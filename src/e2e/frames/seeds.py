@@ -11,14 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from e2e.contract import GRIDS, SEED_MIN_ENERGY_GEV, SEED_SEARCH_HALF_COLUMNS, SEED_SEARCH_HALF_ROWS
 from e2e.contract.grids import HE_TOWER_EDGES
-from e2e.detector.geometry import COLUMNS_PER_SUPERMODULE, ECAL_BARREL_FRONT_RADIUS_CM, barrel_table
+from e2e.detector.crystals import COLUMNS_PER_SUPERMODULE, barrel_table
+from e2e.detector.geometry import ECAL_BARREL_FRONT_RADIUS_CM, HELIX_RADIUS_CM_PER_GEV
 from e2e.detector.grids import phi_column
 from e2e.events.record import Events
 from e2e.frames.candidates import BoolArray, IntArray, LongArray, Seeds
 
-FIELD_TESLA = 3.8
 BARREL_MAX_ETA = HE_TOWER_EDGES[0]  # where the endcap begins
-_CURVATURE_PER_TESLA_CM = 0.003  # pt in GeV = 0.003 x field in T x radius in cm
 
 FloatArray = NDArray[np.float64]
 
@@ -71,14 +70,15 @@ def object_seeds(
 def expected_pixel(particles: Mapping[str, Any]) -> tuple[IntArray, IntArray, BoolArray]:
     """Barrel row and column under each particle's impact, and whether there is one.
 
-    particles: columns pt, eta, phi, x_cm, y_cm, z_cm and, where they bend, charge.
+    particles: columns pt, eta, phi, x_cm, y_cm, z_cm and, where they bend, charge. Of an unknown charge (NaN): as
+    straight as a photon.
     """
     point = {axis: np.nan_to_num(np.asarray(particles[axis], dtype=np.float64)) for axis in ("x_cm", "y_cm", "z_cm")}
     pt, eta, phi = (np.asarray(particles[name], dtype=np.float64) for name in ("pt", "eta", "phi"))
-    charge = np.asarray(particles["charge"], dtype=np.float64) if "charge" in particles else np.zeros(len(pt))
-    with np.errstate(divide="ignore"):
-        curvature = _CURVATURE_PER_TESLA_CM * FIELD_TESLA / pt  # radian per cm
-    bend = np.where(charge == 0, 0.0, -charge * curvature)  # field along +z
+    charge = np.nan_to_num(np.asarray(particles.get("charge", np.zeros(len(pt))), dtype=np.float64))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        curvature = 1 / (HELIX_RADIUS_CM_PER_GEV * pt)  # radian per cm
+        bend = np.where(charge == 0, 0.0, -charge * curvature)  # field along +z
     impact_eta, impact_phi = propagate(point["x_cm"], point["y_cm"], point["z_cm"], eta, phi, bend)
 
     hits_barrel = np.isfinite(impact_phi) & (np.abs(impact_eta) < BARREL_MAX_ETA)
@@ -96,7 +96,7 @@ def propagate(
     """
     radius = ECAL_BARREL_FRONT_RADIUS_CM
     is_straight = np.abs(bend) < 1e-9
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         along, squared = x_cm * np.cos(phi) + y_cm * np.sin(phi), x_cm**2 + y_cm**2
         straight_path = np.sqrt(along**2 - squared + radius**2) - along
 

@@ -49,32 +49,44 @@ class CandidateRows:
         event = self.seeds.event_index
         return (np.arange(len(event)) - np.searchsorted(event, event)).astype(np.int32)
 
-    def slice(self, start: int, stop: int) -> CandidateRows:
-        columns = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "seeds"}
-        return CandidateRows(
-            self.seeds.select(slice(start, stop)), **{name: column[start:stop] for name, column in columns.items()}
-        )
+    @classmethod
+    def merge(cls, one: CandidateRows, other: CandidateRows) -> CandidateRows:
+        """Rows of both, ascending in event; within an event those of the first come first."""
+        seeds = Seeds.concatenate([one.seeds, other.seeds])
+        order = np.argsort(seeds.event_index, kind="stable")
+        names = [field.name for field in fields(cls) if field.name != "seeds"]
+        columns = {name: np.concatenate([getattr(one, name), getattr(other, name)])[order] for name in names}
+        return cls(seeds.select(order), **columns)
 
 
-def has_objects(events: Events) -> bool:
-    return any(name in events.objects for name in _SINGULAR)
+def has_objects(events: Events) -> NDArray[np.bool_]:
+    """Whether each event has a collection of photons or electrons, be it an empty one."""
+    has = np.zeros(len(events), dtype=bool)
+    for name in _SINGULAR.keys() & events.objects.keys():
+        has |= events.objects[name].is_present
+    return has
 
 
 def find_candidates(events: Events, mode: Mode) -> CandidateRows:
     """Candidates of a batch in the barrel.
 
     mode: `objects`: reconstructed photons and electrons; `seeds`: isolated high crystals; `leading`: the highest
-    crystal of each event; `auto`: objects where the record has tables of them, else seeds.
+    crystal of each event; `auto`: objects in events that have a collection of them, seeds in the others.
     """
     if "EB" not in events.hits:
         nothing = Seeds.from_columns([], [], [], [])
         return _seed_rows(Table(np.zeros(len(events) + 1, dtype=np.int64), {}), nothing)
     hits = events.hits["EB"]
-    if mode == "objects" or (mode == "auto" and has_objects(events)):
+    has = has_objects(events)
+    if mode == "objects" or (mode == "auto" and has.all()):
         return _object_rows(events)
     if mode == "leading":
         return _seed_rows(hits, native.leading_seeds(hits, SEED_MIN_ENERGY_GEV))
-    return _seed_rows(hits, native.isolated_seeds(hits, ISOLATED_MIN_ENERGY_GEV, ISOLATED_HALF_WIDTH))
+    seeds = native.isolated_seeds(hits, ISOLATED_MIN_ENERGY_GEV, ISOLATED_HALF_WIDTH)
+    if mode == "seeds":
+        return _seed_rows(hits, seeds)
+    bare = seeds.select(~has[seeds.event_index])
+    return CandidateRows.merge(_object_rows(events), _seed_rows(hits, bare))
 
 
 def _object_rows(events: Events) -> CandidateRows:

@@ -13,8 +13,9 @@ import pyarrow as pa
 from e2e import __version__
 from e2e.bundles import Bundle, load_bundle
 from e2e.bundles.bundle import ONNX
-from e2e.events.reader import expand_inputs, read_events
+from e2e.events.reader import read_inputs
 from e2e.events.record import Events
+from e2e.files import writing
 from e2e.frames import native
 from e2e.inference.candidate_rows import MODES, CandidateRows, Mode, find_candidates, has_objects
 from e2e.inference.engine import Device, Engine, load_engine
@@ -23,6 +24,7 @@ from e2e.inference.predictions import Predictions, Timing
 from e2e.problems import InputError, Problems
 
 BATCH_SIZE = 256  # candidates; what is in memory at once is this and one batch of events
+_USE_SEEDS = "use candidates `auto` or `seeds`"
 
 
 def predict(
@@ -50,32 +52,25 @@ def predict(
     schema = prediction_schema(bundle.contract, _provenance(bundle, paths, engine, candidates))
     runner = load_engine(bundle, engine, threads=threads, device=device)
     batches: list[pa.RecordBatch] = []
+    without_objects: dict[Path, int] = {}
     with ExitStack() as stack:
         write = batches.append
         if output is not None:
             _check_output(output, paths)
             write = stack.enter_context(PredictionWriter(output, schema)).write
-        for path, events in _timed(_read(paths, problems), timing):
+        for path, events in _timed(read_inputs(paths, problems), timing):
             timing.num_events += len(events)
-            if candidates == "objects" and not has_objects(events):
-                problems.report(path, "no photons or electrons in the record", "use candidates `seeds`", "warning")
+            if candidates == "objects" and not (has := has_objects(events)).all():
+                without_objects[path] = without_objects.get(path, 0) + int(np.count_nonzero(~has))
             with timing.stage("framing"):
                 rows = find_candidates(events, candidates)
             if len(rows):
                 outputs = _run(runner, bundle, events, rows, batch_size, timing)
                 _report_not_finite(bundle, path, events, rows, outputs, problems)
                 write(to_record_batch(schema, path, events, rows, outputs))
+    for path, count in without_objects.items():
+        problems.report(path, f"no photons or electrons in the record of {count} events", _USE_SEEDS, "warning")
     return Predictions(bundle.contract, output, schema, batches, timing, problems)
-
-
-def _read(paths: Iterable[Path], problems: Problems) -> Iterator[tuple[Path, Events]]:
-    """Batches with the file they come from; a bad file becomes a problem and the next one gets its turn."""
-    for given in paths:
-        with problems.collected():
-            for path in expand_inputs([given]):
-                with problems.collected():
-                    for events in read_events(path, problems):
-                        yield path, events
 
 
 def _timed(batches: Iterator[tuple[Path, Events]], timing: Timing) -> Iterator[tuple[Path, Events]]:
@@ -106,7 +101,7 @@ def _report_not_finite(
     for candidate, column in np.argwhere(~np.isfinite(outputs)).tolist():
         event = rows.seeds.event_index[candidate]
         number = rows.index_in_event[candidate]
-        where = f"{path}: run {events.run[event]} event {events.event[event]} candidate {number}"
+        where = f"{path}: {events.name_of(event)} candidate {number}"
         what = f"{bundle.contract.output_names[column]} is {outputs[candidate, column]}"
         problems.report(where, what, "left empty in its row")
 
@@ -122,8 +117,9 @@ def _check_options(candidates: str, batch_size: int, threads: int) -> None:
 def _check_output(output: Path, paths: Iterable[Path]) -> None:
     """An input must not be replaced by what is made of it."""
     given, place = {path.resolve() for path in paths}, output.resolve()
-    if place.exists() and given & {place, place.parent}:
-        raise InputError(output, "exists among the inputs", "choose another place")
+    with writing(output):
+        if place.exists() and given & {place, place.parent}:
+            raise InputError(output, "exists among the inputs", "choose another place")
 
 
 def _provenance(bundle: Bundle, paths: Iterable[Path], engine: str, candidates: Mode) -> dict[str, Any]:

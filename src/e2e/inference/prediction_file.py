@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from e2e.bundles import Contract
 from e2e.detector.grids import barrel_crystal
 from e2e.events.record import Events
+from e2e.files import replacing, writing
 from e2e.inference.candidate_rows import CandidateRows
 from e2e.problems import InputError
 
@@ -75,17 +76,16 @@ class PredictionWriter:
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._path, self._schema = path, schema
-        self._hidden = path.with_name(f".{path.name}.{uuid4().hex}.tmp")  # the same folder, so that rename is atomic
         self._pending: list[pa.RecordBatch] = []
         self._num_pending = 0
 
     def __enter__(self) -> PredictionWriter:
-        if self._path.is_dir():
-            raise InputError(self._path, "is a folder", "give the name of a file")
-        try:
-            self._file = pq.ParquetWriter(self._hidden, self._schema, compression="zstd")
-        except OSError as error:
-            raise self._failure(error) from None
+        with ExitStack() as stack:
+            hidden = stack.enter_context(replacing(self._path))
+            with writing(self._path):
+                self._file = pq.ParquetWriter(hidden, self._schema, compression="zstd")
+            stack.push(self._close)
+            self._on_exit = stack.pop_all()
         return self
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -97,24 +97,21 @@ class PredictionWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._on_exit.__exit__(kind, error, trace)
+
+    def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         try:
             if kind is None:
                 self._flush()
-            self._file.close()
-            if kind is None:
-                self._hidden.replace(self._path)
-        except OSError as failure:
-            raise self._failure(failure) from None
+                with writing(self._path):
+                    self._file.close()
         finally:
-            self._hidden.unlink(missing_ok=True)
+            with suppress(OSError):  # what is closed after an error is thrown away
+                self._file.close()
 
     def _flush(self) -> None:
-        table = pa.Table.from_batches(self._pending, self._schema)
-        try:
-            self._file.write_table(table)
-        except OSError as error:
-            raise self._failure(error) from None
+        with writing(self._path):
+            self._file.write_table(pa.Table.from_batches(self._pending, self._schema))
         self._pending, self._num_pending = [], 0
-
-    def _failure(self, error: OSError) -> InputError:
-        return InputError(self._path, f"cannot be written ({error.strerror or error})", "choose another place")

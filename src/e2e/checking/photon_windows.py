@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from e2e.contract import GRIDS
+from e2e.contract import GRIDS, MAX_HIT_ENERGY_GEV
 from e2e.detector.detid import is_valid, unpack_eb
 from e2e.detector.geometry import barrel_position, barrel_table, wrap_phi
 from e2e.detector.grids import barrel_crystal, barrel_pixel
@@ -45,24 +45,24 @@ class PhotonResult(NamedTuple):
 
 
 def compare_photons(events: Events) -> Iterator[PhotonResult]:
-    """One result for each photon that points into the barrel, has a seed there, and CMS's own sums in the record."""
+    """One result for each photon that points into the barrel and has CMS's own sums in the record."""
     photons, hits = events.objects.get("photons"), events.hits.get("EB")
     if photons is None or hits is None:
         return
-    for event in np.flatnonzero(photons.counts).tolist():
+    for event in np.flatnonzero(hits.is_present & (photons.counts > 0)).tolist():
         image = barrel_image(hits.rows_of(event))
         rows = photons.rows_of(event)
         for i in range(len(rows["pt"])):
             photon = {name: float(column[i]) for name, column in rows.items()}
             cms = np.array([photon["max_energy_crystal"], photon["e3x3"], photon["e5x5"]])
             near = seed_region(photon)
-            if np.isfinite(cms).all() and image.flat[near].max(initial=0.0) > 0.0:
+            if np.isfinite(cms).all() and len(near):
                 yield PhotonResult(event, *compare(image, near, cms))
 
 
 def barrel_image(hits: dict[str, NDArray[Any]]) -> Image:
     """Energies of one event's good EB hits, negative ones included; of a channel seen twice the first."""
-    is_good = is_valid(hits["detid"], "EB") & np.isfinite(hits["energy"])
+    is_good = is_valid(hits["detid"], "EB") & (np.abs(hits["energy"]) <= MAX_HIT_ENERGY_GEV)  # False for NaN
     image = np.zeros((GRIDS["barrel"].rows, GRIDS["barrel"].columns))
     row, column = barrel_pixel(*unpack_eb(hits["detid"][is_good]))
     image[row[::-1], column[::-1]] = hits["energy"][is_good][::-1]  # the first is written last
@@ -93,7 +93,12 @@ def seed_region(photon: dict[str, float]) -> NDArray[np.int64]:
 
 
 def compare(image: Image, near: NDArray[np.int64], cms: Image) -> tuple[Verdict, float]:
-    """cms: highest crystal, 3 x 3 and 5 x 5 sums. Exact means to `TOLERANCE_GEV`, or to the last digit printed."""
+    """cms: highest crystal, 3 x 3 and 5 x 5 sums. Exact means to `TOLERANCE_GEV`, or to the last digit printed.
+
+    Without a crystal above zero nearby the photon disagrees, by all of its energy: CMS had a seed.
+    """
+    if image.flat[near].max() <= 0.0:
+        return "disagree", float(np.abs(cms).max())
     tolerance = np.maximum(TOLERANCE_GEV, 10.0 ** (np.floor(np.log10(np.maximum(cms, 1.0))) + 1 - _PRINTED_DIGITS))
     difference = np.abs(window_sums(image, near) - cms)
     if np.all(difference <= tolerance):

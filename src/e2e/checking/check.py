@@ -1,4 +1,4 @@
-"""Does a file say what we think? DetIds decoded and compared with stored positions, shower windows with CMS's own."""
+"""Does a file say what we think? DetIds beside stored positions, the core's frames and CMS's own sums beside hits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from e2e.checking.photon_windows import CRYSTAL_WIDTH, PhotonResult, barrel_image, compare_photons
 from e2e.detector.detid import SUBDETECTORS, is_valid
 from e2e.detector.geometry import position, wrap_phi
-from e2e.events.photon_windows import CRYSTAL_WIDTH, PhotonResult, compare_photons
-from e2e.events.reader import expand_inputs, read_events
+from e2e.events.reader import read_inputs
 from e2e.events.record import Events, Table
 from e2e.events.screen import repeats
+from e2e.frames import native
 from e2e.problems import Problems
 
 _MUST_DECODE = ("EB", "EE", "HB", "HE")
@@ -107,17 +108,27 @@ class CheckResult:
 
 
 def check(inputs: Sequence[Path]) -> CheckResult:
-    """Read every event of files and folders; a file that cannot be read is among the problems."""
+    """Read every event of files and folders; what cannot be read, and a frame that is wrong, is among the problems."""
     files: dict[str, FileCheck] = {}
     problems = Problems()
-    for given in inputs:
-        with problems.collected():
-            for path in expand_inputs([given]):
-                file = files.setdefault(str(path), FileCheck())
-                with problems.collected():
-                    for events in read_events(path, problems, keep_bad_hits=True):
-                        file.add(_check_batch(events))
+    for path, events in read_inputs(inputs, problems, keep_bad_hits=True):
+        files.setdefault(str(path), FileCheck()).add(_check_batch(events))
+        _check_frames(path, events, problems)
     return CheckResult(files, problems)
+
+
+def _check_frames(path: Path, events: Events, problems: Problems) -> None:
+    """The frame that a network meets is, bit for bit, the image that the photons were compared on, above zero."""
+    if "EB" not in events.hits:
+        return
+    frames = native.barrel_frames(events.hits["EB"])
+    for event in range(len(events)):
+        image = barrel_image(events.hits["EB"].rows_of(event)).ravel()
+        pixels, built = np.flatnonzero(image > 0), slice(*frames.offsets[event : event + 2])
+        is_same_place = np.array_equal(frames.pixel_index[built], pixels)
+        if not is_same_place or frames.energy[built].tobytes() != image[pixels].astype(np.float32).tobytes():
+            where = f"{path}: {events.name_of(event)}"
+            problems.report(where, "the barrel frame of the core is not what the hits say", "report this as a bug")
 
 
 def _check_batch(events: Events) -> FileCheck:
