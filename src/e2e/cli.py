@@ -188,6 +188,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1, metavar="S", help="the same seed gives the same bytes")
     add("-o", "--output", type=Path, required=True, metavar="OUT.parquet")
     add("--pt", type=float, nargs=2, default=None, metavar=("LOW", "HIGH"), help="GeV; 20 to 100 unless given")
+    add("--pileup", type=float, default=0.0, metavar="MU", help="mean number of other collisions; 2012 data have 20")
     add("--workers", type=int, default=1, metavar="W", help="processes; the result does not depend on it")
 
     add = verb("train", "train the network of a task; resumes an unfinished run")
@@ -195,6 +196,7 @@ def make_parser() -> argparse.ArgumentParser:
     inputs(add, "data")
     add("-o", "--output", type=Path, required=True, metavar="RUN")
     add("--seed", type=int, default=1, metavar="S")
+    add("--start", type=Path, default=None, metavar="RUN", help="begin with the weights of an earlier run")
     add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
     add("--precision", default=None, choices=("32-true", "bf16-mixed", "16-mixed"), help="the recipe's unless given")
     add("--threads", type=int, default=None, metavar="N")

@@ -7,16 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
 from e2e.bundles.export import export_bundle
 from e2e.evaluation.evaluate import evaluate
 from e2e.files import make_folder
 from e2e.models import build_model
 from e2e.problems import InputError
 from e2e.tasks import TASKS, Task
-from e2e.training.train import WEIGHTS, read_run
+from e2e.training.train import load_weights, read_run
 
 
 def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
@@ -33,21 +30,19 @@ def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
         raise InputError(run, f"unknown task {recipe['task']!r}", f"known: {', '.join(TASKS)}")
     task = TASKS[recipe["task"]]
     network = build_model(recipe["family"], task.frame, about["config"])
-    try:
-        network.load_state_dict(load_file(run / WEIGHTS))
-    except (OSError, SafetensorError, RuntimeError) as error:
-        what = f"{WEIGHTS} is missing or does not fit ({type(error).__name__})"
-        raise InputError(run, what, "train again") from None
+    load_weights(network, run)
     make_folder(output.parent)
     training = {
         "candidates": about["candidates"],
-        "data": about["data"],
+        "data": [*about["data"], *(about["start"]["data"] if "start" in about else [])],
         "recipe": recipe,
         "seed": about["seed"],
         "epochs trained": about["epochs_trained"],
         "machine": about["machine"],
         "limits": list(task.limits),
     }
+    if "start" in about:
+        training["started from"] = about["start"]
     provenance = {"trained with": about["versions"]}
     if test:
         with TemporaryDirectory(prefix=".export.", dir=output.parent) as folder:

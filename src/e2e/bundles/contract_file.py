@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from e2e.bundles.json_fields import REMEDY, Fields, read_json, write_json
+from e2e.bundles.json_fields import REMEDY, Fields, read_json
 from e2e.contract import BUNDLE_VERSION, CONTRACT_VERSION, PADDING_INDEX, FrameSpec
+from e2e.files import write_json
 from e2e.problems import InputError
 
 OUTPUT_KINDS = ("probability", "quantity")

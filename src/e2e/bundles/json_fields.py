@@ -84,8 +84,3 @@ def read_json(path: Path) -> Fields:
         raise InputError(path, error.strerror or "cannot be read", "check the path") from None
     except (ValueError, RecursionError) as error:  # ValueError: broken JSON, or bytes that are not UTF-8
         raise InputError(path, f"truncated or broken JSON ({error})", REMEDY) from None
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Raises ValueError for a number that is not finite: JSON has none."""
-    path.write_text(json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -27,13 +27,14 @@ TIME_NOISE_NS_GEV = 1.3  # time resolution = this / energy ...
 TIME_CONSTANT_NS = 0.25  # ... plus this in quadrature
 MAX_TIME_SIGMA_NS = 20.0
 
-# Read-out. Source: shape of the reduced collections around real photons: 5 x 5 about every local maximum and, along
-# phi, every column of five that a hybrid supercluster would add.
+# Read-out. Source: shape of the reduced collections around real photons and electrons: 5 x 5 about every local maximum;
+# along phi, every column of five that a hybrid supercluster would add; around them, single crystals above 0.1 GeV.
 CLUSTER_SEED_ET_GEV = 1.0
 DOMINO_MIN_GEV = 0.1
 DOMINO_REACH = 17  # columns, each way
 ROW_REACH = 2
 ZERO_SUPPRESSION_GEV = 0.08  # outside the fully read towers
+SINGLE_CRYSTAL_GEV = 0.1
 FULL_READOUT_TOWER_ET_GEV = 2.0  # a 5 x 5 tower above this is read out fully, with its 8 neighbours
 
 # The part of the barrel that is simulated for one event, around its primary's impact.
@@ -181,7 +182,8 @@ def read_out(patches: Patches, rng: Generator) -> RecHits:
     energy = np.where(is_crystal, energy, 0.0)
     transverse = energy / np.cosh(np.interp(row, np.arange(170.0), crystal_map().eta[0]))[:, :, None]
     is_read = is_crystal & _full_readout(transverse, row, column, energy > ZERO_SUPPRESSION_GEV)
-    is_kept = is_read & _cluster_windows(np.where(is_read, energy, 0.0), np.where(is_read, transverse, 0.0))
+    windows = _cluster_windows(np.where(is_read, energy, 0.0), np.where(is_read, transverse, 0.0))
+    is_kept = is_read & (windows | (energy > SINGLE_CRYSTAL_GEV))
     event, r, c = np.nonzero(is_kept)
     ieta, iphi = barrel_crystal(row[event, r], column[event, c] % 360)
     return RecHits(

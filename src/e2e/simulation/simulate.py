@@ -19,13 +19,15 @@ from e2e.events.record import Events, Table
 from e2e.events.store import write_events
 from e2e.problems import InputError
 from e2e.simulation import ecal
+from e2e.simulation import pileup as soft
 from e2e.simulation.gun import PROCESSES, Gun, Primaries
-from e2e.simulation.particles import direction_angles
+from e2e.simulation.particles import Particles, direction_angles
 from e2e.simulation.transport import transport
 
 CHUNK_EVENTS = 500  # events that share one random stream; part of what a seed means, so never a tuning knob
 MIN_PT_GEV, MAX_PT_GEV = 5.0, 500.0  # where the parametrisations hold
-SIMULATION_VERSION = 1  # raised whenever the same seed gives other events
+MAX_PILEUP = 200.0
+SIMULATION_VERSION = 2  # raised whenever the same seed gives other events
 SIMULATED_RUN = 1  # run number of simulated events, as in CMS
 
 
@@ -36,12 +38,14 @@ def simulate(
     num_events: int = 1000,
     seed: int = 1,
     gun: Gun = Gun(),  # noqa: B008 - frozen
+    pileup: float = 0.0,
     workers: int = 1,
     progress: Callable[[int], Any] = lambda done: None,
 ) -> Path:
     """Write `num_events` simulated events of `process` to the event store `output`.
 
-    process: a key of PROCESSES. progress: called with the number of events done. Returns `output`.
+    process: a key of PROCESSES. pileup: mean number of other collisions in the crossing. progress: called with the
+    number of events done. Returns `output`.
     Raises InputError for an unknown process (naming the nearest), a number below 1 or an impossible pT range.
     """
     if process not in PROCESSES:
@@ -51,6 +55,8 @@ def simulate(
     if num_events < 1 or workers < 1 or seed < 0:
         what = f"{num_events} events, {workers} workers, seed {seed}"
         raise InputError("simulate", what, "events and workers must be at least 1, the seed at least 0")
+    if not 0 <= pileup <= MAX_PILEUP:
+        raise InputError("simulate", f"pile-up {pileup}", f"give a mean number of collisions in 0 to {MAX_PILEUP:.0f}")
     if not MIN_PT_GEV <= gun.pt[0] <= gun.pt[1] <= MAX_PT_GEV:
         raise InputError(
             "simulate", f"pT range {gun.pt}", f"give two numbers in {MIN_PT_GEV} to {MAX_PT_GEV} GeV, ascending"
@@ -63,7 +69,7 @@ def simulate(
             done += len(chunk)
             progress(done)
 
-    run = partial(simulate_chunk, process, num_events, seed, gun)
+    run = partial(simulate_chunk, process, num_events, seed, gun, pileup=pileup)
     chunks = range(-(-num_events // CHUNK_EVENTS))
     if workers == 1:
         write_events(output, reported(map(run, chunks)))
@@ -73,13 +79,18 @@ def simulate(
     return output
 
 
-def simulate_chunk(process: str, num_events: int, seed: int, gun: Gun, chunk: int) -> Events:
+def simulate_chunk(process: str, num_events: int, seed: int, gun: Gun, chunk: int, *, pileup: float = 0.0) -> Events:
     """Events `chunk` x CHUNK_EVENTS onwards; depends on nothing but its arguments."""
     first = chunk * CHUNK_EVENTS
     count = min(CHUNK_EVENTS, num_events - first)
     rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, crc32(process.encode()), chunk])))
     primaries = PROCESSES[process](rng, CHUNK_EVENTS, gun)
-    arrived = transport(primaries.particles, rng)
+    particles = primaries.particles
+    if pileup:
+        particles = Particles.concatenate([particles, soft.photons(rng, pileup, primaries.momentum)])
+    arrived = transport(particles, rng)
+    if pileup:
+        arrived = Particles.concatenate([arrived, soft.pion_deposits(rng, pileup, primaries.momentum)])
     patches = ecal.deposit(arrived, primaries.momentum, primaries.vertex_cm, CHUNK_EVENTS, rng)
     hits = ecal.read_out(patches, rng)
     columns = {"detid": hits.detid, "energy": hits.energy, "time": hits.time}
@@ -97,6 +108,7 @@ def simulate_chunk(process: str, num_events: int, seed: int, gun: Gun, chunk: in
             "seed": seed,
             "num_events": num_events,
             "gun": asdict(gun),
+            "pileup": pileup,
         },
     )
     return events.slice(0, count)

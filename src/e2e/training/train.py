@@ -16,7 +16,9 @@ import torch
 from lightning.pytorch import Callback, Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
 
 from e2e import __version__
 from e2e.datasets import load_candidates
@@ -37,6 +39,7 @@ def train(
     data: Sequence[Path],
     output: Path,
     *,
+    start: Path | None = None,
     seed: int = 1,
     epochs: int | None = None,
     precision: str | None = None,
@@ -47,7 +50,7 @@ def train(
 
     An unfinished run in `output` is resumed from its last epoch. Writes `run.json` (recipe, provenance, metrics),
     `weights.safetensors` (of the best epoch), `history/PART/metrics.csv` (a part per start) and the checkpoints.
-    threads: of PyTorch.
+    start: an earlier run whose weights to begin with. threads: of PyTorch.
     Raises InputError for an unknown recipe, unreadable data, or a folder that holds another run.
     """
     plan = _plan(recipe, epochs, precision, seed, threads)
@@ -58,11 +61,16 @@ def train(
     earlier = read_run(output) if (output / RUN).exists() else None
     candidates = load_candidates(task, data, limit=plan.max_events)
     about = {"recipe": plan.to_json(), "seed": seed, "data": candidates.provenance, "candidates": len(candidates)}
+    if start is not None:
+        about["start"] = _trained_before(start)
     resume = _resume_from(output, earlier, about)
 
     seed_everything(seed, verbose=False)
     config = {"input_scale": list(task.input_scale), **plan.config}
-    module = TaskModule(build_model(plan.family, task.frame, config), task.output, plan.learning_rate)
+    network = build_model(plan.family, task.frame, config)
+    if start is not None:
+        load_weights(network, start)
+    module = TaskModule(network, task.output, plan.learning_rate)
     training, validation = candidates.split(plan.validation_fraction, seed)
     best = ModelCheckpoint(output, filename="best", monitor="validation_loss", enable_version_counter=False)
     trainer = _trainer(plan, output, best, progress)
@@ -104,6 +112,21 @@ def read_run(run: Path) -> dict[str, Any]:
     if not isinstance(about, dict) or not {"recipe", "seed", "data", "state"} <= set(about):
         raise InputError(run, f"{RUN} is not that of a training run", remedy)
     return about
+
+
+def load_weights(network: nn.Module, run: Path) -> None:
+    """Put the weights of a finished run into a network. Raises InputError when they are missing or do not fit."""
+    try:
+        network.load_state_dict(load_file(run / WEIGHTS))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        what = f"{WEIGHTS} is missing or does not fit ({type(error).__name__})"
+        raise InputError(run, what, "train again") from None
+
+
+def _trained_before(start: Path) -> dict[str, Any]:
+    """What the starting weights have seen: theirs are training data as well."""
+    about = read_run(start)
+    return {key: about.get(key) for key in ("recipe", "seed", "data", "candidates", "epochs_trained")}
 
 
 def _resume_from(output: Path, earlier: dict[str, Any] | None, about: dict[str, Any]) -> Path | None:
