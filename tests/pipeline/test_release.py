@@ -49,6 +49,18 @@ def test_training_events_are_no_test_events(made, tmp_path):
             evaluate(made / "new" / "bundle", [data], tmp_path / "evaluation")
 
 
+def test_starting_weights_bring_their_training_data_along(made, tmp_path):
+    more = simulate("diphoton-mass", tmp_path / "more.parquet", num_events=400, seed=13, pileup=5.0)
+    run = train(
+        "diphoton-mass-debug", [more], tmp_path / "run", start=made / "run", epochs=1, threads=1, progress=False
+    )
+    contract = load_bundle(export(run, tmp_path / "bundle")).contract
+    assert [entry["seed"] for entry in contract.training["data"]] == [13, 11]
+    assert contract.training["started from"]["epochs_trained"] == 2
+    with pytest.raises(InputError, match="with seed 11"):
+        evaluate(tmp_path / "bundle", [made / "train.parquet"], tmp_path / "evaluation")
+
+
 def test_one_kind_of_candidate_gives_null_not_nan(made, tmp_path, untrained_bundle):
     electrons = simulate("electron", tmp_path / "electrons.parquet", num_events=30, seed=5)
     result = evaluate(untrained_bundle.path, [electrons], tmp_path / "evaluation")

@@ -4,7 +4,7 @@ import pytest
 from e2e.detector.geometry import barrel_position
 from e2e.events.reader import read_events
 from e2e.problems import InputError, Problems
-from e2e.simulation import ecal, shower, simulate
+from e2e.simulation import ecal, pileup, shower, simulate
 from e2e.simulation.gun import PROCESSES, Gun
 from e2e.simulation.particles import Particles, direction_angles, momentum_vector
 from e2e.simulation.simulate import CHUNK_EVENTS, simulate_chunk
@@ -42,6 +42,8 @@ def test_fewer_events_are_the_first_of_more():
         ({"process": "electron-foton"}, "did you mean 'electron-photon'"),
         ({"process": "photon", "num_events": 0}, "must be at least 1"),
         ({"process": "photon", "gun": Gun(pt=(50.0, 20.0))}, "ascending"),
+        ({"process": "photon", "pileup": -1.0}, "mean number of collisions"),
+        ({"process": "photon", "pileup": float("nan")}, "mean number of collisions"),
     ],
 )
 def test_bad_request_is_one_line(tmp_path, arguments, message):
@@ -144,13 +146,51 @@ def test_the_crystal_map_inverts_the_geometry():
     np.testing.assert_allclose(np.mod(column - (iphi - 1) + 180, 360) - 180, 0, atol=0.05)
 
 
+def test_fluctuations_move_energy_between_crystals_and_keep_the_sum():
+    shares = generator().random((6, 11, 11))
+    shares *= 0.97 / shares.sum((1, 2), keepdims=True)
+    energy = np.linspace(1.0, 100.0, 6)
+    first, second = (shower.fluctuate(shares, energy, generator(seed)) for seed in (1, 2))
+    np.testing.assert_allclose(first.sum((1, 2)), 0.97 * energy, rtol=1e-9)
+    spread = np.abs(first - second).sum((1, 2)) / energy
+    assert 0.01 < spread[-1] < spread[0] / 3  # smaller, relatively, for more energy
+
+
 def test_the_calorimeter_measures_the_energy():
     events = simulate_chunk("photon", 400, 8, Gun(pt=(50.0, 50.0)), 0)
-    total = np.bincount(events.hits["EB"].event_index, events.hits["EB"]["energy"], minlength=400)
+    hits = events.hits["EB"]
+    is_shower = hits["energy"] > 0.25  # five times the noise
+    total = np.bincount(hits.event_index[is_shower], hits["energy"][is_shower], minlength=400)
     response = total / events.objects["truth"]["energy"]
-    assert 0.93 < np.median(response) < 1.02
+    assert 0.93 < np.median(response) < 1.0
     low, high = np.quantile(response, (0.16, 0.84))
-    assert (high - low) / 2 < 0.04
+    assert (high - low) / 2 < 0.02
+
+
+def test_pile_up_adds_what_its_spectrum_says():
+    axis = momentum_vector(np.full(4000, 50.0), np.full(4000, 0.5), np.linspace(-3, 3, 4000))
+    shot = pileup.photons(generator(), 20.0, axis)
+    pt, eta, _ = direction_angles(shot.momentum)
+    grid = np.linspace(0, 5, 200_001)
+    density = grid * (1 + (np.hypot(grid, 0.14) - 0.14) / (6.9 * 0.145)) ** -6.9
+    above = density[grid > 0.5].sum() / density.sum()  # of photons at half the momentum, above 0.25 GeV
+    expected = 20 * 5.5 * (0.9 * 1.5 / (2 * np.pi)) * above
+    assert len(shot) / 4000 == pytest.approx(expected, rel=0.03)
+    assert pt.min() >= 0.25
+    assert np.abs(eta - 0.5).max() <= 0.45
+    assert np.bincount(shot.event, minlength=4000).var() > len(shot) / 4000  # collisions fluctuate as well
+    pions = pileup.pion_deposits(generator(), 20.0, axis)
+    assert np.hypot(*pions.position[:, :2].T) == pytest.approx(129.0, abs=0.02)
+    assert pions.energy.min() > 0
+
+
+def test_pile_up_fills_the_crop_and_none_is_the_default():
+    quiet, busy = (simulate_chunk("photon", 300, 5, Gun(), 0, pileup=mu).hits["EB"].counts.mean() for mu in (0.0, 50.0))
+    assert busy > quiet + 5
+    np.testing.assert_array_equal(
+        simulate_chunk("photon", 20, 5, Gun(), 0).hits["EB"]["energy"],
+        simulate_chunk("photon", 20, 5, Gun(), 0, pileup=0.0).hits["EB"]["energy"],
+    )
 
 
 def test_every_hit_is_a_barrel_crystal_once(tmp_path):

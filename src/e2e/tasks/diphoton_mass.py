@@ -43,7 +43,7 @@ DIPHOTON_MASS = Task(
     signal=Species("A -> gamma gamma", PSEUDOSCALAR_PDG),
     other=Species("single photons", PHOTON_PDG),
     limits=(
-        "Trained on our own fast simulation without pile-up; real events have it.",
+        "Trained on our own fast simulation with soft pile-up; real crops also hold jets and other particles.",
         "pT 20 to 100 GeV, |eta| < 1.4.",
     ),
     published={"what": "arXiv:2204.12313, ResNet on 2 x 32 x 32 crops, mean absolute error loss, domain continuation"},
