@@ -22,6 +22,7 @@ from e2e.simulation import simulate
 from e2e.tasks import TASKS, Task
 
 TASKS_SHOWN = ("electron-photon", "diphoton-mass")
+PILEUP = 20.0  # other collisions, as in the training of the zoo and in the data of 2012
 
 
 class Demonstration(NamedTuple):
@@ -51,7 +52,7 @@ def demo(
     for name in TASKS_SHOWN:
         task = TASKS[name]
         say(f"simulating {num_events} events: {task.title}")
-        events = simulate(name, output / f"{name}.parquet", num_events=num_events, seed=seed)
+        events = simulate(name, output / f"{name}.parquet", num_events=num_events, seed=seed, pileup=PILEUP)
         candidates = load_candidates(task, [events])
         result = predict(zoo / name, [events], output / f"{name}-predictions.parquet", candidates="leading")
         say(result.throughput())
