@@ -52,7 +52,8 @@ def real_electrons(paths: list[Path]) -> Candidates:
 
 def simulated_electrons(num_events: int) -> Candidates:
     with TemporaryDirectory() as folder:
-        path = simulate("electron", Path(folder) / "e.parquet", num_events=num_events, gun=Gun(pt=(MIN_PT, MAX_PT)))
+        gun = Gun(pt=(MIN_PT, MAX_PT))
+        path = simulate("electron", Path(folder) / "e.parquet", num_events=num_events, gun=gun, pileup=20.0)
         parts = []
         for events in read_events(path, Problems()):
             seeds = native.leading_seeds(events.hits["EB"], SEED_MIN_ENERGY_GEV)
@@ -61,10 +62,7 @@ def simulated_electrons(num_events: int) -> Candidates:
 
 
 def isolated(candidates: Candidates) -> Candidates:
-    images = candidates.to_dense()[:, 0]
-    centre = candidates.spec.centre_row
-    inside = images[:, centre - 2 : centre + 3].sum((1, 2))
-    return candidates.select(1 - inside / images.sum((1, 2)) < MAX_OUTSIDE)
+    return candidates.select(candidates.share_outside() < MAX_OUTSIDE)
 
 
 def main(arguments: Any = None) -> None:

@@ -22,6 +22,7 @@ from e2e.simulation import simulate
 from e2e.tasks import TASKS, Task
 
 TASKS_SHOWN = ("electron-photon", "diphoton-mass")
+MIN_PT, MAX_SHARE_OUTSIDE = 15.0, 0.1  # of real candidates in the plots
 PILEUP = 20.0  # other collisions, as in the training of the zoo and in the data of 2012
 
 
@@ -113,9 +114,10 @@ def _real_section(zoo: Path, real: Sequence[Path], output: Path, lines: list[str
 
 
 def real_figure(task: Task, result: Predictions) -> Any:
-    """Answers for real electrons and for photons that are no electrons, pT above 15 GeV."""
-    table = {name: result.table[name].to_numpy() for name in ("source", "matches_electron", "pt", task.output.name)}
-    is_hard = table["pt"] > 15
+    """Answers for real electrons and for photons that are no electrons, pT above 15 GeV and alone in their crop."""
+    names = ("source", "matches_electron", "pt", "share_outside", task.output.name)
+    table = {name: result.table[name].to_numpy() for name in names}
+    is_hard = (table["pt"] > MIN_PT) & (table["share_outside"] < MAX_SHARE_OUTSIDE)
     is_electron = table["source"] == "electron"
     is_photon = (table["source"] == "photon") & ~table["matches_electron"].astype(bool)
     answer = table[task.output.name].astype(np.float64)

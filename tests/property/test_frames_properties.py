@@ -115,3 +115,13 @@ def test_select_and_concatenate(hits: Table, places: list[tuple[int, int]], data
     cut = len(places) // 2
     halves = [candidates.select(slice(0, cut)), candidates.select(slice(cut, None))]
     assert_same_pixels(Candidates.concatenate(halves), candidates)
+
+
+def test_share_outside_counts_energy_beyond_the_five_rows_only():
+    spec = FrameSpec(channels=("ecal_energy", "ecal_time"))
+    image = np.zeros((2, *spec.shape), dtype=np.float32)
+    image[0, 0, 13, 4], image[0, 0, 17, 15], image[0, 0, 12, 15], image[0, 1, 0, 0] = 1.0, 2.0, 1.0, 99.0
+    seeds = Seeds.from_columns([0, 1], [80, 80], [10, 10], [2.0, 0.0])
+    share = Candidates.from_dense(spec, image, seeds).share_outside()
+    assert share[0] == np.float32(0.25)
+    assert np.isnan(share[1])

@@ -149,6 +149,22 @@ class Candidates:
             Seeds.concatenate([part.seeds for part in parts]),
         )
 
+    def share_outside(self, half_rows: int = 2) -> FloatArray:
+        """Share of each candidate's ECAL energy more than `half_rows` rows from the seed's; NaN without energy.
+
+        A single shower spreads along phi: what lies beyond its five rows comes from other particles.
+        """
+        channel, pixel = np.divmod(self.pixel_index, self.spec.rows * self.spec.columns)
+        is_energy = channel == self.spec.channels.index("ecal_energy")
+        is_far = np.abs(pixel // self.spec.columns - self.spec.centre_row) > half_rows
+        candidate = np.repeat(np.arange(len(self)), np.diff(self.offsets))
+
+        def total(chosen: BoolArray) -> NDArray[np.float64]:
+            return np.bincount(candidate[chosen], self.pixel_value[chosen], minlength=len(self)).astype(np.float64)
+
+        with np.errstate(invalid="ignore"):
+            return (total(is_energy & is_far) / total(is_energy)).astype(np.float32)
+
     def to_dense(self, out: FloatArray | None = None) -> FloatArray:
         """Images (candidates, channels, rows, columns); `out`, float32 and contiguous, is overwritten and returned."""
         from e2e.frames import native

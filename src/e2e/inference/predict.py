@@ -65,9 +65,9 @@ def predict(
             with timing.stage("framing"):
                 rows = find_candidates(events, candidates)
             if len(rows):
-                outputs = _run(runner, bundle, events, rows, batch_size, timing)
+                shares, outputs = _run(runner, bundle, events, rows, batch_size, timing)
                 _report_not_finite(bundle, path, events, rows, outputs, problems)
-                write(to_record_batch(schema, path, events, rows, outputs))
+                write(to_record_batch(schema, path, events, rows, shares, outputs))
     for path, count in without_objects.items():
         problems.report(path, f"no photons or electrons in the record of {count} events", _USE_SEEDS, "warning")
     return Predictions(bundle.contract, output, schema, batches, timing, problems)
@@ -82,17 +82,21 @@ def _timed(batches: Iterator[tuple[Path, Events]], timing: Timing) -> Iterator[t
         yield batch
 
 
-def _run(engine: Engine, bundle: Bundle, events: Events, rows: CandidateRows, batch_size: int, timing: Timing) -> Any:
-    """Outputs (candidates, outputs), `batch_size` candidates at a time."""
-    parts = []
+def _run(
+    engine: Engine, bundle: Bundle, events: Events, rows: CandidateRows, batch_size: int, timing: Timing
+) -> tuple[Any, Any]:
+    """Share of energy outside (candidates,) and outputs (candidates, outputs), `batch_size` candidates at a time."""
+    shares, parts = [], []
     for start in range(0, len(rows), batch_size):
         with timing.stage("framing"):
             seeds = rows.seeds.select(slice(start, start + batch_size))
-            packed = native.build_candidates(events.hits["EB"], bundle.contract.frame, seeds).pack()
+            candidates = native.build_candidates(events.hits["EB"], bundle.contract.frame, seeds)
+            shares.append(candidates.share_outside())
+            packed = candidates.pack()
         with timing.stage("inference"):
             parts.append(engine.run(packed))
     timing.num_candidates += len(rows)
-    return np.concatenate(parts)
+    return np.concatenate(shares), np.concatenate(parts)
 
 
 def _report_not_finite(

@@ -37,6 +37,7 @@ _COLUMNS: dict[str, pa.DataType] = {
     "pt": pa.float32(),
     "seed_ieta": pa.int16(),
     "seed_iphi": pa.int16(),
+    "share_outside": pa.float32(),  # of the crop's energy, beyond the five rows of the seed: from other particles
 }
 
 
@@ -51,9 +52,14 @@ def prediction_schema(contract: Contract, provenance: Mapping[str, Any]) -> pa.S
 
 
 def to_record_batch(
-    schema: pa.Schema, path: Path, events: Events, rows: CandidateRows, outputs: NDArray[np.float32]
+    schema: pa.Schema,
+    path: Path,
+    events: Events,
+    rows: CandidateRows,
+    share_outside: NDArray[np.float32],
+    outputs: NDArray[np.float32],
 ) -> pa.RecordBatch:
-    """outputs: (candidates, outputs)."""
+    """share_outside: (candidates,), see `Candidates.share_outside`. outputs: (candidates, outputs)."""
     event = rows.seeds.event_index
     ieta, iphi = barrel_crystal(rows.seeds.row, rows.seeds.column)
     columns = [
@@ -62,6 +68,7 @@ def to_record_batch(
         rows.index_in_event,
         rows.source.astype(object),
         *(rows.matches_electron, rows.eta, rows.phi, rows.pt, ieta.astype(np.int16), iphi.astype(np.int16)),
+        share_outside,
     ]
     arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=False)]
     arrays += [pa.array(values, pa.float32(), mask=~np.isfinite(values)) for values in outputs.T]
