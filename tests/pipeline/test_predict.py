@@ -21,7 +21,10 @@ from e2e.inference.prediction_file import PROVENANCE_KEY
 from e2e.problems import InputError, Problems
 from e2e.simulation import simulate
 
-COLUMNS = "input run luminosity_block event candidate source matches_electron eta phi pt seed_ieta seed_iphi share_outside score"
+COLUMNS = (
+    "input run luminosity_block event candidate source matches_electron eta phi pt seed_ieta seed_iphi "
+    "share_outside score"
+)
 
 SHOWERS = ((10, 30), (-40, 200))  # (ieta, iphi) of two showers, far apart
 
