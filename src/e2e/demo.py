@@ -62,7 +62,7 @@ def demo(
             raise InputError(events, "predictions and truth differ in number", "delete the folder and run again")
         line = _verdict(task, answer, candidates)
         lines.append(line)
-        sections.append(Section(task.title, line, [_pictures(candidates), *_plots(task, answer, candidates)]))
+        sections.append(Section(task.title, line, [_pictures(task, candidates), *_plots(task, answer, candidates)]))
     if real:
         say(f"predicting on {len(real)} real files")
         sections.append(_real_section(zoo, real, output, lines, problems))
@@ -83,13 +83,17 @@ def _verdict(task: Task, answer: Any, candidates: CandidateSet) -> str:
     )
 
 
-def _pictures(candidates: CandidateSet) -> Any:
+def _pictures(task: Task, candidates: CandidateSet) -> Any:
     """Four candidates as the network sees them."""
     images = candidates.candidates.select(slice(0, 4)).to_dense()[:, 0]
     figure, many = plots.plt.subplots(1, 4, figsize=(11, 3), layout="constrained")
-    for axes, image, target in zip(many, images, candidates.target, strict=False):
+    if task.output.kind == "probability":
+        names = [task.signal.name if target > 0.5 else task.other.name for target in candidates.target[:4]]
+    else:
+        names = [f"{target:.2f} {task.output.unit}" for target in candidates.target[:4]]
+    for axes, image, name in zip(many, images, names, strict=False):
         axes.imshow(np.where(image > 0, image, np.nan), norm="log", cmap="viridis", origin="lower")
-        axes.set(title=f"truth: {target:.2f}", xlabel="column (phi)", xticks=[], yticks=[])
+        axes.set(title=f"truth: {name}", xlabel="column (phi)", xticks=[], yticks=[])
     many[0].set_ylabel("row (eta)")
     return figure
 
