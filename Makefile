@@ -36,14 +36,14 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 	$(BIN)/python -m e2e.detector.header --check
 
-# Bundles like those of zoo/, from nothing: simulate, train, export (about an hour and a half on two cores).
+# Bundles like those of zoo/, from nothing, in data/zoo/: simulate, train, export (about an hour and a half on two cores).
 ZOO := electron-photon diphoton-mass
 SEED_electron-photon := 1
 SEED_diphoton-mass := 2
-zoo: $(ZOO:%=zoo/%/contract.json)
+zoo: $(ZOO:%=$(DATA)/zoo/%/contract.json)
 
-zoo/%/contract.json: $(DATA)/%-run/weights.safetensors $(DATA)/%-test.parquet
-	$(BIN)/e2e export $(DATA)/$*-run -o zoo/$* --test $(DATA)/$*-test.parquet
+$(DATA)/zoo/%/contract.json: $(DATA)/%-run/weights.safetensors $(DATA)/%-test.parquet
+	$(BIN)/e2e export $(DATA)/$*-run -o $(@D) --test $(DATA)/$*-test.parquet
 
 $(DATA)/%-run/weights.safetensors: $(DATA)/%-train.parquet
 	$(BIN)/e2e train $* $< -o $(@D) --precision bf16-mixed

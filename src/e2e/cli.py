@@ -28,7 +28,7 @@ VERBS = {
 EXIT_OK, EXIT_BAD_INPUT, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 _EPILOG = """exit codes: 0 all done; 1 some input could not be used (one line on standard error says what, where and
-what to do; everything else was done); 2 wrong usage; 130 interrupted"""
+what to do; other inputs were done); 2 the command line cannot be parsed; 130 interrupted"""
 
 
 def verb_function(verb: str) -> Callable[..., Any]:
@@ -81,9 +81,10 @@ def _predict(as_json: bool, **options: Any) -> int:
     result = verb_function("predict")(**options)
     if as_json:
         _print_json(result.to_json())
-    else:
+    elif result.timing.num_events:
         print(result.summary())
-    print(result.throughput(), file=sys.stderr)
+    if result.timing.num_events:
+        print(result.throughput(), file=sys.stderr)
     return _report(result.problems)
 
 
@@ -98,7 +99,7 @@ def _simulate(pt: list[float] | None, **options: Any) -> int:
 
 
 def _train(**options: Any) -> int:
-    print(f"trained: {verb_function('train')(**options)}")
+    print(f"trained: {verb_function('train')(**options, progress=sys.stderr.isatty())}")
     return EXIT_OK
 
 

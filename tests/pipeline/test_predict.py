@@ -339,3 +339,13 @@ def test_what_cannot_be_done_at_all_is_said_in_one_line(untrained_bundle, simula
         with pytest.raises(InputError, match=message) as error:
             predict(untrained_bundle, [simulated], output, **options)
         assert "\n" not in str(error.value)
+
+
+def test_an_earlier_file_survives_a_call_that_could_read_nothing(untrained_bundle, tmp_path):
+    earlier = tmp_path / "rows.parquet"
+    predict(untrained_bundle, [store(tmp_path / "events.parquet", record([HITS]))], earlier)
+    content = earlier.read_bytes()
+    result = predict(str(untrained_bundle.path), [str(tmp_path / "missing.ig")], earlier)
+    assert result.problems.has_errors
+    assert result.table.num_rows == 0
+    assert earlier.read_bytes() == content

@@ -87,9 +87,9 @@ def summary(result: dict[str, Any]) -> str:
     if "auc" in result:
         low, high = result["published"]["pt"]
         lines.append(f"  area under the curve  {show(result['auc'])}")
-        lines.append(f"  of pT {low:.0f} to {high:.0f} GeV     {show(result['auc_at_published_pt'])}")
+        lines.append(f"  at pT {low:.0f} to {high:.0f} GeV  {show(result['auc_at_published_pt'])}")
         lines += [f"  rejection at {key:<8} {show(value)}" for key, value in result["rejection"].items()]
-        lines += [f"  pT {row['low']:.0f}-{row['high']:.0f} GeV: {show(row['auc'])}" for row in result["by_pt"]]
+        lines += [f"  AUC, pT {row['low']:.0f}-{row['high']:.0f} GeV: {show(row['auc'])}" for row in result["by_pt"]]
         return "\n".join(lines)
     unit = result["unit"]
     lines += [f"  mean absolute error, {k:<9}{show(v)} {unit}" for k, v in result["mean_absolute_error"].items()]

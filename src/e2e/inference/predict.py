@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -40,25 +40,26 @@ def predict(
 ) -> Predictions:
     """Run a bundle over files and folders of events (.ig, event stores); rows in the order of files and events.
 
-    output: a Parquet file; without it the rows stay in memory. candidates: see `find_candidates`.
+    output: a Parquet file; without it the rows stay in memory; when no input can be read, it is left as it was.
+    candidates: see `find_candidates`.
     What is wrong with one input or event is in `problems` of the result and does not stop the others. Raises InputError
     when nothing can be done: bad bundle, unknown engine or option, output that cannot be written.
     """
     _check_options(candidates, batch_size, threads)
-    if isinstance(bundle, Path):
-        bundle = load_bundle(bundle)
-    paths = list(inputs)
+    if not isinstance(bundle, Bundle):
+        bundle = load_bundle(Path(bundle))
+    paths = [Path(path) for path in inputs]
     timing, problems = Timing(), Problems()
     schema = prediction_schema(bundle.contract, _provenance(bundle, paths, engine, candidates))
     runner = load_engine(bundle, engine, threads=threads, device=device)
     batches: list[pa.RecordBatch] = []
     without_objects: dict[Path, int] = {}
     with ExitStack() as stack:
-        write = batches.append
+        write = None
         if output is not None:
             _check_output(output, paths)
-            write = stack.enter_context(PredictionWriter(output, schema)).write
         for path, events in _timed(read_inputs(paths, problems), timing):
+            write = write or _open(output, schema, batches, stack)
             timing.num_events += len(events)
             if candidates == "objects" and not (has := has_objects(events)).all():
                 without_objects[path] = without_objects.get(path, 0) + int(np.count_nonzero(~has))
@@ -70,7 +71,9 @@ def predict(
                 write(to_record_batch(schema, path, events, rows, shares, outputs))
     for path, count in without_objects.items():
         problems.report(path, f"no photons or electrons in the record of {count} events", _USE_SEEDS, "warning")
-    return Predictions(bundle.contract, output, schema, batches, timing, problems)
+        if write is None and not problems.has_errors:  # nothing to read is an answer, nothing readable is none
+            write = _open(output, schema, batches, stack)
+    return Predictions(bundle.contract, output if write else None, schema, batches, timing, problems)
 
 
 def _timed(batches: Iterator[tuple[Path, Events]], timing: Timing) -> Iterator[tuple[Path, Events]]:
@@ -80,6 +83,13 @@ def _timed(batches: Iterator[tuple[Path, Events]], timing: Timing) -> Iterator[t
         if batch is None:
             return
         yield batch
+
+
+def _open(
+    output: Path | None, schema: pa.Schema, batches: list[pa.RecordBatch], stack: ExitStack
+) -> Callable[[pa.RecordBatch], None]:
+    """Where rows go: the file, or the list."""
+    return batches.append if output is None else stack.enter_context(PredictionWriter(output, schema)).write
 
 
 def _run(

@@ -43,8 +43,8 @@ DIPHOTON_MASS = Task(
     signal=Species("A -> gamma gamma", PSEUDOSCALAR_PDG),
     other=Species("single photons", PHOTON_PDG),
     limits=(
-        "Trained on our own fast simulation with soft pile-up; real crops also hold jets and other particles.",
-        "pT 20 to 100 GeV, |eta| < 1.4.",
+        "Trained on our own fast simulation; real crops also hold jets and other particles.",
+        "Simulated at |eta| < 1.4 and, unless the data above say otherwise, pT 20 to 100 GeV.",
     ),
     published={"what": "arXiv:2204.12313, ResNet on 2 x 32 x 32 crops, mean absolute error loss, domain continuation"},
 )

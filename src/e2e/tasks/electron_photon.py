@@ -36,7 +36,7 @@ ELECTRON_PHOTON = Task(
         "what": "ResNet-15, energy only, CMS full simulation, pT 50 GeV, 249k + 249k (best public)",
     },
     limits=(
-        "Trained on our own fast simulation with soft pile-up; real crops also hold jets and other particles.",
-        "pT 20 to 100 GeV, |eta| < 1.4.",
+        "Trained on our own fast simulation; real crops also hold jets and other particles.",
+        "Simulated at |eta| < 1.4 and, unless the data above say otherwise, pT 20 to 100 GeV.",
     ),
 )
