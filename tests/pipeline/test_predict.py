@@ -349,3 +349,11 @@ def test_an_earlier_file_survives_a_call_that_could_read_nothing(untrained_bundl
     assert result.problems.has_errors
     assert result.table.num_rows == 0
     assert earlier.read_bytes() == content
+
+
+def test_a_store_without_events_gives_a_file_without_rows(untrained_bundle, tmp_path):
+    empty = store(tmp_path / "empty.parquet", record([HITS]).slice(0, 0))
+    result = predict(untrained_bundle, [empty], tmp_path / "rows.parquet")
+    assert not result.problems
+    assert result.path == tmp_path / "rows.parquet"
+    assert pq.read_table(result.path).column_names == COLUMNS.split()

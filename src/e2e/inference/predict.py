@@ -69,10 +69,10 @@ def predict(
                 shares, outputs = _run(runner, bundle, events, rows, batch_size, timing)
                 _report_not_finite(bundle, path, events, rows, outputs, problems)
                 write(to_record_batch(schema, path, events, rows, shares, outputs))
-    for path, count in without_objects.items():
-        problems.report(path, f"no photons or electrons in the record of {count} events", _USE_SEEDS, "warning")
         if write is None and not problems.has_errors:  # nothing to read is an answer, nothing readable is none
             write = _open(output, schema, batches, stack)
+    for path, count in without_objects.items():
+        problems.report(path, f"no photons or electrons in the record of {count} events", _USE_SEEDS, "warning")
     return Predictions(bundle.contract, output if write else None, schema, batches, timing, problems)
 
 
