@@ -27,7 +27,7 @@ core: $(STAMP)  ## the C++ core's own tests and a fuzz run, under address and un
 	build/sanitize/fuzz --seconds $(FUZZ_SECONDS)
 
 bench: $(STAMP)  ## every benchmark; each prints JSON as its last line
-	for script in benchmarks/*.py; do $(BIN)/python $$script; done
+	for script in benchmarks/[!_]*.py; do $(BIN)/python $$script; done
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -42,21 +42,23 @@ SEED_electron-photon := 1
 SEED_diphoton-mass := 2
 zoo: $(ZOO:%=$(DATA)/zoo/%/contract.json)
 
-$(DATA)/zoo/%/contract.json: $(DATA)/%-run/weights.safetensors $(DATA)/%-test.parquet
-	$(BIN)/e2e export $(DATA)/$*-run -o $(@D) --test $(DATA)/$*-test.parquet
+$(DATA)/zoo/%/contract.json: $(DATA)/%-run/weights.safetensors $(DATA)/%-test.done
+	$(BIN)/e2e export $(DATA)/$*-run -o $(@D) --test $(DATA)/$*-test
 
-$(DATA)/%-run/weights.safetensors: $(DATA)/%-train.parquet
-	$(BIN)/e2e train $* $< -o $(@D) --precision bf16-mixed
+$(DATA)/%-run/weights.safetensors: $(DATA)/%-train.done
+	$(BIN)/e2e train $* $(DATA)/$*-train -o $(@D) --precision bf16-mixed
 
-$(DATA)/%-train.parquet: | $(STAMP)
+$(DATA)/%-train.done: | $(STAMP)
 	mkdir -p $(DATA)
-	$(BIN)/e2e simulate $* -n 280000 --seed 12$(SEED_$*) --pileup 20 -o $@
+	$(BIN)/e2e simulate $* -n 280000 --seed 12$(SEED_$*) --pileup 20 --pool $(DATA)/pileup-2012.safetensors --workers 2 -o $(@:.done=)
+	touch $@
 
-$(DATA)/%-test.parquet: | $(STAMP)
+$(DATA)/%-test.done: | $(STAMP)
 	mkdir -p $(DATA)
-	$(BIN)/e2e simulate $* -n 40000 --seed 22$(SEED_$*) --pileup 20 -o $@
+	$(BIN)/e2e simulate $* -n 40000 --seed 22$(SEED_$*) --pileup 20 --pool $(DATA)/pileup-2012.safetensors --workers 2 -o $(@:.done=)
+	touch $@
 
-.PRECIOUS: $(DATA)/%-train.parquet $(DATA)/%-test.parquet $(DATA)/%-run/weights.safetensors
+.PRECIOUS: $(DATA)/%-train.done $(DATA)/%-test.done $(DATA)/%-run/weights.safetensors
 
 $(STAMP): pyproject.toml constraints.txt CMakeLists.txt $(wildcard cpp/include/e2e/*.h cpp/bindings/*)
 	$(PYTHON) -m venv $(VENV)

@@ -21,14 +21,9 @@ from __future__ import annotations
 
 import json
 import os
-import platform
-import statistics
-import time
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
+from _measuring import Turns, machine, seconds
 
 from e2e.contract import FrameSpec
 from e2e.detector.detid import pack_eb
@@ -61,26 +56,6 @@ def draw_events(events: int, seeds_per_event: int) -> tuple[Table, Seeds]:
     )
     event = np.repeat(np.arange(events), seeds_per_event)
     return hits, Seeds.from_columns(event, row.ravel(), column.ravel(), np.ones(event.size))
-
-
-def seconds(call: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
-
-
-class Turns(NamedTuple):
-    """One number of every turn."""
-
-    values: Sequence[float]
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.values)
-
-    @property
-    def spread(self) -> float:
-        return round((max(self.values) - min(self.values)) / self.median, 3)
 
 
 def crops(seeds_per_event: int) -> tuple[Turns, Turns]:
@@ -128,13 +103,6 @@ def dense() -> dict[str, Turns]:
         f"fill {turns['fill'].median:.1f}, copy {turns['copy'].median:.1f} GB/s"
     )
     return turns
-
-
-def machine() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = [line.split(": ")[1] for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else platform.processor()}, {os.cpu_count()} cores, {platform.system()}"
 
 
 def main() -> None:

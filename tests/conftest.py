@@ -15,11 +15,11 @@ def untrained_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 
     from e2e.bundles.export import export_bundle
     from e2e.models import build_model
-    from e2e.tasks import ELECTRON_PHOTON
+    from e2e.tasks import TASKS
 
     torch.manual_seed(5)
     frame = FrameSpec(channels=("ecal_energy", "ecal_time"))
     network = build_model("resnet15", frame, {"input_scale": [0.04, 0.1], "maps": 4, "blocks": 1})
     training = {"metrics": {"auc": {"value": 0.5, "error": 0.01, "what": "random weights"}}, "limits": ["not trained"]}
     folder: Path = tmp_path_factory.mktemp("zoo") / "untrained"
-    return load_bundle(export_bundle(network, ELECTRON_PHOTON, folder, training=training))
+    return load_bundle(export_bundle(network, TASKS["electron-photon"], folder, training=training))

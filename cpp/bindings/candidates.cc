@@ -1,4 +1,6 @@
 // Seeds -> candidates -> what a network takes: padded pixels, or dense images.
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
@@ -16,7 +18,10 @@ namespace e2e::bindings {
 
 namespace {
 
-FrameSpec frameSpec(const std::vector<int>& channels, const std::tuple<int, int, int, int>& window) {
+/// rows, columns, centre_row, centre_column
+using WindowNumbers = std::tuple<int, int, int, int>;
+
+FrameSpec frameSpec(const std::vector<int>& channels, const WindowNumbers& window, Grid grid) {
   FrameSpec spec;
   std::tie(spec.rows, spec.columns, spec.centreRow, spec.centreColumn) = window;
   spec.channels.clear();
@@ -24,34 +29,73 @@ FrameSpec frameSpec(const std::vector<int>& channels, const std::tuple<int, int,
     checkRange(channel, kNumChannels, "channel");
     spec.channels.push_back(static_cast<Channel>(channel));
   }
-  checkRange(spec.rows, kBarrelGrid.rows + 1, "rows");
-  checkRange(spec.columns, kBarrelGrid.columns + 1, "columns");
+  checkRange(spec.rows, grid.rows + 1, "rows");
+  checkRange(spec.columns, grid.columns + 1, "columns");
   checkRange(spec.centreRow, spec.rows, "centre_row");
   checkRange(spec.centreColumn, spec.columns, "centre_column");
   return spec;
 }
 
 /// offsets, pixel_index, pixel_value
-std::tuple<NumpyArray<std::int64_t>, NumpyArray<std::int32_t>, NumpyArray<float>> buildCandidates(
-    const HitTable::Arrays& arrays, const AnyArray& events, const AnyArray& rows, const AnyArray& columns,
-    const std::vector<int>& channels, const std::tuple<int, int, int, int>& window) {
-  const HitTable hits(arrays);
-  const Places seeds(events, rows, columns, hits);
-  const FrameSpec spec = frameSpec(channels, window);
+using CandidateArrays = std::tuple<NumpyArray<std::int64_t>, NumpyArray<std::int32_t>, NumpyArray<float>>;
 
+/// cut: Cropper, event, row, column -> appends a candidate's pixels to the index and the value given.
+template <typename Cut>
+CandidateArrays cutAll(const Places& seeds, Cut&& cut) {
   std::vector<std::int64_t> offsets{0};
   std::vector<std::int32_t> index;
   std::vector<float> value;
   {
     nb::gil_scoped_release release;
-    BarrelFrames frames(hits);
-    Cropper cropper;
     for (std::size_t i = 0; i < seeds.event.size; ++i) {
-      cropper.cut(frames.of(seeds.event[i]), spec, seeds.row[i], seeds.column[i], index, value);
+      cut(seeds.event[i], static_cast<int>(seeds.row[i]), static_cast<int>(seeds.column[i]), index, value);
       offsets.push_back(index.size());
     }
   }
   return {toNumpy(std::move(offsets)), toNumpy(std::move(index)), toNumpy(std::move(value))};
+}
+
+CandidateArrays buildCandidates(
+    const HitTable::Arrays& arrays, const AnyArray& events, const AnyArray& rows, const AnyArray& columns,
+    const std::vector<int>& channels, const WindowNumbers& window) {
+  const HitTable hits(arrays);
+  const Places seeds(events, rows, columns, hits.numEvents());
+  const FrameSpec spec = frameSpec(channels, window, kBarrelGrid);
+  for (const Channel channel : spec.channels)
+    if (channel != Channel::kEcalEnergy && channel != Channel::kEcalTime)
+      refuse("the barrel grid carries the energy and the time of the ECAL only");
+  BarrelFrames frames(hits);
+  Cropper cropper;
+  return cutAll(seeds, [&](std::int64_t event, int row, int column, auto& index, auto& value) {
+    cropper.cut(frames.of(event), spec, row, column, index, value);
+  });
+}
+
+/// channels: one for each of the spec's, in its order, with the name of its grid.
+CandidateArrays cutCandidates(const std::vector<std::pair<ChannelTable::Arrays, std::string>>& channels,
+                              const std::string& gridName, const AnyArray& events, const AnyArray& rows,
+                              const AnyArray& columns, const WindowNumbers& window) {
+  const Grid grid = gridNamed(gridName);
+  std::vector<ChannelTable> tables;
+  for (const auto& [arrays, nameOfGrid] : channels) {
+    if (nameOfGrid != gridName && !(nameOfGrid == "hcal" && gridName == "stitched"))
+      refuse("a channel of the " + nameOfGrid + " grid has no place on the " + gridName + " grid");
+    tables.emplace_back(arrays, gridNamed(nameOfGrid));
+    tables.back().checkAscending();
+    if (tables.back().numEvents() != tables[0].numEvents())
+      refuse("the channels hold different numbers of events");
+  }
+  const Places seeds(events, rows, columns, tables.empty() ? 0 : tables[0].numEvents(), grid);
+  const FrameSpec spec = frameSpec({}, window, grid);
+
+  Cropper cropper;
+  std::vector<ChannelView> views;
+  return cutAll(seeds, [&](std::int64_t event, int row, int column, auto& index, auto& value) {
+    views.clear();
+    for (const ChannelTable& table : tables)
+      views.push_back(table.of(event));
+    cropper.cut(views, spec, row, column, index, value);
+  });
 }
 
 /// Ragged candidates.
@@ -104,6 +148,7 @@ void toDense(const AnyArray& offsets, const AnyArray& index, const AnyArray& val
 
 void bindCandidates(nb::module_& m) {
   m.def("build_candidates", &buildCandidates);
+  m.def("cut_candidates", &cutCandidates);
   m.def("pack", &packCandidates);
   m.def("to_dense", &toDense, nb::arg(), nb::arg(), nb::arg(), nb::arg().noconvert());
 }

@@ -70,16 +70,6 @@ auto describePreshower(const AnyArray& detids) {
   return std::tuple(toNumpy(std::move(valid)), toNumpy(std::move(fields), {ids.size, 5}), toNumpy(std::move(packed)));
 }
 
-Grid gridNamed(const std::string& name) {
-  if (name == "barrel")
-    return kBarrelGrid;
-  if (name == "stitched")
-    return kStitchedGrid;
-  if (name == "hcal")
-    return kHcalGrid;
-  refuse("unknown grid '" + name + "'; known: barrel, stitched, hcal");
-}
-
 /// The 8 pixels around each pixel, (pixels, 8).
 NumpyArray<std::int32_t> neighboursOf(const AnyArray& pixels, const std::string& gridName) {
   const Grid grid = gridNamed(gridName);

@@ -26,6 +26,11 @@ using FrameArrays = std::tuple<NumpyArray<std::int64_t>, NumpyArray<std::int32_t
 
 class FrameColumns {
 public:
+  void reserve(std::size_t pixels) {
+    pixel_.reserve(pixels);
+    energy_.reserve(pixels);
+  }
+
   void append(const SparseFrame& frame) {
     pixel_.insert(pixel_.end(), frame.pixel.begin(), frame.pixel.end());
     energy_.insert(energy_.end(), frame.energy.begin(), frame.energy.end());
@@ -80,6 +85,7 @@ FrameArrays upsampleFrames(const AnyArray& offsets, const AnyArray& pixels, cons
   checkRange(pixel, kHcalGrid.numPixels(), "pixel_index");
 
   FrameColumns columns;
+  columns.reserve(pixel.size * kHcalUpsampling * kHcalUpsampling);
   SparseFrame coarse{kHcalGrid, {}, {}, {}}, fine{};
   for (std::size_t event = 0; event + 1 < bounds.size; ++event) {
     coarse.pixel.assign(pixel.data + bounds[event], pixel.data + bounds[event + 1]);
@@ -88,6 +94,43 @@ FrameArrays upsampleFrames(const AnyArray& offsets, const AnyArray& pixels, cons
     columns.append(fine);
   }
   return columns.take();
+}
+
+FrameArrays sumPixels(const ChannelTable::Arrays& arrays, const std::string& gridName) {
+  const Grid grid = gridNamed(gridName);
+  const ChannelTable table(arrays, grid);
+  FrameColumns columns;
+  {
+    nb::gil_scoped_release release;
+    PixelAccumulator pixels(grid);
+    SparseFrame frame{};
+    for (std::size_t event = 0; event < table.numEvents(); ++event) {
+      pixels.addAll(table.of(event));
+      pixels.moveTo(frame);
+      columns.append(frame);
+    }
+  }
+  return columns.take();
+}
+
+/// offsets, pixel_index, row of the arrays that leads in the pixel.
+auto leadingRows(const ChannelTable::Arrays& arrays, const std::string& gridName) {
+  const Grid grid = gridNamed(gridName);
+  const ChannelTable table(arrays, grid);
+  std::vector<std::int64_t> offsets{0}, allRows, rows;
+  std::vector<std::int32_t> allPixels, pixels;
+  {
+    nb::gil_scoped_release release;
+    PixelLeaders leaders(grid);
+    for (std::size_t event = 0; event < table.numEvents(); ++event) {
+      leaders.find(table.of(event), pixels, rows);
+      allPixels.insert(allPixels.end(), pixels.begin(), pixels.end());
+      for (const std::int64_t row : rows)
+        allRows.push_back(table.firstRow(event) + row);
+      offsets.push_back(allPixels.size());
+    }
+  }
+  return std::tuple(toNumpy(std::move(offsets)), toNumpy(std::move(allPixels)), toNumpy(std::move(allRows)));
 }
 
 NumpyArray<std::int32_t> countHits(const HitTable::Arrays& arrays, const std::string& name) {
@@ -109,6 +152,8 @@ void bindFrames(nb::module_& m) {
   m.def("stitched_frames", &joinedFrames<StitchedFrameBuilder>);
   m.def("hcal_frames", &joinedFrames<HcalFrameBuilder>);
   m.def("upsample_hcal", &upsampleFrames);
+  m.def("sum_pixels", &sumPixels);
+  m.def("leading_rows", &leadingRows);
   m.def("count_hits", &countHits);
 }
 

@@ -51,7 +51,8 @@ inline void checkSameEvents(const HitTable& a, const HitTable& b) {
 struct Places {
   Column<std::int64_t> event, row, column;
 
-  Places(const AnyArray& events, const AnyArray& rows, const AnyArray& columns, const HitTable& hits)
+  Places(const AnyArray& events, const AnyArray& rows, const AnyArray& columns, std::size_t numEvents,
+         Grid grid = kBarrelGrid)
       : event(bindings::column<std::int64_t>(events, "event_index")),
         row(bindings::column<std::int64_t>(rows, "row")),
         column(bindings::column<std::int64_t>(columns, "column")) {
@@ -59,17 +60,65 @@ struct Places {
     checkSize(column, event.size, "column");
     for (std::size_t i = 0; i < event.size; ++i) {
       const std::string name = "seed " + std::to_string(i);
-      checkRange(event[i], hits.numEvents(), name + ": event");
-      checkRange(row[i], kBarrelGrid.rows, name + ": row");
-      checkRange(column[i], kBarrelGrid.columns, name + ": column");
+      checkRange(event[i], numEvents, name + ": event");
+      checkRange(row[i], grid.rows, name + ": row");
+      checkRange(column[i], grid.columns, name + ": column");
     }
   }
 };
 
-inline void checkHalfWidth(std::int64_t halfRows, std::int64_t halfColumns) {
-  checkRange(halfRows, kBarrelGrid.rows, "half width in rows");
-  checkRange(halfColumns, (kBarrelGrid.columns + 1) / 2, "half width in columns");
+inline void checkHalfWidth(std::int64_t halfRows, std::int64_t halfColumns, Grid grid = kBarrelGrid) {
+  checkRange(halfRows, grid.rows, "half width in rows");
+  checkRange(halfColumns, (grid.columns + 1) / 2, "half width in columns");
 }
+
+inline Grid gridNamed(const std::string& name) {
+  if (name == "barrel")
+    return kBarrelGrid;
+  if (name == "stitched")
+    return kStitchedGrid;
+  if (name == "hcal")
+    return kHcalGrid;
+  refuse("unknown grid '" + name + "'; known: barrel, stitched, hcal");
+}
+
+/// One quantity of pixels of many events; `of` gives that of one.
+class ChannelTable {
+public:
+  using Arrays = std::tuple<AnyArray, AnyArray, AnyArray>;  // offsets, pixel, value
+
+  ChannelTable(const Arrays& arrays, Grid grid)
+      : grid_(grid),
+        offsets_(column<std::int64_t>(std::get<0>(arrays), "offsets")),
+        pixel_(column<std::int32_t>(std::get<1>(arrays), "pixel")),
+        value_(column<float>(std::get<2>(arrays), "value")) {
+    checkSize(value_, pixel_.size, "value");
+    checkOffsets(offsets_, pixel_.size);
+  }
+
+  std::size_t numEvents() const { return offsets_.size - 1; }
+  std::int64_t firstRow(std::size_t event) const { return offsets_[event]; }
+
+  ChannelView of(std::size_t event) const {
+    const std::int64_t begin = offsets_[event];
+    return {grid_, pixel_.data + begin, value_.data + begin, static_cast<std::size_t>(offsets_[event + 1] - begin)};
+  }
+
+  /// Whether the pixels of every event are those of a frame: on the grid, ascending.
+  void checkAscending() const {
+    checkRange(pixel_, grid_.numPixels(), "pixel");
+    for (std::size_t event = 0; event < numEvents(); ++event)
+      for (std::int64_t i = offsets_[event] + 1; i < offsets_[event + 1]; ++i)
+        if (pixel_[i - 1] >= pixel_[i])
+          refuse("the pixels of an event must ascend");
+  }
+
+private:
+  Grid grid_;
+  Column<std::int64_t> offsets_;
+  Column<std::int32_t> pixel_;
+  Column<float> value_;
+};
 
 /// Scratch that outlives the call, one per thread.
 template <typename Scratch>

@@ -1,7 +1,9 @@
-// Hits -> seeds in the barrel frames of many events.
+// Hits -> seeds in the barrel frames of many events, or in frames of any grid.
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
 
 #include <memory>
+#include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -38,22 +40,20 @@ private:
   std::vector<float> energy_;
 };
 
-std::tuple<SeedArrays, NumpyArray<bool>> seedsNear(const HitTable::Arrays& arrays, const AnyArray& events,
-                                                   const AnyArray& rows, const AnyArray& columns,
-                                                   std::int64_t halfRows, std::int64_t halfColumns, float minEnergy) {
-  const HitTable hits(arrays);
-  const Places places(events, rows, columns, hits);
-  checkHalfWidth(halfRows, halfColumns);
+using FoundSeeds = std::tuple<SeedArrays, NumpyArray<bool>>;
 
+/// frameOf: event -> energies of its frame.
+template <typename FrameOf>
+FoundSeeds seedsInFrames(const Places& places, FrameOf&& frameOf, std::int64_t halfRows, std::int64_t halfColumns,
+                         float minEnergy) {
   SeedColumns seeds;
   const std::size_t size = places.event.size;
   auto found = std::make_unique<bool[]>(size);
   {
     nb::gil_scoped_release release;
-    BarrelFrames frames(hits);
     for (std::size_t i = 0; i < size; ++i) {
-      const auto seed = SeedFinder::highestNear(frames.of(places.event[i]), places.row[i], places.column[i],
-                                                halfRows, halfColumns, minEnergy);
+      const auto seed = SeedFinder::highestNear(frameOf(places.event[i]), places.row[i], places.column[i], halfRows,
+                                                halfColumns, minEnergy);
       found[i] = seed.has_value();
       if (seed)
         seeds.append(places.event[i], *seed);
@@ -62,6 +62,28 @@ std::tuple<SeedArrays, NumpyArray<bool>> seedsNear(const HitTable::Arrays& array
   bool* data = found.get();
   nb::capsule owner(found.release(), [](void* p) noexcept { delete[] static_cast<bool*>(p); });
   return {seeds.take(), NumpyArray<bool>(data, {size}, owner)};
+}
+
+FoundSeeds seedsNear(const HitTable::Arrays& arrays, const AnyArray& events, const AnyArray& rows,
+                     const AnyArray& columns, std::int64_t halfRows, std::int64_t halfColumns, float minEnergy) {
+  const HitTable hits(arrays);
+  const Places places(events, rows, columns, hits.numEvents());
+  checkHalfWidth(halfRows, halfColumns);
+
+  BarrelFrames frames(hits);
+  return seedsInFrames(places, [&](std::int64_t event) { return energyOf(frames.of(event)); }, halfRows, halfColumns,
+                       minEnergy);
+}
+
+FoundSeeds highestNear(const ChannelTable::Arrays& arrays, const std::string& gridName, const AnyArray& events,
+                       const AnyArray& rows, const AnyArray& columns, std::int64_t halfRows, std::int64_t halfColumns,
+                       float minEnergy) {
+  const Grid grid = gridNamed(gridName);
+  const ChannelTable frames(arrays, grid);
+  frames.checkAscending();
+  const Places places(events, rows, columns, frames.numEvents(), grid);
+  checkHalfWidth(halfRows, halfColumns, grid);
+  return seedsInFrames(places, [&](std::int64_t event) { return frames.of(event); }, halfRows, halfColumns, minEnergy);
 }
 
 SeedArrays leadingSeeds(const HitTable::Arrays& arrays, float minEnergy) {
@@ -98,6 +120,7 @@ SeedArrays isolatedSeeds(const HitTable::Arrays& arrays, float minEnergy, std::i
 
 void bindSeeds(nb::module_& m) {
   m.def("seeds_near", &seedsNear);
+  m.def("highest_near", &highestNear);
   m.def("leading_seeds", &leadingSeeds);
   m.def("isolated_seeds", &isolatedSeeds);
 }

@@ -1,5 +1,6 @@
 // Throw anything at the builders and assert what must hold of what comes out.
 //   fuzz [--seconds S] [--seed N]
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstring>
@@ -121,13 +122,14 @@ public:
     stitched_.build(a, b, other_, both);
     checkCounts(both, a.size + b.size);
     checkFrame(other_, kStitchedGrid, false);
-    hcal_.build(a, b, other_, towers);
-    checkFrame(other_, kHcalGrid, false);
-    upsampleHcal(other_, fine_);
+    hcal_.build(a, b, towerFrame_, towers);
+    checkFrame(towerFrame_, kHcalGrid, false);
+    upsampleHcal(towerFrame_, fine_);
     checkFrame(fine_, kStitchedGrid, false);
-    EXPECT(std::abs(sum(fine_) - sum(other_)) <= 1e-5 * sum(other_) + 1e-36);  // denormals vanish
+    EXPECT(std::abs(sum(fine_) - sum(towerFrame_)) <= 1e-5 * sum(towerFrame_) + 1e-36);  // denormals vanish
 
     checkSeedsAndCrop();
+    checkChannels();
     return a.size + b.size;
   }
 
@@ -169,6 +171,68 @@ private:
       EXPECT(packedIndex[i] == index_[i] && image[index_[i]] == packedValue[i]);
   }
 
+  /// Rows of any pixel and any value, summed and led by the highest; then everything cut around one seed.
+  void checkChannels() {
+    const std::size_t size = below(random_, 10) == 0 ? 0 : below(random_, 500);
+    std::vector<std::int32_t> pixel(size);
+    std::vector<float> weight(size), finite(size);
+    for (std::size_t i = 0; i < size; ++i) {
+      const int kind = below(random_, 8);
+      const int limit = kind < 4 ? 50 : kStitchedGrid.numPixels();
+      pixel[i] = kind == 0 ? static_cast<std::int32_t>(random_()) : below(random_, limit);
+      weight[i] = drawNumber(random_);
+      finite[i] = std::isfinite(weight[i]) && std::abs(weight[i]) < 1e30f ? weight[i] : 1;
+    }
+    leaders_.find({kStitchedGrid, pixel.data(), weight.data(), size}, ledPixel_, leader_);
+    EXPECT(ledPixel_.size() == leader_.size() && leader_.size() <= size);
+    std::vector<float> led(leader_.size());
+    for (std::size_t i = 0; i < leader_.size(); ++i) {
+      EXPECT(0 <= leader_[i] && leader_[i] < static_cast<std::int64_t>(size) && pixel[leader_[i]] == ledPixel_[i]);
+      EXPECT(ledPixel_[i] < kStitchedGrid.numPixels() && (i == 0 || ledPixel_[i - 1] < ledPixel_[i]));
+      led[i] = finite[leader_[i]];
+    }
+    for (std::size_t i = 0; i < size; ++i) {
+      const auto at = std::lower_bound(ledPixel_.begin(), ledPixel_.end(), pixel[i]);
+      if (at != ledPixel_.end() && *at == pixel[i])
+        EXPECT(!(weight[i] > weight[leader_[at - ledPixel_.begin()]]));
+    }
+    pixels_.addAll({kStitchedGrid, pixel.data(), finite.data(), size});
+    pixels_.moveTo(sums_);
+
+    FrameSpec spec;
+    spec.rows = 1 + below(random_, kStitchedGrid.rows);
+    spec.columns = below(random_, 3) == 0 ? 350 + below(random_, 11) : 1 + below(random_, kStitchedGrid.columns);
+    spec.centreRow = below(random_, spec.rows);
+    spec.centreColumn = below(random_, spec.columns);
+    spec.channels.resize(6);  // how many there are is all that counts here
+    const ChannelView leaders{kStitchedGrid, ledPixel_.data(), led.data(), led.size()};
+    const std::vector<ChannelView> channels{energyOf(sums_),  leaders, leaders, energyOf(towerFrame_),
+                                            energyOf(other_), energyOf(fine_)};
+    index_.assign(1, -7);  // what was there stays
+    value_.assign(1, 7);
+    const int row = below(random_, kStitchedGrid.rows), column = below(random_, kStitchedGrid.columns);
+    cropper_.cut(channels, spec, row, column, index_, value_);
+    EXPECT(index_.size() == value_.size() && index_[0] == -7 && value_[0] == 7);
+    for (std::size_t i = 1; i < index_.size(); ++i)
+      EXPECT(0 <= index_[i] && index_[i] < spec.numPixels() && index_[i - 1] < index_[i] && value_[i] != 0);
+    expectSame(spec, 1, 2);
+    expectSame(spec, 3, 5);  // towers spread in the window, and before it was cut
+  }
+
+  /// The two channels hold the same pixels and values in the last crop.
+  void expectSame(const FrameSpec& spec, int channel, int other) {
+    const int numPixels = spec.rows * spec.columns;
+    const auto first = [&](int of) {
+      return std::lower_bound(index_.begin(), index_.end(), of * numPixels) - index_.begin();
+    };
+    const std::ptrdiff_t a = first(channel), b = first(other), size = first(channel + 1) - a;
+    EXPECT(size == first(other + 1) - b);
+    for (std::ptrdiff_t i = 0; i < size; ++i) {
+      EXPECT(index_[a + i] - channel * numPixels == index_[b + i] - other * numPixels);
+      EXPECT(value_[a + i] == value_[b + i]);
+    }
+  }
+
   Random random_;
   Event first_, second_;
   BarrelFrameBuilder barrel_;
@@ -176,7 +240,11 @@ private:
   HcalFrameBuilder hcal_;
   SeedFinder finder_;
   Cropper cropper_;
-  SparseFrame frame_{}, other_{}, fine_{};
+  PixelAccumulator pixels_{kStitchedGrid};
+  PixelLeaders leaders_{kStitchedGrid};
+  SparseFrame frame_{}, other_{}, towerFrame_{}, fine_{}, sums_{};
+  std::vector<std::int32_t> ledPixel_;
+  std::vector<std::int64_t> leader_;
   std::vector<std::int32_t> index_;
   std::vector<float> value_;
 };

@@ -2,6 +2,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <tuple>
 #include <vector>
 
 #include "e2e/crop.h"
@@ -111,6 +112,49 @@ void testCrop() {
   EXPECT((value == std::vector<float>{-3, 1, 2}));
 }
 
+void testCropOfManyChannels() {
+  const std::vector<std::int32_t> tracks{0, 140 * 360 + 359}, tower{28 * 72 + 70};  // under columns 0 to 4
+  const std::vector<float> pt{1, 2}, d0{0, -3}, energy{50};
+  const std::vector<ChannelView> channels{{kStitchedGrid, tracks.data(), pt.data(), 2},
+                                          {kStitchedGrid, tracks.data(), d0.data(), 2},
+                                          {kHcalGrid, tower.data(), energy.data(), 1},
+                                          {kStitchedGrid, nullptr, nullptr, 0}};
+  FrameSpec spec;
+  std::tie(spec.rows, spec.columns, spec.centreRow, spec.centreColumn) = std::tuple(2, 3, 0, 1);
+  std::vector<std::int32_t> index;
+  std::vector<float> value;
+  Cropper cropper;
+  cropper.cut(channels, spec, 140, 0, index, value);
+  EXPECT((index == std::vector<std::int32_t>{0, 6, 13, 14, 16, 17}));
+  EXPECT((value == std::vector<float>{2, -3, 2, 2, 2, 2}));
+  index.clear();
+  value.clear();
+  std::tie(spec.rows, spec.columns, spec.centreRow, spec.centreColumn) = std::tuple(1, 360, 0, 0);
+  cropper.cut({channels[2]}, spec, 144, 2, index, value);  // begins within the tower, and ends there
+  EXPECT((index == std::vector<std::int32_t>{0, 1, 2, 358, 359}));
+  cropper.cut(channels, spec, 279, 0, index, value);
+  cropper.cut(std::vector<ChannelView>{}, spec, 0, 0, index, value);
+  EXPECT(index.size() == 5 && value.size() == 5);
+}
+
+void testSumsAndLeaders() {
+  const std::vector<std::int32_t> pixel{7, -1, 3, 7, kHcalGrid.numPixels(), 7};
+  const std::vector<float> value{1, 9, kNan, 2, 9, 2};
+  const ChannelView rows{kHcalGrid, pixel.data(), value.data(), pixel.size()};
+  std::vector<std::int32_t> where;
+  std::vector<std::int64_t> leader;
+  PixelLeaders leaders(kHcalGrid);
+  leaders.find(rows, where, leader);
+  leaders.find(rows, where, leader);  // begins anew
+  EXPECT((where == std::vector<std::int32_t>{7}) && (leader == std::vector<std::int64_t>{3}));  // the first of equals
+
+  PixelAccumulator sums(kHcalGrid);
+  SparseFrame frame{};
+  sums.addAll({kHcalGrid, pixel.data() + 3, value.data() + 3, 3});
+  sums.moveTo(frame);
+  EXPECT((frame.pixel == std::vector<std::int32_t>{7}) && (frame.energy == std::vector<float>{4}));
+}
+
 void testHcal() {
   Event barrelHits, endcapHits;
   barrelHits.add(pack(Subdetector::HB, {1, 1, 1}), 1);
@@ -161,6 +205,8 @@ int main() {
   testScreen();
   testSeeds();
   testCrop();
+  testCropOfManyChannels();
+  testSumsAndLeaders();
   testHcal();
   testPacking();
   testDense();

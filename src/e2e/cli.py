@@ -19,11 +19,16 @@ VERBS = {
     "check": "e2e.checking.check",
     "predict": "e2e.inference.predict",
     "simulate": "e2e.simulation.simulate",
+    "validate-simulation": "e2e.validation.validate",
     "train": "e2e.training.train",
     "export": "e2e.release",
     "evaluate": "e2e.evaluation.evaluate",
     "demo": "e2e.demo",
 }
+
+# what `e2e simulate` makes; a test holds them to TASKS and PROCESSES, which take longer to import
+TASK_NAMES = ("electron-photon", "diphoton-mass", "quark-gluon", "top", "tau", "ditau-mass", "higgs-diphoton")
+OTHER_PROCESSES = ("electron", "photon", "diphoton", "minimum-bias")
 
 EXIT_OK, EXIT_BAD_INPUT, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -32,7 +37,7 @@ what to do; other inputs were done); 2 the command line cannot be parsed; 130 in
 
 
 def verb_function(verb: str) -> Callable[..., Any]:
-    return getattr(import_module(VERBS[verb]), verb)
+    return getattr(import_module(VERBS[verb]), verb.replace("-", "_"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -89,13 +94,19 @@ def _predict(as_json: bool, **options: Any) -> int:
 
 
 def _simulate(pt: list[float] | None, **options: Any) -> int:
-    from e2e.simulation.gun import Gun
+    from e2e.scale.progress import progress_bar
 
     total = options["num_events"]
-    gun = Gun(pt=(pt[0], pt[1])) if pt else Gun()
-    path = verb_function("simulate")(**options, gun=gun, progress=_counter("events", total))
+    with progress_bar(total) as progress:
+        path = verb_function("simulate")(**options, pt=(pt[0], pt[1]) if pt else None, progress=progress)
     print(f"{total} events in {path}")
     return EXIT_OK
+
+
+def _validate_simulation(**options: Any) -> int:
+    result = verb_function("validate-simulation")(**options)
+    print(result.format_table())
+    return _report(result.problems)
 
 
 def _train(**options: Any) -> int:
@@ -130,21 +141,12 @@ _RUN: dict[str, Callable[..., int]] = {
     "check": _check,
     "predict": _predict,
     "simulate": _simulate,
+    "validate-simulation": _validate_simulation,
     "train": _train,
     "export": _export,
     "evaluate": _evaluate,
     "demo": _demo,
 }
-
-
-def _counter(what: str, total: int) -> Callable[[int], None]:
-    """Progress on one line of a terminal; silent elsewhere."""
-
-    def show(done: int) -> None:
-        if sys.stderr.isatty():
-            print(f"\r{done}/{total} {what}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
-
-    return show
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -176,24 +178,35 @@ def make_parser() -> argparse.ArgumentParser:
     add(
         "--candidates",
         default="auto",
-        choices=("auto", "objects", "seeds", "leading"),
-        help="cut around the record's photons and electrons, isolated hot crystals, or the event's hottest crystal",
+        choices=("auto", "objects", "seeds", "leading", "jets"),
+        help="cut around the record's photons and electrons, isolated hot crystals, the event's hottest crystal; jets",
     )
     add("--batch-size", type=int, default=256, metavar="N")
     add("--threads", type=int, default=1, metavar="N")
     add("--device", default="cpu", choices=("cpu", "cuda"))
 
-    add = verb("simulate", "simulate events with a CMS-like response")
-    add("process", metavar="PROCESS", help="electron, photon, electron-photon, diphoton or diphoton-mass")
+    add = verb("simulate", "simulate events with a CMS-like response; goes on where an interrupted call was")
+    add("process", metavar="PROCESS", help=f"a task: {', '.join(TASK_NAMES)}; or {', '.join(OTHER_PROCESSES)}")
     add("-n", "--num-events", type=int, default=1000, metavar="N")
     add("--seed", type=int, default=1, metavar="S", help="the same seed gives the same bytes")
-    add("-o", "--output", type=Path, required=True, metavar="OUT.parquet")
-    add("--pt", type=float, nargs=2, default=None, metavar=("LOW", "HIGH"), help="GeV; 20 to 100 unless given")
+    add("-o", "--output", type=Path, required=True, metavar="DIR", help="a folder of event stores")
+    add("--pt", type=float, nargs=2, default=None, metavar=("LOW", "HIGH"), help="of a gun, GeV; 20 to 100")
     add("--pileup", type=float, default=0.0, metavar="MU", help="mean number of other collisions; 2012 data have 20")
+    add("--pool", type=Path, default=None, metavar="FILE", help="pile-up pool to share between calls; made if missing")
     add("--workers", type=int, default=1, metavar="W", help="processes; the result does not depend on it")
+    add("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler, whose workers to use instead")
+
+    add = verb("validate-simulation", "set the simulation beside real collisions: pictures and a table of distances")
+    add("--against", type=Path, nargs="+", required=True, metavar="INPUT", help="files of real events")
+    add("-o", "--output", type=Path, default=Path("validation"), metavar="DIR")
+    add("--simulated", type=Path, nargs="*", default=(), metavar="INPUT", help="events to use; fresh ones unless given")
+    add("--process", default="minimum-bias", metavar="PROCESS")
+    add("-n", "--num-events", type=int, default=1000, metavar="N")
+    add("--seed", type=int, default=1, metavar="S")
+    add("--pileup", type=float, default=None, metavar="MU", help="from the vertices of the real events unless given")
 
     add = verb("train", "train the network of a task; resumes an unfinished run")
-    add("recipe", metavar="RECIPE", help="electron-photon, diphoton-mass, or either with -debug")
+    add("recipe", metavar="RECIPE", help="a task, or a task with -debug: seconds, and not good")
     inputs(add, "data")
     add("-o", "--output", type=Path, required=True, metavar="RUN")
     add("--seed", type=int, default=1, metavar="S")

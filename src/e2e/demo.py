@@ -18,11 +18,12 @@ from e2e.inference.predict import predict
 from e2e.inference.predictions import Predictions
 from e2e.metrics import area_under_curve, half_width_68, mean_absolute_error
 from e2e.problems import InputError, Problems
-from e2e.simulation import simulate
+from e2e.simulation.simulate import simulate
 from e2e.tasks import TASKS, Task
 
 TASKS_SHOWN = ("electron-photon", "diphoton-mass")
 MIN_PT, MAX_SHARE_OUTSIDE = 15.0, 0.1  # of real candidates in the plots
+POOL = "pileup-pool.safetensors"
 PILEUP = 20.0  # other collisions, as in the training of the zoo and in the data of 2012
 
 
@@ -53,7 +54,7 @@ def demo(
     for name in TASKS_SHOWN:
         task = TASKS[name]
         say(f"simulating {num_events} events: {task.title}")
-        events = simulate(name, output / f"{name}.parquet", num_events=num_events, seed=seed, pileup=PILEUP)
+        events = simulate(name, output / name, num_events=num_events, seed=seed, pileup=PILEUP, pool=output / POOL)
         candidates = load_candidates(task, [events])
         result = predict(zoo / name, [events], output / f"{name}-predictions.parquet", candidates="leading")
         say(result.throughput())

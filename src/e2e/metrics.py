@@ -78,7 +78,7 @@ def bootstrap(statistic: Callable[..., float], *columns: NDArray[Any], repeats: 
 
 
 def in_bins(
-    variable: FloatArray, edges: FloatArray, measure: Callable[[NDArray[np.bool_]], dict[str, Any]]
+    variable: NDArray[Any], edges: FloatArray, measure: Callable[[NDArray[np.bool_]], dict[str, Any]]
 ) -> list[dict[str, Any]]:
     """`measure` of the rows in each bin of `variable`; bins with fewer than 20 rows are left out."""
     rows = []

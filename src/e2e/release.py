@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -29,7 +30,8 @@ def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
     if recipe["task"] not in TASKS:
         raise InputError(run, f"unknown task {recipe['task']!r}", f"known: {', '.join(TASKS)}")
     task = TASKS[recipe["task"]]
-    network = build_model(recipe["family"], task.frame, about["config"])
+    frame = replace(task.frame, channels=tuple(about.get("channels", task.frame.channels)))
+    network = build_model(recipe["family"], frame, about["config"])
     load_weights(network, run)
     make_folder(output.parent)
     training = {
@@ -56,19 +58,17 @@ def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
 
 def _card_metrics(task: Task, result: dict[str, Any]) -> dict[str, Any]:
     if task.output.kind == "probability":
-        published = task.published
-        low, high = published["pt"]
-        return {
-            "area under the curve": {**result["auc"], "what": "all of the test data"},
-            f"area under the curve, pT {low:.0f} to {high:.0f} GeV": {
+        metrics = {"area under the curve": {**result["auc"], "what": "all of the test data"}}
+        if "auc_at_published_pt" in result:
+            low, high = task.published["pt"]
+            metrics[f"area under the curve, pT {low:.0f} to {high:.0f} GeV"] = {
                 **result["auc_at_published_pt"],
-                "what": f"published: {published['auc']}, {published['what']}",
-            },
-            **{
-                f"rejection at {key}": {**value, "what": "1 / background efficiency at this signal efficiency"}
-                for key, value in result["rejection"].items()
-            },
-        }
+                "what": f"published: {task.published['auc']}, {task.published['what']}",
+            }
+        for key, value in result["rejection"].items():
+            what = "1 / background efficiency at this signal efficiency"
+            metrics[f"rejection at {key}"] = {**value, "what": what}
+        return metrics
     unit = task.output.unit
     named = {"network": "this bundle", "constant": "a constant", "pt_only": "pT alone"}
     return {

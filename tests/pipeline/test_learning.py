@@ -6,7 +6,7 @@ import pytest
 
 from e2e.evaluation.evaluate import evaluate
 from e2e.release import export
-from e2e.simulation import simulate
+from e2e.simulation.simulate import simulate
 from e2e.training.recipes import RECIPES
 from e2e.training.train import train
 

@@ -19,7 +19,7 @@ from e2e.inference.engine import ENGINES, load_engine
 from e2e.inference.predict import predict
 from e2e.inference.prediction_file import PROVENANCE_KEY
 from e2e.problems import InputError, Problems
-from e2e.simulation import simulate
+from e2e.simulation.simulate import simulate
 
 COLUMNS = (
     "input run luminosity_block event candidate source matches_electron eta phi pt seed_ieta seed_iphi "

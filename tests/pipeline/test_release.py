@@ -9,7 +9,7 @@ from e2e.bundles import load_bundle
 from e2e.evaluation.evaluate import evaluate, summary
 from e2e.problems import InputError
 from e2e.release import export
-from e2e.simulation import simulate
+from e2e.simulation.simulate import simulate
 from e2e.training.train import train
 
 

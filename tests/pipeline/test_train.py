@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from e2e.datasets import load_candidates
 from e2e.problems import InputError
-from e2e.simulation import simulate
+from e2e.simulation.simulate import simulate
 from e2e.tasks import TASKS
 from e2e.training import train as training
 from e2e.training.checkpoint import SafeCheckpointIO

@@ -7,7 +7,7 @@ import pytest
 from e2e.bundles import load_bundle
 from e2e.demo import PILEUP, TASKS_SHOWN, demo
 from e2e.evaluation.evaluate import evaluate
-from e2e.simulation import simulate
+from e2e.simulation.simulate import simulate
 
 ZOO = Path(__file__).parents[2] / "zoo"
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from e2e.contract import PADDING_INDEX, FrameSpec
+from e2e.contract import GRIDS, PADDING_INDEX, FrameSpec
 from e2e.detector.detid import pack_eb
 from e2e.detector.grids import barrel_crystal
 from e2e.events.record import Table
-from e2e.frames import Candidates, Seeds, native
+from e2e.frames import Candidates, ChannelFrames, Seeds, native
 
 SPEC = FrameSpec(channels=("ecal_energy", "ecal_time"))
 PIXELS = st.lists(st.integers(0, 170 * 360 - 1), min_size=1, max_size=80, unique=True)
@@ -81,6 +81,27 @@ def test_crop_of_a_crop_is_the_smaller_crop(hits: Table, row: int, column: int, 
     first_row, first_column = SPEC.centre_row - above, SPEC.centre_column - left
     inner = large_image[:, :, first_row : first_row + small.rows, first_column : first_column + small.columns]
     np.testing.assert_array_equal(native.build_candidates(hits, small, one_seed(row, column)).to_dense(), inner)
+
+
+@given(
+    st.lists(st.integers(0, 56 * 72 - 1), max_size=60, unique=True),
+    st.tuples(st.integers(1, 280), st.integers(1, 360)),
+    st.tuples(st.integers(0, 279), st.integers(0, 359)),
+)
+def test_towers_in_a_window_are_those_of_the_whole_grid(
+    pixel: list[int], size: tuple[int, int], seed: tuple[int, int]
+) -> None:
+    towers = np.sort(np.array(pixel, dtype=np.int32))
+    value = np.arange(1, len(towers) + 1, dtype=np.float32)
+    channel = ChannelFrames(GRIDS["hcal"], np.array([0, len(towers)]), towers, value)
+
+    def image(rows: int, columns: int, row: int, column: int) -> np.ndarray:
+        spec = FrameSpec("stitched", ("hcal_energy",), rows, columns, 0, 0)
+        return native.cut_candidates([channel], spec, one_seed(row, column)).to_dense()[0, 0]
+
+    rows = min(size[0], 280 - seed[0])  # beyond the edge is nothing
+    turned = np.roll(image(280, 360, 0, 0), -seed[1], axis=1)
+    np.testing.assert_array_equal(image(*size, *seed)[:rows], turned[seed[0] : seed[0] + rows, : size[1]])
 
 
 @given(hit_tables(), st.lists(st.tuples(ROWS, SHIFTS), min_size=1, max_size=5))

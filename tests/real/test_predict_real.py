@@ -12,7 +12,7 @@ from e2e.events.record import Events
 from e2e.inference.predict import predict
 from e2e.metrics import half_width_68
 from e2e.problems import Problems
-from e2e.simulation import simulate
+from e2e.simulation.simulate import simulate
 
 ZOO = Path(__file__).parents[2] / "zoo"
 SHIPPED = ("electron-photon", "diphoton-mass")

@@ -20,7 +20,7 @@ from e2e.bundles.parity import check_agreement, parity_cases, random_candidates,
 from e2e.contract import FrameSpec
 from e2e.models import build_model
 from e2e.problems import InputError
-from e2e.tasks import DIPHOTON_MASS, ELECTRON_PHOTON
+from e2e.tasks import TASKS
 
 SMALL = {"input_scale": [0.04, 0.1], "maps": 4, "blocks": 1}
 
@@ -201,7 +201,7 @@ def test_what_is_written_says_what_it_is(untrained_bundle):
 def test_same_weights_give_the_same_bytes_and_replace_an_older_bundle(bundle):
     before = {path.name: path.read_bytes() for path in bundle.path.iterdir()}
     network, training = load_network(bundle).network, bundle.contract.training
-    export.export_bundle(network, ELECTRON_PHOTON, bundle.path, training=training)
+    export.export_bundle(network, TASKS["electron-photon"], bundle.path, training=training)
     assert {path.name: path.read_bytes() for path in bundle.path.iterdir()} == before
     assert [path.name for path in bundle.path.parent.iterdir()] == ["copy"]  # nothing left beside it
 
@@ -217,7 +217,7 @@ def test_export_is_refused_when_the_runtimes_differ(quick_export, tmp_path):
     with torch.no_grad():
         quick_export.head.bias += 1e-3
     with pytest.raises(ParityError, match=r"PyTorch and ONNX Runtime, golden: answers differ by \d"):
-        export.export_bundle(quick_export, ELECTRON_PHOTON, tmp_path / "new")
+        export.export_bundle(quick_export, TASKS["electron-photon"], tmp_path / "new")
     assert [path.name for path in tmp_path.iterdir()] == ["copy"]
 
 
@@ -225,7 +225,7 @@ def test_export_is_refused_when_an_answer_is_not_finite(quick_export, tmp_path):
     with torch.no_grad():
         quick_export.head.bias += torch.nan
     with pytest.raises(ParityError, match="not finite"):
-        export.export_bundle(quick_export, ELECTRON_PHOTON, tmp_path / "new")
+        export.export_bundle(quick_export, TASKS["electron-photon"], tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
@@ -242,7 +242,7 @@ def test_an_export_interrupted_at_the_end_leaves_the_older_bundle(quick_export, 
 
     monkeypatch.setattr(Path, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        export.export_bundle(quick_export, ELECTRON_PHOTON, bundle.path)
+        export.export_bundle(quick_export, TASKS["electron-photon"], bundle.path)
     assert {path.name: path.read_bytes() for path in bundle.path.iterdir()} == before
     assert [path.name for path in bundle.path.parent.iterdir()] == ["copy"]
 
@@ -250,7 +250,7 @@ def test_an_export_interrupted_at_the_end_leaves_the_older_bundle(quick_export, 
 def test_export_leaves_other_folders_alone(quick_export, tmp_path):
     (tmp_path / "thesis").mkdir()
     with pytest.raises(InputError, match="exists and is not a bundle"):
-        export.export_bundle(quick_export, ELECTRON_PHOTON, tmp_path / "thesis")
+        export.export_bundle(quick_export, TASKS["electron-photon"], tmp_path / "thesis")
 
 
 def test_outputs_are_final():
@@ -259,7 +259,9 @@ def test_outputs_are_final():
     with torch.inference_mode():
         raw = network(*inputs)
         score = PhysicalOutput(network, ["probability"], [1.0])(*inputs)
-        mass = PhysicalOutput(network, [DIPHOTON_MASS.output.kind], [DIPHOTON_MASS.output.scale])(*inputs)
+        mass = PhysicalOutput(network, [TASKS["diphoton-mass"].output.kind], [TASKS["diphoton-mass"].output.scale])(
+            *inputs
+        )
     torch.testing.assert_close(score, torch.sigmoid(raw))
     torch.testing.assert_close(mass, 1.6 * raw)
 

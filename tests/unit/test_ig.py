@@ -34,7 +34,7 @@ def test_both_dialects_say_the_same(tmp_path, spell):
     for name, dtype in HIT_COLUMNS.items():
         assert events.hits["EB"][name].dtype == dtype
     for name, columns in OBJECT_COLUMNS.items():
-        if name != "truth":
+        if name not in ("truth", "tracker_hits"):
             assert tuple(events.objects[name].columns) == columns
             assert all(column.dtype == np.float32 for column in events.objects[name].columns.values())
 
@@ -46,6 +46,7 @@ def test_objects_are_read_by_name_and_positions_are_centimetres(tmp_path):
     assert rows["tracks"] == {
         "pt": [3.0], "eta": [-0.5], "phi": [0.25], "charge": [-1.0],
         "x_cm": approx([1.0]), "y_cm": approx([2.0]), "z_cm": approx([3.0]),
+        **{column: approx([np.nan], nan_ok=True) for column in ("d0_error_cm", "dz_error_cm", "is_high_purity")},
     }  # fmt: skip
     assert rows["photons"] == {
         "pt": [11.0], "eta": approx([0.4]), "phi": approx([0.3]), "energy": [12.0],

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from event_samples import assert_identical, good_events, random_events
+from event_samples import assert_identical, assert_same_bits, good_events, random_events
 
 from e2e.contract import EVENT_STORE_VERSION
 from e2e.events import store
@@ -163,3 +163,26 @@ def test_columns_that_the_record_does_not_know_are_refused(tmp_path):
     with pytest.raises(ValueError, match="EB has no column energy, time"):
         write_events(tmp_path / "a", [Events(events.run, events.run, events.event, {"EB": half})])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_columns_of_a_later_version_are_unknown_in_a_file_of_version_1(tmp_path):
+    """What version 1 would have written of the same events, tracks included."""
+    events = random_events(40, seed=3)
+    write_events(tmp_path / "new", [events])
+    table = pq.read_table(tmp_path / "new")
+    added = [*store._NEW_COLUMNS[2]]
+    old = table.drop_columns(added)
+    metadata = {**table.schema.metadata, b"e2e.event_store_version": b"1"}
+    pq.write_table(old.replace_schema_metadata(metadata), tmp_path / "old")
+
+    back = read(tmp_path / "old")
+    assert "tracker_hits" not in back.objects
+    for column, values in events.objects["tracks"].columns.items():
+        if f"tracks.{column}" in added:
+            assert np.isnan(back.objects["tracks"][column]).all() and len(values) == len(back.objects["tracks"])
+        else:
+            assert_same_bits(back.objects["tracks"][column], values)
+
+    pq.write_table(old.replace_schema_metadata(table.schema.metadata), tmp_path / "lost")
+    with pytest.raises(InputError, match=r"no column tracks.d0_error_cm, .*; make the file again"):
+        read(tmp_path / "lost")

@@ -21,18 +21,38 @@ inline constexpr Grid kHcalGrid{56, 72};
 enum class Channel : int {
   kEcalEnergy = 0,  // GeV; calibrated energy of the ECAL crystal
   kEcalTime = 1,  // ns; time of the ECAL rec hit, zero for a particle from the nominal collision
+  kHcalEnergy = 2,  // GeV; energy of the HCAL tower, depths summed, spread evenly over its pixels
+  kTrackPt = 3,  // GeV; sum of the transverse momenta of the tracks that reach the ECAL here
+  kTrackD0 = 4,  // cm; transverse impact parameter of the hardest such track to the primary vertex, signed
+  kTrackDz = 5,  // cm; longitudinal distance of that track to the primary vertex, signed
+  kTrackD0Significance = 6,  // 1; track_d0 over its uncertainty
+  kTrackDzSignificance = 7,  // 1; track_dz over its uncertainty
+  kBpix1 = 8,  // 1; hits in tracker layer BPIX1, as seen from the primary vertex
+  kBpix2 = 9,  // 1; hits in tracker layer BPIX2, as seen from the primary vertex
+  kBpix3 = 10,  // 1; hits in tracker layer BPIX3, as seen from the primary vertex
+  kBpix4 = 11,  // 1; hits in tracker layer BPIX4, as seen from the primary vertex
+  kTib1 = 12,  // 1; hits in tracker layer TIB1, as seen from the primary vertex
+  kTib2 = 13,  // 1; hits in tracker layer TIB2, as seen from the primary vertex
+  kTob1 = 14,  // 1; hits in tracker layer TOB1, as seen from the primary vertex
+  kTob2 = 15,  // 1; hits in tracker layer TOB2, as seen from the primary vertex
 };
-inline constexpr int kNumChannels = 2;
+inline constexpr int kNumChannels = 16;
 
 inline constexpr int kContractVersion = 1;  // of the pixel packing
 inline constexpr int kCropSize = 32;  // pixels
 inline constexpr int kCropCentre = 15;  // row and column of the seed inside the crop
+inline constexpr int kJetCropSize = 125;  // pixels of the stitched grid
+inline constexpr int kJetCropCentre = 62;  // row and column of the seed inside the jet's crop
+inline constexpr int kJetSeedHalfTowers = 3;  // of the HCAL grid
 inline constexpr int kSeedSearchHalfRows = 2;  // pixels
 inline constexpr int kSeedSearchHalfColumns = 8;  // pixels
 inline constexpr int kPaddingIndex = -1;  // pixel_index of a padded entry
 inline constexpr int kMaxExactIndex = 16777216;  // float32 holds every integer below this
 inline constexpr float kSeedMinEnergyGev = 1.0;  // GeV
 inline constexpr float kMaxHitEnergyGev = 10000.0;  // GeV; a hit outside +-this is corrupt
+inline constexpr float kMaxTrackPtGev = 10000.0;  // GeV; beyond is a fit that failed
+inline constexpr float kTrackMaxDzCm = 0.1;  // cm, to the primary vertex
+inline constexpr float kTrackMaxEta = 3.0;
 
 inline constexpr int kBarrelMaxIeta = 85;
 inline constexpr int kEndcapRows = 55;  // of the stitched grid, each side

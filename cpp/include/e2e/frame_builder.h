@@ -10,6 +10,7 @@
 
 #include "e2e/detid.h"
 #include "e2e/geometry.h"
+#include "e2e/pixel_accumulator.h"
 #include "e2e/sparse_frame.h"
 
 namespace e2e {
@@ -25,45 +26,6 @@ struct Hits {
 /// Hits dropped while a frame was built, and times taken as 0; see HitCounts in src/e2e/frames/candidates.py.
 struct HitCounts {
   std::int32_t undecodable = 0, badEnergy = 0, badTime = 0, duplicates = 0, conflicts = 0;
-};
-
-/// A set of small integers; its members come in ascending order.
-class Bitmap {
-public:
-  explicit Bitmap(int size) : words_((size + 63) / 64), isOccupied_((words_.size() + 63) / 64) {}
-
-  void clear() {
-    std::fill(words_.begin(), words_.end(), 0);
-    std::fill(isOccupied_.begin(), isOccupied_.end(), 0);
-  }
-
-  /// False where `member` was there already.
-  bool insert(int member) {
-    std::uint64_t& word = words_[member / 64];
-    const std::uint64_t bit = bitOf(member);
-    const bool isNew = (word & bit) == 0;
-    word |= bit;
-    isOccupied_[member / (64 * 64)] |= bitOf(member / 64);
-    return isNew;
-  }
-
-  template <typename Visit>
-  void visit(Visit&& visit) const {
-    for (std::size_t i = 0; i < isOccupied_.size(); ++i)
-      visitBits(isOccupied_[i], i, [&](int word) { visitBits(words_[word], word, visit); });
-  }
-
-private:
-  static std::uint64_t bitOf(int member) { return std::uint64_t{1} << member % 64; }
-
-  template <typename Visit>
-  static void visitBits(std::uint64_t bits, std::size_t word, Visit&& visit) {
-    for (; bits != 0; bits &= bits - 1)
-      visit(static_cast<int>(word) * 64 + __builtin_ctzll(bits));  // std::countr_zero is C++20
-  }
-
-  std::vector<std::uint64_t> words_;
-  std::vector<std::uint64_t> isOccupied_;  // one bit per word, so that empty words cost nothing
 };
 
 /// Time of a hit in ns, 0 where it has no finite one.
@@ -137,29 +99,6 @@ private:
   Bitmap occupied_{kBarrelGrid.numPixels()};
 };
 
-/// Adds energies pixel by pixel and gives the pixels back in order without sorting.
-class PixelAccumulator {
-public:
-  explicit PixelAccumulator(Grid grid) : grid_(grid), occupied_(grid.numPixels()), energy_(grid.numPixels()) {}
-
-  void add(int pixel, float energy) { energy_[pixel] = occupied_.insert(pixel) ? energy : energy_[pixel] + energy; }
-
-  /// Fill `frame` with what was added, and begin anew.
-  void moveTo(SparseFrame& frame) {
-    frame.resize(grid_, 0, false);
-    occupied_.visit([&](int pixel) {
-      frame.pixel.push_back(pixel);
-      frame.energy.push_back(energy_[pixel]);
-    });
-    occupied_.clear();
-  }
-
-private:
-  Grid grid_;
-  Bitmap occupied_;
-  std::vector<float> energy_;  // by pixel; means nothing where not occupied
-};
-
 /// EB and EE hits -> stitched grid, energy only: several EE crystals share a pixel. EB is added first.
 class StitchedFrameBuilder {
 public:
@@ -203,17 +142,28 @@ private:
 
 /// HCAL frame -> stitched grid: each tower over 5 x 5 pixels of 1/25 of its energy, on the ECAL's phi axis.
 inline void upsampleHcal(const SparseFrame& hcal, SparseFrame& stitched) {
-  stitched.resize(kStitchedGrid, 0, false);
-  for (int fineRow = 0; fineRow < kStitchedGrid.rows; ++fineRow) {
-    const Window turned{fineRow / kHcalUpsampling, 1, -kHcalColumnShift, kHcalGrid.columns};
-    visitWindow(hcal, turned, [&](std::size_t position, int, int column) {
-      const float share = hcal.energy[position] / static_cast<float>(kHcalUpsampling * kHcalUpsampling);
-      for (int i = 0; i < kHcalUpsampling && share > 0; ++i) {
-        stitched.pixel.push_back(fineRow * kStitchedGrid.columns + column * kHcalUpsampling + i);
-        stitched.energy.push_back(share);
+  constexpr int kSide = kHcalUpsampling;
+  stitched.resize(kStitchedGrid, hcal.pixel.size() * kSide * kSide, false);
+  std::int32_t* pixel = stitched.pixel.data();
+  float* energy = stitched.energy.data();
+  for (int row = 0; row < kHcalGrid.rows; ++row) {
+    std::ptrdiff_t width = 0;
+    visitWindow(hcal, {row, 1, -kHcalColumnShift, kHcalGrid.columns}, [&](std::size_t position, int, int column) {
+      const float share = hcal.energy[position] / static_cast<float>(kSide * kSide);
+      for (int i = 0; i < kSide && share > 0; ++i, ++width) {
+        pixel[width] = row * kSide * kStitchedGrid.columns + column * kSide + i;
+        energy[width] = share;
       }
     });
+    for (int below = 1; below < kSide; ++below) {
+      const int step = below * kStitchedGrid.columns;
+      std::transform(pixel, pixel + width, pixel + below * width, [step](std::int32_t first) { return first + step; });
+      std::copy_n(energy, width, energy + below * width);
+    }
+    pixel += kSide * width;
+    energy += kSide * width;
   }
+  stitched.resize(kStitchedGrid, pixel - stitched.pixel.data(), false);
 }
 
 }  // namespace e2e

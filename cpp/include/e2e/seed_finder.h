@@ -22,14 +22,19 @@ constexpr Window windowAround(int row, int column, int halfRows, int halfColumns
 class SeedFinder {
 public:
   /// Highest pixel of at least `minEnergy` around (`row`, `column`); phi wraps, eta is clipped.
-  static std::optional<Seed> highestNear(const SparseFrame& frame, int row, int column, int halfRows, int halfColumns,
+  static std::optional<Seed> highestNear(const ChannelView& energy, int row, int column, int halfRows, int halfColumns,
                                          float minEnergy) {
-    std::size_t best = frame.pixel.size();
-    visitWindow(frame, windowAround(row, column, halfRows, halfColumns), [&](std::size_t position, int, int) {
-      if (frame.energy[position] >= minEnergy && (best == frame.pixel.size() || isHigher(frame, position, best)))
+    std::size_t best = energy.size;
+    visitWindow(energy, windowAround(row, column, halfRows, halfColumns), [&](std::size_t position, int, int) {
+      if (energy.value[position] >= minEnergy && (best == energy.size || isHigher(energy, position, best)))
         best = position;
     });
-    return best < frame.pixel.size() ? std::optional(seedAt(frame, best)) : std::nullopt;
+    return best < energy.size ? std::optional(seedAt(energy, best)) : std::nullopt;
+  }
+
+  static std::optional<Seed> highestNear(const SparseFrame& frame, int row, int column, int halfRows, int halfColumns,
+                                         float minEnergy) {
+    return highestNear(energyOf(frame), row, column, halfRows, halfColumns, minEnergy);
   }
 
   /// Highest pixel of the frame of at least `minEnergy`.
@@ -37,41 +42,42 @@ public:
     const auto best = std::max_element(frame.energy.begin(), frame.energy.end());  // the first of equals
     if (best == frame.energy.end() || !(*best >= minEnergy))
       return std::nullopt;
-    return seedAt(frame, best - frame.energy.begin());
+    return seedAt(energyOf(frame), best - frame.energy.begin());
   }
 
   /// Every pixel of at least `minEnergy` with none higher within `halfWidth`; the highest first.
   const std::vector<Seed>& isolatedMaxima(const SparseFrame& frame, float minEnergy, int halfWidth) {
+    const ChannelView energy = energyOf(frame);
     maxima_.clear();
-    for (std::size_t i = 0; i < frame.pixel.size(); ++i) {
-      if (frame.energy[i] >= minEnergy && isMaximum(frame, i, halfWidth))
+    for (std::size_t i = 0; i < energy.size; ++i) {
+      if (energy.value[i] >= minEnergy && isMaximum(energy, i, halfWidth))
         maxima_.push_back(i);
     }
-    std::sort(maxima_.begin(), maxima_.end(), [&](auto a, auto b) { return isHigher(frame, a, b); });
+    std::sort(maxima_.begin(), maxima_.end(), [&](auto a, auto b) { return isHigher(energy, a, b); });
 
     seeds_.clear();
     for (const std::size_t position : maxima_)
-      seeds_.push_back(seedAt(frame, position));
+      seeds_.push_back(seedAt(energy, position));
     return seeds_;
   }
 
 private:
   /// A total order: energy, then the lower position, which is the lower pixel.
-  static bool isHigher(const SparseFrame& frame, std::size_t a, std::size_t b) {
-    return frame.energy[a] != frame.energy[b] ? frame.energy[a] > frame.energy[b] : a < b;
+  static bool isHigher(const ChannelView& energy, std::size_t a, std::size_t b) {
+    return energy.value[a] != energy.value[b] ? energy.value[a] > energy.value[b] : a < b;
   }
 
-  static bool isMaximum(const SparseFrame& frame, std::size_t position, int halfWidth) {
-    const Seed seed = seedAt(frame, position);
+  static bool isMaximum(const ChannelView& energy, std::size_t position, int halfWidth) {
+    const Seed seed = seedAt(energy, position);
     bool isBeaten = false;
-    visitWindow(frame, windowAround(seed.row, seed.column, halfWidth, halfWidth),
-                [&](std::size_t other, int, int) { isBeaten |= isHigher(frame, other, position); });
+    visitWindow(energy, windowAround(seed.row, seed.column, halfWidth, halfWidth),
+                [&](std::size_t other, int, int) { isBeaten |= isHigher(energy, other, position); });
     return !isBeaten;
   }
 
-  static Seed seedAt(const SparseFrame& frame, std::size_t position) {
-    const int pixel = frame.pixel[position];
-    return {pixel / frame.grid.columns, pixel % frame.grid.columns, frame.energy[position]};
+  static Seed seedAt(const ChannelView& energy, std::size_t position) {
+    const int pixel = energy.pixel[position];
+    return {pixel / energy.grid.columns, pixel % energy.grid.columns, energy.value[position]};
   }
 
   std::vector<std::size_t> maxima_;

@@ -14,18 +14,24 @@ Dimension glossary, used in every docstring and shape comment:
 Units are GeV, nanoseconds, centimetres and radians unless a name ends in another one.
 """
 
-from e2e.contract.channels import CHANNELS, Channel
+from e2e.contract.channels import CHANNELS, GRID_CHANNELS, TRACKER_LAYERS, Channel
 from e2e.contract.frame_spec import FrameSpec
 from e2e.contract.grids import GRIDS, Grid
 from e2e.contract.limits import (
     CROP_CENTRE,
     CROP_SIZE,
+    JET_CROP_CENTRE,
+    JET_CROP_SIZE,
+    JET_SEED_HALF_TOWERS,
     MAX_EXACT_INDEX,
     MAX_HIT_ENERGY_GEV,
+    MAX_TRACK_PT_GEV,
     PADDING_INDEX,
     SEED_MIN_ENERGY_GEV,
     SEED_SEARCH_HALF_COLUMNS,
     SEED_SEARCH_HALF_ROWS,
+    TRACK_MAX_DZ_CM,
+    TRACK_MAX_ETA,
 )
 from e2e.contract.versions import BUNDLE_VERSION, CONTRACT_VERSION, EVENT_STORE_VERSION
 
@@ -37,12 +43,20 @@ __all__ = [
     "CROP_SIZE",
     "EVENT_STORE_VERSION",
     "GRIDS",
+    "GRID_CHANNELS",
+    "JET_CROP_CENTRE",
+    "JET_CROP_SIZE",
+    "JET_SEED_HALF_TOWERS",
     "MAX_EXACT_INDEX",
     "MAX_HIT_ENERGY_GEV",
+    "MAX_TRACK_PT_GEV",
     "PADDING_INDEX",
     "SEED_MIN_ENERGY_GEV",
     "SEED_SEARCH_HALF_COLUMNS",
     "SEED_SEARCH_HALF_ROWS",
+    "TRACKER_LAYERS",
+    "TRACK_MAX_DZ_CM",
+    "TRACK_MAX_ETA",
     "Channel",
     "FrameSpec",
     "Grid",

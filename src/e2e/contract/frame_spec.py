@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from e2e.contract.channels import CHANNELS
+from e2e.contract.channels import CHANNELS, GRID_CHANNELS
 from e2e.contract.grids import GRIDS, Grid
 from e2e.contract.limits import CROP_CENTRE, CROP_SIZE, MAX_EXACT_INDEX
 
@@ -27,6 +27,10 @@ class FrameSpec:
         unknown = [name for name in self.channels if name not in CHANNELS]
         if unknown or not self.channels or len(set(self.channels)) != len(self.channels):
             raise ValueError(f"channels {self.channels} must be distinct names of: {', '.join(CHANNELS)}")
+        carried = GRID_CHANNELS[self.grid]
+        if foreign := [name for name in self.channels if name not in carried]:
+            what = f"the {self.grid} grid cannot carry {', '.join(foreign)}"
+            raise ValueError(f"{what}; it carries: {', '.join(carried) or 'nothing'}")
         if not (0 < self.rows <= GRIDS[self.grid].rows and 0 < self.columns <= GRIDS[self.grid].columns):
             raise ValueError(f"a {self.rows} x {self.columns} window does not fit the {self.grid} grid")
         if not (0 <= self.centre_row < self.rows and 0 <= self.centre_column < self.columns):

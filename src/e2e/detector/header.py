@@ -79,6 +79,9 @@ def contract_header() -> str:
                 "CONTRACT_VERSION": "of the pixel packing",
                 "CROP_SIZE": "pixels",
                 "CROP_CENTRE": "row and column of the seed inside the crop",
+                "JET_CROP_SIZE": "pixels of the stitched grid",
+                "JET_CROP_CENTRE": "row and column of the seed inside the jet's crop",
+                "JET_SEED_HALF_TOWERS": "of the HCAL grid",
                 "SEED_SEARCH_HALF_ROWS": "pixels",
                 "SEED_SEARCH_HALF_COLUMNS": "pixels",
                 "PADDING_INDEX": "pixel_index of a padded entry",
@@ -88,7 +91,13 @@ def contract_header() -> str:
         *_constants(
             "float",
             contract,
-            {"SEED_MIN_ENERGY_GEV": "GeV", "MAX_HIT_ENERGY_GEV": "GeV; a hit outside +-this is corrupt"},
+            {
+                "SEED_MIN_ENERGY_GEV": "GeV",
+                "MAX_HIT_ENERGY_GEV": "GeV; a hit outside +-this is corrupt",
+                "MAX_TRACK_PT_GEV": "GeV; beyond is a fit that failed",
+                "TRACK_MAX_DZ_CM": "cm, to the primary vertex",
+                "TRACK_MAX_ETA": "",
+            },
         ),
         "",
         *_constants(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from e2e.bundles import load_bundle
 from e2e.datasets import load_candidates
@@ -27,9 +28,8 @@ from e2e.metrics import (
 from e2e.problems import InputError
 from e2e.tasks import TASKS, Task
 
-PT_EDGES = np.array([20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0])
 ETA_EDGES = np.array([0.0, 0.4, 0.8, 1.2, 1.4])
-MASS_EDGES = np.arange(0.0, 1.61, 0.2)
+NUM_VALUE_BINS = 8  # of the true value, over the range that was trained
 
 
 def evaluate(
@@ -85,9 +85,10 @@ def summary(result: dict[str, Any]) -> str:
 
     lines = [f"{result['task']}: {result['candidates']} candidates"]
     if "auc" in result:
-        low, high = result["published"]["pt"]
         lines.append(f"  area under the curve  {show(result['auc'])}")
-        lines.append(f"  at pT {low:.0f} to {high:.0f} GeV  {show(result['auc_at_published_pt'])}")
+        if "auc_at_published_pt" in result:
+            low, high = result["published"]["pt"]
+            lines.append(f"  at pT {low:.0f} to {high:.0f} GeV  {show(result['auc_at_published_pt'])}")
         lines += [f"  rejection at {key:<8} {show(value)}" for key, value in result["rejection"].items()]
         lines += [f"  AUC, pT {row['low']:.0f}-{row['high']:.0f} GeV: {show(row['auc'])}" for row in result["by_pt"]]
         return "\n".join(lines)
@@ -107,21 +108,23 @@ def _json(measured: Measured) -> dict[str, float | None]:
 def measure_score(task: Task, answer: FloatArray, candidates: CandidateSet) -> dict[str, Any]:
     """Area under the curve, and background rejection at three efficiencies; the area in bins of pT and |eta|.
 
-    `auc_at_published_pt`: of the candidates in the pT range of the published number.
+    `auc_at_published_pt`: of the candidates in the pT range of the published number, if it has one.
     """
     truth = candidates.target > 0.5
-    low, high = task.published["pt"]
 
     def area(inside: Any) -> dict[str, Any]:
         return {"auc": _json(area_under_curve(answer[inside], truth[inside]))}
 
-    return {
+    result = {
         "auc": _json(area_under_curve(answer, truth)),
-        "auc_at_published_pt": area((candidates.truth["pt"] >= low) & (candidates.truth["pt"] <= high))["auc"],
         "rejection": {f"{e:.0%}": _json(rejection(answer, truth, e)) for e in (0.5, 0.7, 0.9)},
-        "by_pt": in_bins(candidates.truth["pt"], PT_EDGES, area),
-        "by_abs_eta": in_bins(np.abs(candidates.truth["eta"]), ETA_EDGES, area),
+        "by_pt": in_bins(candidates.pt, np.array(task.pt_edges), area),
+        "by_abs_eta": in_bins(np.abs(candidates.eta), ETA_EDGES, area),
     }
+    if "pt" in task.published:
+        low, high = task.published["pt"]
+        result["auc_at_published_pt"] = area((candidates.pt >= low) & (candidates.pt <= high))["auc"]
+    return result
 
 
 def measure_quantity(task: Task, answer: FloatArray, candidates: CandidateSet) -> dict[str, Any]:
@@ -130,10 +133,10 @@ def measure_quantity(task: Task, answer: FloatArray, candidates: CandidateSet) -
     Only candidates inside the trained range count (not the continuation below zero); an answer below the range counts
     as its lower end, as published. The two simple predictors are fitted on one half and asked about the other.
     """
-    low, _ = task.output.trained_range or (-np.inf, np.inf)
+    low, high = task.output.trained_range or (-np.inf, np.inf)
     is_signal = task.is_signal(candidates.truth)
     truth = candidates.target[is_signal].astype(np.float64)
-    pt = candidates.truth["pt"][is_signal]
+    pt = candidates.pt[is_signal]
     raw = answer[is_signal]
     answers = {
         "network": np.clip(raw, low, None),
@@ -157,8 +160,8 @@ def measure_quantity(task: Task, answer: FloatArray, candidates: CandidateSet) -
         "unit": task.output.unit,
         "signal_candidates": int(is_signal.sum()),
         "mean_absolute_error": errors(np.ones(len(truth), dtype=bool)),
-        "by_true_value": in_bins(truth, MASS_EDGES, per_bin),
-        "by_pt": in_bins(pt, PT_EDGES, per_bin),
+        "by_true_value": in_bins(truth, np.linspace(low, high, NUM_VALUE_BINS + 1), per_bin),
+        "by_pt": in_bins(pt, np.array(task.pt_edges), per_bin),
         "other": {
             "name": task.other.name,
             "candidates": len(other),
@@ -168,7 +171,7 @@ def measure_quantity(task: Task, answer: FloatArray, candidates: CandidateSet) -
     }
 
 
-def _cross_fitted(truth: FloatArray, variable: FloatArray, num_bins: int = 10) -> FloatArray:
+def _cross_fitted(truth: FloatArray, variable: NDArray[Any], num_bins: int = 10) -> FloatArray:
     """Median of the truth in bins of a variable: the best guess from it. Each half is fitted on the other."""
     guess = np.empty(len(truth))
     edges = np.unique(np.quantile(variable, np.linspace(0, 1, num_bins + 1)))

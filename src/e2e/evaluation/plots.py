@@ -67,7 +67,8 @@ def response_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> 
     """Column by column: where the answers to one true value go."""
     is_signal = task.is_signal(candidates.truth)
     low, high = task.output.trained_range or (0.0, 1.0)
-    edges = np.linspace(low, high, 41), np.linspace(low - 0.3, high + 0.1, 51)
+    margin = 0.2 * (high - low)
+    edges = np.linspace(low, high, 41), np.linspace(low - margin, high + margin / 3, 51)
     counts, _, _ = np.histogram2d(candidates.target[is_signal], np.asarray(answer)[is_signal], bins=edges)
     figure, axes = new_axes()
     mesh = axes.pcolormesh(*edges, (counts / np.maximum(counts.sum(1, keepdims=True), 1)).T, cmap="Blues")

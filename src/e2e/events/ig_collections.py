@@ -103,7 +103,7 @@ def hit_columns(data: Mapping[str, Any], subdetector: str, where: str, problems:
 
 
 def object_columns(data: Mapping[str, Any], name: str, where: str, problems: Problems) -> Columns | None:
-    """Columns of `OBJECT_COLUMNS`; None where the event has no such collection."""
+    """Columns of `OBJECT_COLUMNS`, NaN where iSpy has no such field; None where the event has no such collection."""
     layout = LAYOUTS[name]
     found = _found(data, layout.stems, where, problems)
     if found is None:
@@ -113,7 +113,8 @@ def object_columns(data: Mapping[str, Any], name: str, where: str, problems: Pro
     is_good = np.ones(len(values["x_cm"]), dtype=bool)
     for flag in flags:
         is_good &= values[flag] == layout.flags[flag]
-    return {column: _as_float32(values[column][is_good]) for column in OBJECT_COLUMNS[name]}
+    unknown = np.full(len(is_good), np.nan)
+    return {column: _as_float32(values.get(column, unknown)[is_good]) for column in OBJECT_COLUMNS[name]}
 
 
 def event_number(data: Mapping[str, Any], member: str) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -77,7 +78,18 @@ def _files_at(path: Path) -> list[Path]:
         raise InputError(path, "no such file or folder", "check the path")
     if not path.is_dir():
         return [path]
+    _check_finished(path)
     inside = sorted(entry for entry in path.iterdir() if entry.suffix in EVENT_FILE_SUFFIXES and entry.is_file())
     if not inside:
         raise InputError(path, "a folder without event files", f"accepted: {', '.join(EVENT_FILE_SUFFIXES)}")
     return inside
+
+
+def _check_finished(folder: Path) -> None:
+    """Raises InputError for a folder whose `plan.json` says that it is not whole yet."""
+    try:
+        plan = json.loads((folder / "plan.json").read_text())
+    except (OSError, ValueError):
+        return  # not a folder of that kind
+    if isinstance(plan, dict) and plan.get("state") == "running":
+        raise InputError(folder, "is not finished", "give the command that makes it again: it goes on where it was")

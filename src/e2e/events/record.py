@@ -15,9 +15,12 @@ STORED_POSITION_COLUMNS: dict[str, type] = {"eta": np.float64, "phi": np.float64
 
 _POINT = ("x_cm", "y_cm", "z_cm")  # of the vertex the object points back to
 
-# Reconstructed objects and their columns, float32 each; a source fills what it has, the rest is NaN.
+# Reconstructed objects and their columns, float32 each; a source fills what it has, the rest is NaN. A track's point is
+# the one nearest the beam axis, where its direction is given too; the primary vertex comes first; `layer` of a tracker
+# hit is one of `TRACKER_LAYERS`.
 OBJECT_COLUMNS: dict[str, tuple[str, ...]] = {
-    "tracks": ("pt", "eta", "phi", "charge", *_POINT),
+    "tracks": ("pt", "eta", "phi", "charge", *_POINT, "d0_error_cm", "dz_error_cm", "is_high_purity"),
+    "tracker_hits": ("layer", *_POINT),
     "photons": ("pt", "eta", "phi", "energy", *_POINT, "max_energy_crystal", "e3x3", "e5x5", "sigma_ieta_ieta"),
     "electrons": ("pt", "eta", "phi", "charge", *_POINT),
     "jets": ("pt", "eta", "phi"),

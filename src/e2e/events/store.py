@@ -38,6 +38,13 @@ _HITS: dict[str, dict[str, type]] = {name: {**HIT_COLUMNS, **STORED_POSITION_COL
 _OBJECTS: dict[str, dict[str, type]] = {
     name: dict.fromkeys(columns, np.float32) for name, columns in OBJECT_COLUMNS.items()
 }
+# Columns that came with a version; older files do without.
+_NEW_COLUMNS: dict[int, tuple[str, ...]] = {
+    2: (
+        *(f"tracks.{column}" for column in ("d0_error_cm", "dz_error_cm", "is_high_purity")),
+        *(f"tracker_hits.{column}" for column in ("layer", "x_cm", "y_cm", "z_cm")),
+    )
+}
 
 
 def _list_type(dtype: type) -> pa.DataType:
@@ -181,7 +188,7 @@ def _check_columns(name: str, table: Table, known: Mapping[str, type], optional:
 
 
 class StoreReader:
-    """Reads every version up to ours; a damaged page is noticed by its checksum."""
+    """Reads every version up to ours, a column that came later as NaN; a damaged page is noticed by its checksum."""
 
     name = "e2e event store (Parquet)"
 
@@ -224,10 +231,13 @@ def _check_metadata(path: Path, file: pq.ParquetFile) -> dict[str, Any]:
         what = f"event store version {version}; this e2e reads up to {EVENT_STORE_VERSION}"
         raise InputError(path, what, "install a newer e2e")
     schema = file.schema_arrow
+    later = {column for since, columns in _NEW_COLUMNS.items() if since > version for column in columns}
     missing = [name for name in _SCHEMA.names if name not in schema.names]
-    if missing:
-        raise InputError(path, f"no column {', '.join(missing)}", "make the file again")
+    if lost := [name for name in missing if name not in later]:
+        raise InputError(path, f"no column {', '.join(lost)}", "make the file again")
     for field in _SCHEMA:
+        if field.name in missing:
+            continue
         if (stored := schema.field(field.name).type) != field.type:
             raise InputError(path, f"column {field.name} holds {stored}, not {field.type}", "make the file again")
     return dict(json.loads(metadata.get(_PROVENANCE_KEY, b"{}")))
@@ -244,10 +254,11 @@ def _to_events(batch: pa.RecordBatch, provenance: Mapping[str, Any]) -> Events:
 
 def _to_table(batch: pa.RecordBatch, name: str, columns: Mapping[str, type]) -> Table | None:
     """None where the source does not say, for any event of the batch."""
-    lists = {column: batch.column(f"{name}.{column}") for column in columns}
-    first = lists[next(iter(columns))]
+    missing = [column for column in columns if f"{name}.{column}" not in batch.schema.names]
+    lists = {column: batch.column(f"{name}.{column}") for column in columns if column not in missing}
     if all(array.null_count == len(array) for array in lists.values()):
         return None
+    first = lists[next(iter(lists))]
     for column in STORED_POSITION_COLUMNS.keys() & lists.keys():
         if lists[column].null_count > first.null_count:  # only some of the events have it
             del lists[column]
@@ -255,5 +266,6 @@ def _to_table(batch: pa.RecordBatch, name: str, columns: Mapping[str, type]) -> 
     if any(not other.equals(lengths[0]) for other in lengths):
         raise ValueError(f"columns of {name} differ in length")
     values = {column: array.flatten().to_numpy(zero_copy_only=False) for column, array in lists.items()}
-    presence = lengths[0].is_valid().to_numpy(zero_copy_only=False)
+    presence, num_rows = lengths[0].is_valid().to_numpy(zero_copy_only=False), len(next(iter(values.values())))
+    values |= {column: np.full(num_rows, np.nan, dtype=np.float32) for column in missing}
     return Table.from_counts(lengths[0].fill_null(0).to_numpy(), values, presence)

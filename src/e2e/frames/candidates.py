@@ -58,8 +58,24 @@ class Frames:
 
 
 @dataclass(frozen=True)
+class ChannelFrames:
+    """One quantity of whole-grid frames: pixels `offsets[i]` to `offsets[i + 1]` of event i, ascending flat index.
+
+    Channels of the same pixels share their arrays. A value of 0 is as good as no pixel.
+    """
+
+    grid: Grid
+    offsets: LongArray
+    pixel_index: IntArray
+    value: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+@dataclass(frozen=True)
 class Seeds:
-    """Pixels of the barrel grid to cut around, each in its event; energy of the pixel in GeV."""
+    """Pixels of a grid to cut around, each in its event; energy in GeV of the crystal or tower that was found there."""
 
     event_index: LongArray
     row: IntArray
@@ -90,6 +106,20 @@ class Seeds:
     @classmethod
     def concatenate(cls, parts: Sequence[Seeds]) -> Seeds:
         return cls(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(cls)))
+
+
+def check_channels(channels: Sequence[ChannelFrames], spec: FrameSpec) -> None:
+    """Raises ValueError unless there is one channel for each of `spec`, on its grid and of the same events.
+
+    HCAL towers have their place on the stitched grid too.
+    """
+    if len(channels) != len(spec.channels):
+        raise ValueError(f"{len(channels)} channels given, the frame holds {len(spec.channels)}")
+    for name, channel in zip(spec.channels, channels, strict=True):
+        if channel.grid != spec.parent and (channel.grid.name, spec.grid) != ("hcal", "stitched"):
+            raise ValueError(f"{name} lies on the {channel.grid.name} grid, the candidates on the {spec.grid} grid")
+        if len(channel) != len(channels[0]):
+            raise ValueError(f"{name} has {len(channel)} events, {spec.channels[0]} {len(channels[0])}")
 
 
 class Packed(NamedTuple):

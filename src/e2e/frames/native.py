@@ -5,15 +5,28 @@ Builds and packs frames in training, in inference and, through the same headers,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from e2e import _core
-from e2e.contract import GRIDS, FrameSpec
+from e2e.contract import GRIDS, FrameSpec, Grid
 from e2e.events.record import HIT_COLUMNS, Table
-from e2e.frames.candidates import BoolArray, Candidates, FloatArray, Frames, HitCounts, Packed, Seeds
+from e2e.frames.candidates import (
+    BoolArray,
+    Candidates,
+    ChannelFrames,
+    FloatArray,
+    Frames,
+    HitCounts,
+    IntArray,
+    LongArray,
+    Packed,
+    Seeds,
+    check_channels,
+)
 
 
 def barrel_frames(hits: Table) -> Frames:
@@ -36,6 +49,17 @@ def upsample_hcal(frames: Frames) -> Frames:
     return Frames(GRIDS["stitched"], offsets, pixel, energy, None, frames.counts)
 
 
+def sum_pixels(grid: Grid, offsets: ArrayLike, pixel: ArrayLike, value: ArrayLike) -> ChannelFrames:
+    bounds, pixel_index, total, _ = _core.sum_pixels(_channel(offsets, pixel, value), grid.name)
+    return ChannelFrames(grid, bounds, pixel_index, total)
+
+
+def leading_rows(
+    grid: Grid, offsets: ArrayLike, pixel: ArrayLike, value: ArrayLike
+) -> tuple[LongArray, IntArray, LongArray]:
+    return _core.leading_rows(_channel(offsets, pixel, value), grid.name)
+
+
 def count_hits(hits: Table, name: str) -> HitCounts:
     return HitCounts.from_rows(_core.count_hits(_columns(hits), name))
 
@@ -54,6 +78,21 @@ def seeds_near(
     return Seeds(*seeds), found
 
 
+def highest_near(
+    frames: Frames,
+    event_index: ArrayLike,
+    row: ArrayLike,
+    column: ArrayLike,
+    half_rows: int,
+    half_columns: int,
+    min_energy: float,
+) -> tuple[Seeds, BoolArray]:
+    energy = _channel(frames.offsets, frames.pixel_index, frames.energy)
+    places = _places(event_index, row, column)
+    seeds, found = _core.highest_near(energy, frames.grid.name, *places, half_rows, half_columns, float(min_energy))
+    return Seeds(*seeds), found
+
+
 def leading_seeds(hits: Table, min_energy: float) -> Seeds:
     return Seeds(*_core.leading_seeds(_columns(hits), float(min_energy)))
 
@@ -66,9 +105,16 @@ def build_candidates(hits: Table, spec: FrameSpec, seeds: Seeds) -> Candidates:
     """Fastest when the seeds of one event follow each other: its frame is then built once."""
     if spec.grid != "barrel":
         raise ValueError(f"candidates are cut from the barrel grid, not from {spec.grid!r}")
-    window = (spec.rows, spec.columns, spec.centre_row, spec.centre_column)
     places = _places(seeds.event_index, seeds.row, seeds.column)
-    offsets, index, value = _core.build_candidates(_columns(hits), *places, list(spec.channel_codes), window)
+    offsets, index, value = _core.build_candidates(_columns(hits), *places, list(spec.channel_codes), _window(spec))
+    return Candidates(spec, offsets, index, value, seeds)
+
+
+def cut_candidates(channels: Sequence[ChannelFrames], spec: FrameSpec, seeds: Seeds) -> Candidates:
+    check_channels(channels, spec)
+    columns = [(_channel(c.offsets, c.pixel_index, c.value), c.grid.name) for c in channels]
+    places = _places(seeds.event_index, seeds.row, seeds.column)
+    offsets, index, value = _core.cut_candidates(columns, spec.grid, *places, _window(spec))
     return Candidates(spec, offsets, index, value, seeds)
 
 
@@ -93,6 +139,15 @@ def to_dense(candidates: Candidates, out: FloatArray | None = None) -> FloatArra
 
 def _columns(hits: Table) -> tuple[Any, ...]:
     return np.ascontiguousarray(hits.offsets), *(np.ascontiguousarray(hits[name]) for name in HIT_COLUMNS)
+
+
+def _channel(offsets: ArrayLike, pixel: ArrayLike, value: ArrayLike) -> tuple[Any, ...]:
+    kinds = (np.int64, np.int32, np.float32)
+    return tuple(np.ascontiguousarray(a, dtype=kind) for a, kind in zip((offsets, pixel, value), kinds, strict=True))
+
+
+def _window(spec: FrameSpec) -> tuple[int, int, int, int]:
+    return spec.rows, spec.columns, spec.centre_row, spec.centre_column
 
 
 def _places(*columns: ArrayLike) -> tuple[Any, ...]:

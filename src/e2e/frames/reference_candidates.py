@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from e2e.contract import PADDING_INDEX, FrameSpec
+from e2e.detector.grids import upsample_hcal
 from e2e.events.record import Table
-from e2e.frames.candidates import Candidates, FloatArray, Packed, Seeds
-from e2e.frames.reference_frames import BARREL, barrel_image, joined, offsets_of
+from e2e.frames.candidates import Candidates, ChannelFrames, FloatArray, Packed, Seeds, check_channels
+from e2e.frames.reference_frames import BARREL, barrel_image, check_hits, joined, offsets_of
 from e2e.frames.reference_seeds import check_pixels
 
 
@@ -21,16 +23,46 @@ def build_candidates(hits: Table, spec: FrameSpec, seeds: Seeds) -> Candidates:
     """
     if spec.parent != BARREL:
         raise ValueError(f"candidates are cut from the barrel grid, not from {spec.grid!r}")
-    check_pixels(hits, seeds.event_index, seeds.row, seeds.column)
+    check_hits(hits)
+    check_pixels(BARREL, len(hits.offsets) - 1, seeds.event_index, seeds.row, seeds.column)
+
+    def image(channel: str, event: int) -> FloatArray:
+        return barrel_image(hits, event)[("ecal_energy", "ecal_time").index(channel)]
+
+    return _cut(image, spec, seeds)
+
+
+def cut_candidates(channels: Sequence[ChannelFrames], spec: FrameSpec, seeds: Seeds) -> Candidates:
+    """Cut the window of `spec` out of one frame per channel; phi wraps, beyond the eta edge is nothing.
+
+    channels: one for each of `spec`, in its order, on its grid; for the stitched grid also on the HCAL grid, whose
+    towers are spread over their pixels. A value of exactly 0 is left out.
+    Raises ValueError when the channels are not those of `spec`, and naming the seed that lies outside the grid.
+    """
+    check_channels(channels, spec)
+    check_pixels(spec.parent, len(channels[0]), seeds.event_index, seeds.row, seeds.column)
+
+    def image(name: str, event: int) -> FloatArray:
+        channel = channels[spec.channels.index(name)]
+        of_event = slice(channel.offsets[event], channel.offsets[event + 1])
+        whole = np.zeros((channel.grid.rows, channel.grid.columns), dtype=np.float32)
+        whole.ravel()[channel.pixel_index[of_event]] = channel.value[of_event]
+        return whole if channel.grid == spec.parent else upsample_hcal(whole)
+
+    return _cut(image, spec, seeds)
+
+
+def _cut(image: Callable[[str, int], FloatArray], spec: FrameSpec, seeds: Seeds) -> Candidates:
+    """image: channel, event -> the whole grid."""
+    grid = spec.parent
     pixels, values = [], []
     for event, row, column in zip(seeds.event_index, seeds.row, seeds.column, strict=True):
-        quantities = dict(zip(("ecal_energy", "ecal_time"), barrel_image(hits, event), strict=True))
         rows = row - spec.centre_row + np.arange(spec.rows)
-        columns = (column - spec.centre_column + np.arange(spec.columns)) % BARREL.columns
-        is_inside = (rows >= 0) & (rows < BARREL.rows)
+        columns = (column - spec.centre_column + np.arange(spec.columns)) % grid.columns
+        is_inside = (rows >= 0) & (rows < grid.rows)
         crop = np.zeros(spec.shape, dtype=np.float32)
         for channel, name in enumerate(spec.channels):
-            crop[channel, is_inside] = quantities[name][np.ix_(rows[is_inside], columns)]
+            crop[channel, is_inside] = image(name, event)[np.ix_(rows[is_inside], columns)]
         pixels.append(np.flatnonzero(crop).astype(np.int32))
         values.append(crop.ravel()[pixels[-1]])
     return Candidates(spec, offsets_of(pixels), joined(pixels, np.int32), joined(values, np.float32), seeds)

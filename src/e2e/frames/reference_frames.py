@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from e2e.contract import GRIDS, MAX_HIT_ENERGY_GEV, Grid
 from e2e.detector import detid as ids
 from e2e.detector import grids
 from e2e.events.record import HIT_COLUMNS, Table
-from e2e.frames.candidates import FloatArray, Frames, HitCounts, IntArray, LongArray
+from e2e.frames.candidates import BoolArray, ChannelFrames, FloatArray, Frames, HitCounts, IntArray, LongArray
 
 BARREL = GRIDS["barrel"]
 
@@ -114,6 +116,44 @@ def upsample_hcal(frames: Frames) -> Frames:
         pixels.append(np.flatnonzero(dense).astype(np.int32))
         energies.append(dense[pixels[-1]])
     return Frames(fine, offsets_of(pixels), joined(pixels, np.int32), joined(energies, np.float32), None, frames.counts)
+
+
+def sum_pixels(grid: Grid, offsets: ArrayLike, pixel: ArrayLike, value: ArrayLike) -> ChannelFrames:
+    """Add values pixel by pixel in float32, in their order; rows `offsets[i]` to `offsets[i + 1]` are of event i.
+
+    pixel: flat; outside the grid is nowhere.
+    """
+    offsets, pixel, value = np.asarray(offsets), np.asarray(pixel), np.asarray(value, dtype=np.float32)
+    pixels, sums = [], []
+    for low, high in pairwise(offsets):
+        rows = low + np.flatnonzero(_is_on(grid, pixel[low:high]))
+        image = np.zeros(grid.rows * grid.columns, dtype=np.float32)
+        np.add.at(image, pixel[rows], value[rows])
+        pixels.append(np.unique(pixel[rows]).astype(np.int32))
+        sums.append(image[pixels[-1]])
+    return ChannelFrames(grid, offsets_of(pixels), joined(pixels, np.int32), joined(sums, np.float32))
+
+
+def leading_rows(
+    grid: Grid, offsets: ArrayLike, pixel: ArrayLike, value: ArrayLike
+) -> tuple[LongArray, IntArray, LongArray]:
+    """The row of the highest value in each pixel, the first of equals: what to show where a sum means nothing.
+
+    As `sum_pixels`; NaN leads nowhere. Returns offsets of the events, ascending pixels and the leading rows.
+    """
+    offsets, pixel, value = np.asarray(offsets), np.asarray(pixel), np.asarray(value, dtype=np.float32)
+    pixels, leaders = [], []
+    for low, high in pairwise(offsets):
+        rows = low + np.flatnonzero(_is_on(grid, pixel[low:high]) & ~np.isnan(value[low:high]))
+        rows = rows[np.argsort(-value[rows], kind="stable")]
+        occupied, first = np.unique(pixel[rows], return_index=True)
+        pixels.append(occupied.astype(np.int32))
+        leaders.append(rows[first])
+    return offsets_of(pixels), joined(pixels, np.int32), joined(leaders, np.int64)
+
+
+def _is_on(grid: Grid, pixel: Any) -> BoolArray:
+    return (pixel >= 0) & (pixel < grid.rows * grid.columns)
 
 
 def _frames(grid: Grid, build: Callable[..., Frame], **tables: Table) -> Frames:

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from e2e.contract import Grid
 from e2e.events.record import Table
-from e2e.frames.candidates import BoolArray, LongArray, Seeds
-from e2e.frames.reference_frames import BARREL, barrel_frame_of, barrel_image, check_hits
+from e2e.frames.candidates import BoolArray, Frames, LongArray, Seeds
+from e2e.frames.reference_frames import BARREL, barrel_frame_of, barrel_frames, barrel_image, check_hits
 
 
 def seeds_near(
@@ -28,18 +29,36 @@ def seeds_near(
     Returns the seeds found, and over the queries a mask that tells which of them found one.
     Raises ValueError naming the query that lies outside the grid, and the limits.
     """
-    _check_half_width(half_rows, half_columns)
+    check_hits(hits)
+    frames = barrel_frames(hits)
+    return highest_near(frames, event_index, row, column, half_rows, half_columns, min_energy)
+
+
+def highest_near(
+    frames: Frames,
+    event_index: ArrayLike,
+    row: ArrayLike,
+    column: ArrayLike,
+    half_rows: int,
+    half_columns: int,
+    min_energy: float,
+) -> tuple[Seeds, BoolArray]:
+    """`seeds_near` in frames of any grid."""
+    grid = frames.grid
+    _check_half_width(half_rows, half_columns, grid)
     events, rows, columns = (np.asarray(values, dtype=np.int64) for values in (event_index, row, column))
-    check_pixels(hits, events, rows, columns)
+    check_pixels(grid, len(frames), events, rows, columns)
     found, seeds = np.zeros(len(events), dtype=bool), []
     for i, event in enumerate(events):
-        energy = barrel_image(hits, event)[0]
-        window = _window(rows[i], columns[i], half_rows, half_columns)
-        inside = energy.ravel()[window]
+        of_event = slice(frames.offsets[event], frames.offsets[event + 1])
+        energy = np.zeros(grid.rows * grid.columns, dtype=np.float32)
+        energy[frames.pixel_index[of_event]] = frames.energy[of_event]
+        window = _window(rows[i], columns[i], half_rows, half_columns, grid)
+        inside = energy[window]
         best = window[inside == inside.max()].min()
-        found[i] = energy.ravel()[best] > 0 and energy.ravel()[best] >= np.float32(min_energy)
+        found[i] = energy[best] > 0 and energy[best] >= np.float32(min_energy)
         if found[i]:
-            seeds.append((event, *divmod(best, BARREL.columns), energy.ravel()[best]))
+            seeds.append((event, *divmod(best, grid.columns), energy[best]))
     return _seeds(seeds), found
 
 
@@ -74,28 +93,28 @@ def isolated_seeds(hits: Table, min_energy: float, half_width: int) -> Seeds:
     return _seeds(seeds)
 
 
-def _window(row: int, column: int, half_rows: int, half_columns: int) -> LongArray:
+def _window(row: int, column: int, half_rows: int, half_columns: int, grid: Grid = BARREL) -> LongArray:
     """Flat pixels around one: eta clipped, phi wrapped."""
     rows = row + np.arange(-half_rows, half_rows + 1)
-    rows = rows[(rows >= 0) & (rows < BARREL.rows)]
-    columns = (column + np.arange(-half_columns, half_columns + 1)) % BARREL.columns
-    return (rows[:, None] * BARREL.columns + columns).ravel()
+    rows = rows[(rows >= 0) & (rows < grid.rows)]
+    columns = (column + np.arange(-half_columns, half_columns + 1)) % grid.columns
+    return (rows[:, None] * grid.columns + columns).ravel()
 
 
 def _seeds(rows: list[tuple[Any, ...]]) -> Seeds:
     return Seeds.from_columns(*zip(*rows, strict=True)) if rows else Seeds.from_columns([], [], [], [])
 
 
-def _check_half_width(half_rows: int, half_columns: int) -> None:
-    limits = {"rows": (half_rows, BARREL.rows - 1), "columns": (half_columns, (BARREL.columns - 1) // 2)}
+def _check_half_width(half_rows: int, half_columns: int, grid: Grid = BARREL) -> None:
+    limits = {"rows": (half_rows, grid.rows - 1), "columns": (half_columns, (grid.columns - 1) // 2)}
     for what, (value, limit) in limits.items():
         if not 0 <= value <= limit:
             raise ValueError(f"half width in {what} {value} is outside 0..{limit}")
 
 
-def check_pixels(hits: Table, event_index: Any, row: Any, column: Any) -> None:
-    check_hits(hits)
-    limits = {"event": len(hits.offsets) - 1, "row": BARREL.rows, "column": BARREL.columns}
+def check_pixels(grid: Grid, num_events: int, event_index: Any, row: Any, column: Any) -> None:
+    """Raises ValueError naming the place that lies outside, and the limits."""
+    limits = {"event": num_events, "row": grid.rows, "column": grid.columns}
     for i, seed in enumerate(zip(event_index, row, column, strict=True)):
         for (what, limit), value in zip(limits.items(), seed, strict=True):
             if not 0 <= value < limit:

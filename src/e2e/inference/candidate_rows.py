@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from e2e.contract import GRIDS, SEED_MIN_ENERGY_GEV, FrameSpec
+from e2e.contract.grids import ENDCAP_ROWS
 from e2e.detector.geometry import barrel_position
 from e2e.detector.grids import barrel_crystal
 from e2e.events.record import Events, Table
 from e2e.frames import Seeds, native
+from e2e.frames.jet_seeds import jet_seeds, whole_seeds
 from e2e.frames.seeds import object_seeds
 
-Mode = Literal["auto", "objects", "seeds", "leading"]
-MODES: tuple[Mode, ...] = ("auto", "objects", "seeds", "leading")
+Mode = Literal["auto", "objects", "seeds", "leading", "jets"]
+MODES: tuple[Mode, ...] = ("auto", "objects", "seeds", "leading", "jets")
 
 ISOLATED_MIN_ENERGY_GEV = 5.0  # of a crystal that is a candidate without a reconstructed object
 ISOLATED_HALF_WIDTH = 15  # pixels around it within which none is higher: one candidate for each 32 x 32 window
@@ -29,9 +31,9 @@ _SINGULAR = {"photons": "photon", "electrons": "electron"}
 class CandidateRows:
     """One row per candidate, ascending in event.
 
-    source: photon, electron or seed. matches_electron: a photon whose seed crystal is also an electron's. eta, phi, pt:
-    of the object; of a bare seed the direction of its crystal from the origin and the transverse energy of the 5 x 5
-    crystals around it.
+    source: photon, electron, jet, seed or event. matches_electron: a photon whose seed crystal is also an electron's.
+    eta, phi, pt: of the object; of a bare seed the direction of its crystal from the origin and the transverse energy
+    of the 5 x 5 crystals around it. ieta, iphi: of the barrel crystal at the seed.
     """
 
     seeds: Seeds
@@ -40,6 +42,8 @@ class CandidateRows:
     eta: NDArray[np.float32]
     phi: NDArray[np.float32]
     pt: NDArray[np.float32]
+    ieta: NDArray[np.int32]
+    iphi: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -67,16 +71,32 @@ def has_objects(events: Events) -> NDArray[np.bool_]:
     return has
 
 
-def find_candidates(events: Events, mode: Mode) -> CandidateRows:
-    """Candidates of a batch in the barrel.
+def modes_of(frame: FrameSpec) -> tuple[Mode, ...]:
+    """What candidates a bundle of this frame can be asked for."""
+    if frame.grid == "stitched":
+        return "auto", "jets"
+    return ("auto",) if _is_whole(frame) else ("auto", "objects", "seeds", "leading")
+
+
+def _is_whole(frame: FrameSpec) -> bool:
+    return (frame.rows, frame.columns) == (frame.parent.rows, frame.parent.columns)
+
+
+def find_candidates(events: Events, mode: Mode, frame: FrameSpec) -> CandidateRows:
+    """Candidates of a batch for bundles of this frame: jets on the stitched grid, the event for a frame of the whole
+    barrel, else what `mode` says.
 
     mode: `objects`: reconstructed photons and electrons; `seeds`: isolated high crystals; `leading`: the highest
     crystal of each event; `auto`: objects in events that have a collection of them, seeds in the others.
     """
+    if frame.grid == "stitched":
+        return _jet_rows(events, frame)
     if "EB" not in events.hits:
         nothing = Seeds.from_columns([], [], [], [])
         return _seed_rows(Table(np.zeros(len(events) + 1, dtype=np.int64), {}), nothing)
     hits = events.hits["EB"]
+    if _is_whole(frame):
+        return _bare_rows("event", whole_seeds(events, frame))
     has = has_objects(events)
     if mode == "objects" or (mode == "auto" and has.all()):
         return _object_rows(events)
@@ -91,7 +111,7 @@ def find_candidates(events: Events, mode: Mode) -> CandidateRows:
 
 def _object_rows(events: Events) -> CandidateRows:
     found = object_seeds(events)
-    columns = {name: np.zeros(len(found), dtype=np.float32) for name in ("eta", "phi", "pt")}
+    columns: dict[str, Any] = {name: np.zeros(len(found), dtype=np.float32) for name in ("eta", "phi", "pt")}
     source = np.full(len(found), "", dtype="U8")
     for table, singular in _SINGULAR.items():
         rows = found.source == table
@@ -102,7 +122,31 @@ def _object_rows(events: Events) -> CandidateRows:
     grid, seeds = GRIDS["barrel"], found.seeds
     crystal = (seeds.event_index * grid.rows + seeds.row) * grid.columns + seeds.column
     is_electron = source == "electron"
-    return CandidateRows(seeds, source, np.isin(crystal, crystal[is_electron]) & ~is_electron, **columns)
+    matches_electron = np.isin(crystal, crystal[is_electron]) & ~is_electron
+    return CandidateRows(seeds, source, matches_electron, **columns, **_crystals(seeds))
+
+
+def _jet_rows(events: Events, frame: FrameSpec) -> CandidateRows:
+    if "jets" not in events.objects:
+        nothing = Seeds.from_columns([], [], [], [])
+        return _bare_rows("jet", nothing)
+    seeds, jet = jet_seeds(events, frame)
+    kinematics: dict[str, Any] = {name: events.objects["jets"][name][jet] for name in ("eta", "phi", "pt")}
+    in_barrel = replace(seeds, row=seeds.row - np.int32(ENDCAP_ROWS))
+    return replace(_bare_rows("jet", seeds), **kinematics, **_crystals(in_barrel))
+
+
+def _crystals(seeds: Seeds) -> dict[str, Any]:
+    return dict(zip(("ieta", "iphi"), barrel_crystal(seeds.row, seeds.column), strict=True))
+
+
+def _bare_rows(source: str, seeds: Seeds) -> CandidateRows:
+    """Nothing known but the seed."""
+    nothing = np.zeros(len(seeds), dtype=np.float32)
+    is_no_electron = np.zeros(len(seeds), dtype=bool)
+    return CandidateRows(
+        seeds, np.full(len(seeds), source), is_no_electron, nothing, nothing, nothing, **_crystals(seeds)
+    )
 
 
 def _seed_rows(hits: Table, seeds: Seeds) -> CandidateRows:
@@ -111,11 +155,5 @@ def _seed_rows(hits: Table, seeds: Seeds) -> CandidateRows:
     if len(seeds):
         around = native.build_candidates(hits, _FIVE_BY_FIVE, seeds)
         energy = np.add.reduceat(around.pixel_value.astype(np.float64), around.offsets[:-1])  # a seed is never empty
-    return CandidateRows(
-        seeds,
-        np.full(len(seeds), "seed"),
-        np.zeros(len(seeds), dtype=bool),
-        eta.astype(np.float32),
-        phi.astype(np.float32),
-        (energy / np.cosh(eta)).astype(np.float32),
-    )
+    angles: dict[str, Any] = {"eta": eta.astype(np.float32), "phi": phi.astype(np.float32)}
+    return replace(_bare_rows("seed", seeds), **angles, pt=(energy / np.cosh(eta)).astype(np.float32))

@@ -16,8 +16,8 @@ from e2e.bundles.bundle import ONNX
 from e2e.events.reader import read_inputs
 from e2e.events.record import Events
 from e2e.files import writing
-from e2e.frames import native
-from e2e.inference.candidate_rows import MODES, CandidateRows, Mode, find_candidates, has_objects
+from e2e.frames.build import build_candidates
+from e2e.inference.candidate_rows import MODES, CandidateRows, Mode, find_candidates, has_objects, modes_of
 from e2e.inference.engine import Device, Engine, load_engine
 from e2e.inference.prediction_file import PredictionWriter, prediction_schema, to_record_batch
 from e2e.inference.predictions import Predictions, Timing
@@ -48,6 +48,9 @@ def predict(
     _check_options(candidates, batch_size, threads)
     if not isinstance(bundle, Bundle):
         bundle = load_bundle(Path(bundle))
+    if candidates not in (fitting := modes_of(bundle.contract.frame)):
+        what = f"bundle {bundle.path.name} cannot be asked for candidates {candidates!r}"
+        raise InputError("predict", what, f"choose one of: {', '.join(fitting)}")
     paths = [Path(path) for path in inputs]
     timing, problems = Timing(), Problems()
     schema = prediction_schema(bundle.contract, _provenance(bundle, paths, engine, candidates))
@@ -64,7 +67,7 @@ def predict(
             if candidates == "objects" and not (has := has_objects(events)).all():
                 without_objects[path] = without_objects.get(path, 0) + int(np.count_nonzero(~has))
             with timing.stage("framing"):
-                rows = find_candidates(events, candidates)
+                rows = find_candidates(events, candidates, bundle.contract.frame)
             if len(rows):
                 shares, outputs = _run(runner, bundle, events, rows, batch_size, timing)
                 _report_not_finite(bundle, path, events, rows, outputs, problems)
@@ -100,7 +103,7 @@ def _run(
     for start in range(0, len(rows), batch_size):
         with timing.stage("framing"):
             seeds = rows.seeds.select(slice(start, start + batch_size))
-            candidates = native.build_candidates(events.hits["EB"], bundle.contract.frame, seeds)
+            candidates = build_candidates(events, bundle.contract.frame, seeds)
             shares.append(candidates.share_outside())
             packed = candidates.pack()
         with timing.stage("inference"):

@@ -15,7 +15,6 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from e2e.bundles import Contract
-from e2e.detector.grids import barrel_crystal
 from e2e.events.record import Events
 from e2e.files import replacing, writing
 from e2e.inference.candidate_rows import CandidateRows
@@ -61,13 +60,12 @@ def to_record_batch(
 ) -> pa.RecordBatch:
     """share_outside: (candidates,), see `Candidates.share_outside`. outputs: (candidates, outputs)."""
     event = rows.seeds.event_index
-    ieta, iphi = barrel_crystal(rows.seeds.row, rows.seeds.column)
     columns = [
         np.full(len(rows), str(path), dtype=object),
         *(getattr(events, name)[event] for name in ("run", "luminosity_block", "event")),
         rows.index_in_event,
         rows.source.astype(object),
-        *(rows.matches_electron, rows.eta, rows.phi, rows.pt, ieta.astype(np.int16), iphi.astype(np.int16)),
+        *(rows.matches_electron, rows.eta, rows.phi, rows.pt, rows.ieta, rows.iphi),
         share_outside,
     ]
     arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=False)]

@@ -1,20 +1,21 @@
-"""Particle guns: what is shot, from where, and the truth about it."""
+"""Particle guns: what is shot, from where, and the truth about it; where no generator is needed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from e2e.simulation.particles import FloatArray, Particles, momentum_vector
+from e2e.simulation.era import ERAS
+from e2e.simulation.particles import ELECTRON, PHOTON, FloatArray, Particles, momentum_vector
+from e2e.simulation.stages import Generated
+from e2e.simulation.truth import truth_table
 
-ELECTRON_PDG, PHOTON_PDG, PSEUDOSCALAR_PDG = 11, 22, 36
-
-BEAM_SPOT_SIGMA_CM = (0.002, 0.002, 5.0)  # CMS running at 8 TeV: 20 um across, about 5 cm along the beam
+PSEUDOSCALAR_PDG = 36
+BEAM_SPOT_SIGMA_CM = ERAS["2012"].beam_spot_sigma_cm
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,6 @@ class Gun:
     mass: tuple[float, float] = (0.0, 1.6)  # of the A in A -> gamma gamma; arXiv:2204.12313 trains on (0, 1.6)
 
 
-@dataclass(frozen=True)
-class Primaries:
-    """What was shot, one truth row per event, and the particles that enter the detector."""
-
-    pdg_id: NDArray[np.int64]
-    mass: FloatArray
-    momentum: FloatArray
-    vertex_cm: FloatArray
-    particles: Particles
-
-
 def _shoot(rng: Generator, num_events: int, gun: Gun) -> tuple[FloatArray, FloatArray]:
     """Momenta flat in pT, eta and phi, and vertices on the beam spot."""
     pt = rng.uniform(*gun.pt, num_events)
@@ -46,61 +36,54 @@ def _shoot(rng: Generator, num_events: int, gun: Gun) -> tuple[FloatArray, Float
     return momentum_vector(pt, eta, phi), vertex
 
 
-def _single(rng: Generator, num_events: int, gun: Gun, pdg: int, charge: NDArray[np.int64]) -> Primaries:
+def _single(rng: Generator, num_events: int, gun: Gun, pdg_ids: tuple[int, ...]) -> Generated:
+    """One particle an event, of a kind drawn from `pdg_ids`."""
     momentum, vertex = _shoot(rng, num_events, gun)
-    particles = Particles(np.arange(num_events), charge, momentum, vertex)
-    pdg_id = np.where(charge == 0, pdg, -charge * pdg)
-    return Primaries(pdg_id, np.zeros(num_events), momentum, vertex, particles)
+    event, pdg_id = np.arange(num_events), rng.choice(np.array(pdg_ids), num_events)
+    truth = truth_table(event, pdg_id, momentum, np.zeros(num_events), vertex)
+    return Generated(Particles(event, pdg_id, momentum, vertex), vertex, truth)
 
 
-def photons(rng: Generator, num_events: int, gun: Gun) -> Primaries:
-    return _single(rng, num_events, gun, PHOTON_PDG, np.zeros(num_events, dtype=np.int64))
+def photons(rng: Generator, num_events: int, gun: Gun) -> Generated:
+    return _single(rng, num_events, gun, (PHOTON,))
 
 
-def electrons(rng: Generator, num_events: int, gun: Gun) -> Primaries:
+def electrons(rng: Generator, num_events: int, gun: Gun) -> Generated:
     """Electrons and positrons, half and half."""
-    return _single(rng, num_events, gun, ELECTRON_PDG, rng.choice(np.array([-1, 1]), num_events))
+    return _single(rng, num_events, gun, (ELECTRON, -ELECTRON))
 
 
-def electrons_and_photons(rng: Generator, num_events: int, gun: Gun) -> Primaries:
+def electrons_and_photons(rng: Generator, num_events: int, gun: Gun) -> Generated:
     """Half electrons, half photons, event by event at random, from the same spectra."""
-    charge = rng.choice(np.array([-1, 0, 0, 1]), num_events)
-    primaries = _single(rng, num_events, gun, PHOTON_PDG, charge)
-    return replace(primaries, pdg_id=np.where(charge == 0, PHOTON_PDG, -charge * ELECTRON_PDG))
-
-
-def pseudoscalars(rng: Generator, num_events: int, gun: Gun) -> Primaries:
-    """A -> gamma gamma, decaying at once and isotropically; flat in the mass and the pT of A."""
-    momentum, vertex = _shoot(rng, num_events, gun)
-    mass = rng.uniform(*gun.mass, num_events)
-    cosine, azimuth = rng.uniform(-1, 1, num_events), rng.uniform(-np.pi, np.pi, num_events)
-    sine = np.sqrt(1 - cosine**2)
-    at_rest = np.stack((sine * np.cos(azimuth), sine * np.sin(azimuth), cosine), axis=1) * (mass / 2)[:, None]
-    legs = [_boost(sign * at_rest, mass / 2, momentum, mass) for sign in (1, -1)]
-    events, charge = np.arange(num_events), np.zeros(num_events, dtype=np.int64)
-    particles = Particles.concatenate([Particles(events, charge, leg, vertex.copy()) for leg in legs])
-    return Primaries(np.full(num_events, PSEUDOSCALAR_PDG), mass, momentum, vertex, particles)
+    return _single(rng, num_events, gun, (ELECTRON, PHOTON, PHOTON, -ELECTRON))
 
 
 CONTINUATION_MASS = -0.3  # GeV; single photons stand for masses between this and zero (arXiv:2204.12313)
 
 
-def pseudoscalars_and_photons(rng: Generator, num_events: int, gun: Gun) -> Primaries:
+def pseudoscalars(rng: Generator, num_events: int, gun: Gun) -> Generated:
+    """A -> gamma gamma, decaying at once and isotropically; flat in the mass and the pT of A."""
+    return _pairs_or_photons(rng, num_events, gun, np.zeros(num_events, dtype=bool))
+
+
+def pseudoscalars_and_photons(rng: Generator, num_events: int, gun: Gun) -> Generated:
     """A -> gamma gamma, and single photons as many as their stretch of mass below zero asks for."""
-    first, second = pseudoscalars(rng, num_events, gun), photons(rng, num_events, gun)
-    is_photon = rng.random(num_events) < -CONTINUATION_MASS / (gun.mass[1] - CONTINUATION_MASS)
+    share = -CONTINUATION_MASS / (gun.mass[1] - CONTINUATION_MASS)
+    return _pairs_or_photons(rng, num_events, gun, rng.random(num_events) < share)
 
-    def pick(a: NDArray[Any], b: NDArray[Any]) -> NDArray[Any]:
-        return np.where(is_photon if a.ndim == 1 else is_photon[:, None], b, a)
 
-    legs = first.particles.where(~is_photon[first.particles.event])
-    return Primaries(
-        pick(first.pdg_id, second.pdg_id),
-        pick(first.mass, second.mass),
-        pick(first.momentum, second.momentum),
-        pick(first.vertex_cm, second.vertex_cm),
-        Particles.concatenate([legs, second.particles.where(is_photon)]),
-    )
+def _pairs_or_photons(rng: Generator, num_events: int, gun: Gun, is_photon: NDArray[np.bool_]) -> Generated:
+    momentum, vertex = _shoot(rng, num_events, gun)
+    mass = np.where(is_photon, 0.0, rng.uniform(*gun.mass, num_events))
+    cosine, azimuth = rng.uniform(-1, 1, num_events), rng.uniform(-np.pi, np.pi, num_events)
+    sine = np.sqrt(1 - cosine**2)
+    at_rest = np.stack((sine * np.cos(azimuth), sine * np.sin(azimuth), cosine), axis=1) * (mass / 2)[:, None]
+    legs = [np.where(is_photon[:, None], momentum, _boost(at_rest, mass / 2, momentum, mass))]
+    legs.append(_boost(-at_rest, mass / 2, momentum, mass)[~is_photon])
+    event = np.concatenate((np.arange(num_events), np.flatnonzero(~is_photon)))
+    particles = Particles(event, np.full(len(event), PHOTON), np.concatenate(legs), vertex[event])
+    pdg_id = np.where(is_photon, PHOTON, PSEUDOSCALAR_PDG)
+    return Generated(particles, vertex, truth_table(np.arange(num_events), pdg_id, momentum, mass, vertex))
 
 
 def _boost(at_rest: FloatArray, energy: FloatArray, parent: FloatArray, mass: FloatArray) -> FloatArray:
@@ -115,7 +98,7 @@ def _boost(at_rest: FloatArray, energy: FloatArray, parent: FloatArray, mass: Fl
     return at_rest + axis * (boosted - along)[:, None]
 
 
-PROCESSES: dict[str, Callable[[Generator, int, Gun], Primaries]] = {
+GUNS: dict[str, Callable[[Generator, int, Gun], Generated]] = {
     "electron": electrons,
     "photon": photons,
     "electron-photon": electrons_and_photons,

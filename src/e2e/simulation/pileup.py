@@ -1,69 +1,127 @@
-"""Soft particles of other collisions in the same crossing, around the primary: what real crops are full of.
+"""Other collisions of the same and of neighbouring crossings, from a pool of simulated minimum-bias events.
 
-Each interaction adds photons and charged pions, flat in eta and phi, with the Tsallis spectrum that CMS measured.
-Sources: dN/deta of about 5.5 charged particles and mean pT 0.5 GeV at 8 TeV (CMS, arXiv:1005.3299 and its successors);
-as many photons, from neutral pions, at half the momentum. Left out: jets among them, other crossings, neutral hadrons.
+The pool holds what the detector made of each collision before read-out. The number of collisions in a crossing is
+Poisson distributed; they are drawn from the pool with repetition. Collisions of the crossings before and after reach
+the calorimeters alone: a share of their energy, at their time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
-from e2e.detector.geometry import ECAL_BARREL_FRONT_RADIUS_CM
-from e2e.simulation.gun import BEAM_SPOT_SIGMA_CM
-from e2e.simulation.particles import FloatArray, Particles, direction_angles, momentum_vector
-from e2e.simulation.transport import propagate
+from e2e.detector.ecal_cells import NUM_ECAL_CELLS
+from e2e.detector.hcal_cells import num_hcal_cells
+from e2e.events.ragged import rows_of
+from e2e.events.record import Table
+from e2e.files import replacing, writing
+from e2e.problems import InputError
+from e2e.simulation.deposits import Part, add_parts
+from e2e.simulation.era import Era
+from e2e.simulation.stages import Deposits, Response
 
-PARTICLES_PER_ETA = 5.5  # charged, and again as many photons
-TSALLIS_N, TSALLIS_T_GEV, PION_GEV = 6.9, 0.145, 0.14
-HALF_ETA, HALF_PHI = 0.45, 0.75  # around the primary: more than the simulated patch, since charged pions bend
-MIN_PHOTON_PT, MIN_PION_PT = 0.25, 0.7  # GeV; softer ones stay below the read-out, or curl up in the tracker
-MAX_PT = 5.0
+POOL_EVENTS = 2000
 
-SHOWERS_IN_ECAL = 0.5  # share of pions that start their shower in the crystals, which are one interaction length deep
-MIP_GEV = 0.25  # what the others leave
+MIN_OUT_OF_TIME_GEV = 0.15  # in a cell of the pool; a third of less is at most the noise
 
-
-def photons(rng: Generator, mean_interactions: float, axis: FloatArray) -> Particles:
-    """Photons at their vertices, to be carried through the tracker with the primaries. axis: (events, 3)."""
-    return _shoot(rng, mean_interactions, axis, MIN_PHOTON_PT, scale=0.5, charges=(0,))
+IntArray = NDArray[np.int64]
 
 
-def pion_deposits(rng: Generator, mean_interactions: float, axis: FloatArray) -> Particles:
-    """What charged pions leave in the crystals, as electrons at the front face that carry just that energy."""
-    pions = propagate(
-        _shoot(rng, mean_interactions, axis, MIN_PION_PT, scale=1.0, charges=(-1, 1)), ECAL_BARREL_FRONT_RADIUS_CM
+class Pool(NamedTuple):
+    """loud: the cells of `response` that matter out of time."""
+
+    response: Response
+    loud_ecal: Deposits
+    loud_hcal: Deposits
+
+
+def make_pool(response: Response) -> Pool:
+    return Pool(response, _loud(response.ecal), _loud(response.hcal))
+
+
+def overlay(response: Response, pool: Pool, mean: float, era: Era, rng: Generator) -> Response:
+    """The events with `mean` other collisions each, on average, and as many in the crossings around."""
+    num_events, size = len(response), len(pool.response)
+    own = np.arange(num_events)
+    event, chosen = _draw(num_events, size, mean, rng)
+    ecal = [Part(response.ecal, own, own), Part(pool.response.ecal, event, chosen)]
+    hcal = [Part(response.hcal, own, own), Part(pool.response.hcal, event, chosen)]
+    for crossing, share in zip((-1, 1), era.out_of_time_share, strict=True):
+        out_of_time = (*_draw(num_events, size, mean, rng), share, crossing * era.crossing_ns)
+        ecal.append(Part(pool.loud_ecal, *out_of_time))
+        hcal.append(Part(pool.loud_hcal, *out_of_time))
+    return Response(
+        add_parts(num_events, NUM_ECAL_CELLS, ecal),
+        add_parts(num_events, num_hcal_cells(era), hcal),
+        *(
+            _append(getattr(response, name), getattr(pool.response, name), event, chosen)
+            for name in ("tracks", "tracker_hits", "vertices")
+        ),
     )
-    fraction = rng.uniform(0.1, 0.9, len(pions))
-    left = np.where(rng.random(len(pions)) < SHOWERS_IN_ECAL, fraction * pions.energy, MIP_GEV)
-    return Particles(pions.event, pions.charge, pions.momentum * (left / pions.energy)[:, None], pions.position)
 
 
-def _shoot(
-    rng: Generator, mean_interactions: float, axis: FloatArray, min_pt: float, scale: float, charges: tuple[int, ...]
-) -> Particles:
-    """scale: of the momenta, against those of charged particles."""
-    _, eta, phi = direction_angles(axis)
-    table_pt, cumulative = _spectrum(scale)
-    above = 1 - np.interp(min_pt, table_pt, cumulative)
-    area_share = 2 * HALF_ETA * 2 * HALF_PHI / (2 * np.pi)
-    interactions = rng.poisson(mean_interactions, len(axis))
-    event = np.repeat(np.arange(len(axis)), rng.poisson(interactions * PARTICLES_PER_ETA * area_share * above))
-    pt = np.interp(1 - above * rng.random(len(event)), cumulative, table_pt)
-    momentum = momentum_vector(
-        pt,
-        eta[event] + rng.uniform(-HALF_ETA, HALF_ETA, len(event)),
-        phi[event] + rng.uniform(-HALF_PHI, HALF_PHI, len(event)),
-    )
-    vertex = rng.normal(0.0, BEAM_SPOT_SIGMA_CM, (len(event), 3))
-    return Particles(event, rng.choice(np.array(charges), len(event)), momentum, vertex)
+def _draw(num_events: int, size: int, mean: float, rng: Generator) -> tuple[IntArray, IntArray]:
+    """For each collision: the event that gets it, ascending, and the one of the pool that it is."""
+    event = np.repeat(np.arange(num_events), rng.poisson(mean, num_events))
+    return event, rng.integers(size, size=len(event))
 
 
-def _spectrum(scale: float) -> tuple[FloatArray, FloatArray]:
-    """pT and the cumulative Tsallis distribution: pT (1 + (mT - m) / (n T))^-n."""
-    pt = np.linspace(0.0, MAX_PT, 2001)
-    transverse_mass = np.hypot(pt, PION_GEV)
-    density = pt * (1 + (transverse_mass - PION_GEV) / (TSALLIS_N * TSALLIS_T_GEV)) ** -TSALLIS_N
-    cumulative = np.cumsum(density)
-    return pt * scale, cumulative / cumulative[-1]
+def _append(table: Table, pool: Table, event: IntArray, chosen: IntArray) -> Table:
+    """The rows of each event, then those of its other collisions."""
+    rows, owner = rows_of(pool.offsets, chosen)
+    order = np.argsort(np.concatenate((table.event_index, event[owner])), kind="stable")
+    columns = {
+        name: np.concatenate((column, pool.columns[name][rows]))[order] for name, column in table.columns.items()
+    }
+    return Table.from_counts(table.counts + np.bincount(event[owner], minlength=len(table.counts)), columns)
+
+
+def _loud(deposits: Deposits) -> Deposits:
+    is_loud = deposits.energy > MIN_OUT_OF_TIME_GEV
+    offsets = np.concatenate(([0], np.cumsum(is_loud)))[deposits.offsets]
+    return Deposits(offsets, deposits.cell[is_loud], deposits.energy[is_loud], deposits.time[is_loud])
+
+
+# ---- on disk
+
+
+def write_pool(path: Path, response: Response, about: Mapping[str, str]) -> None:
+    """about: what made the pool; checked when it is read."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for field in fields(Response):
+        part = getattr(response, field.name)
+        columns = vars(part) if isinstance(part, Deposits) else {"offsets": part.offsets, **part.columns}
+        arrays |= {f"{field.name}.{name}": np.ascontiguousarray(column) for name, column in columns.items()}
+    with replacing(path) as hidden, writing(path):
+        save_file(arrays, hidden, dict(about))
+
+
+def read_pool(path: Path, about: Mapping[str, str]) -> Pool:
+    """Raises InputError where the file is damaged, or was made in another way than `about` says."""
+    remedy = "delete it, and it is made again"
+    try:
+        with safe_open(path, "numpy") as file:
+            found = file.metadata() or {}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+        tables = {field.name: _columns(arrays, field.name) for field in fields(Response)}
+        ecal, hcal = (Deposits(**tables.pop(name)) for name in ("ecal", "hcal"))
+        objects = {name: Table(columns.pop("offsets"), columns) for name, columns in tables.items()}
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise InputError(path, f"not a pile-up pool ({type(error).__name__})", remedy) from None
+    differing = [key for key, value in about.items() if found.get(key) != value]
+    if differing:
+        what = ", ".join(f"{key} {found.get(key)}, not {about[key]}" for key in differing)
+        raise InputError(path, f"a pile-up pool with {what}", remedy)
+    return make_pool(Response(ecal, hcal, **objects))
+
+
+def _columns(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:
+    return {key.removeprefix(f"{name}."): array for key, array in arrays.items() if key.startswith(f"{name}.")}

@@ -1,14 +1,14 @@
 """Electromagnetic showers in PbWO4: where in the crystal matrix the energy goes.
 
 Source: Grindhammer and Peters, hep-ex/0001020, homogeneous media: a gamma-function profile in depth with correlated
-fluctuations of its maximum and shape, and a two-component radial profile that changes with depth. The radial profile is
-integrated over each crystal in closed form, depth slice by depth slice; the fluctuation that the finite number of spots
-of the paper gives is put on top as a gamma distribution.
+fluctuations of its maximum and shape, and a two-component radial profile that changes with depth. The integral of a
+radial component over a rectangle has a closed form, which `shower_table` tabulates; the fluctuation that the finite
+number of spots of the paper gives is put on top as a gamma distribution.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.random import Generator
@@ -20,7 +20,6 @@ from e2e.simulation.particles import FloatArray
 X0_CM, MOLIERE_CM, CRITICAL_GEV, LENGTH_X0 = 0.89, 2.19, 9.6e-3, 25.8
 Z_EFFECTIVE = 68.36  # of PbWO4, by weight
 
-HALF_WIDTH = 5  # crystals around the axis that receive energy: 11 x 11 hold 99 %
 # Ends of the depth slices, in units of (depth of the maximum + 1 X0); the last reaches behind any crystal.
 SLICE_ENDS = (0.15, 0.35, 0.55, 0.75, 1.0, 1.35, 1.9, 6.0)
 MIN_SHOWER_GEV = 0.2  # parametrisation limit: the logarithms below need y > 10
@@ -35,11 +34,27 @@ class Profile(NamedTuple):
     energy: FloatArray
 
 
+def mean_profile(energy: FloatArray) -> Profile:
+    """Longitudinal profile of electron showers without fluctuations."""
+    log_y = _log_y(energy)
+    mean_log_t, mean_log_alpha = _mean_logs(log_y)
+    maximum, alpha = np.exp(mean_log_t), np.exp(mean_log_alpha)
+    return Profile(alpha, (alpha - 1) / maximum, maximum, energy)
+
+
+def _log_y(energy: FloatArray) -> FloatArray:
+    return np.log(np.maximum(energy, MIN_SHOWER_GEV) / CRITICAL_GEV)
+
+
+def _mean_logs(log_y: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Of the maximum's depth and of the shape."""
+    return np.log(log_y - 0.812), np.log(0.81 + (0.458 + 2.26 / Z_EFFECTIVE) * log_y)
+
+
 def sample_profile(energy: FloatArray, rng: Generator) -> Profile:
     """Longitudinal profile of electron showers, fluctuated (eq. 12 to 16 of the paper)."""
-    log_y = np.log(np.maximum(energy, MIN_SHOWER_GEV) / CRITICAL_GEV)
-    mean_log_t = np.log(log_y - 0.812)
-    mean_log_alpha = np.log(0.81 + (0.458 + 2.26 / Z_EFFECTIVE) * log_y)
+    log_y = _log_y(energy)
+    mean_log_t, mean_log_alpha = _mean_logs(log_y)
     sigma_log_t = 1 / (-1.4 + 1.26 * log_y)
     sigma_log_alpha = 1 / (-0.58 + 0.86 * log_y)
     rho = np.clip(0.705 - 0.023 * log_y, 0.0, 1.0)
@@ -58,17 +73,28 @@ class Slices(NamedTuple):
 
 
 def slice_depths(profile: Profile, start_x0: FloatArray) -> Slices:
-    """Slices between the start and the crystal's end; what lies behind the end leaks out."""
-    ends = np.array(SLICE_ENDS) * (profile.maximum_x0 + 1.0)[:, None]
-    room = np.maximum(LENGTH_X0 - start_x0, 0.0)[:, None]
-    ends = np.minimum(ends, room)
-    starts = np.concatenate((np.zeros((len(ends), 1)), ends[:, :-1]), axis=1)
+    """Slices between the crystal's faces. What lies behind it, or before it where `start_x0` < 0, is not in them."""
+    edges = np.array((0.0, *SLICE_ENDS)) * (profile.maximum_x0 + 1.0)[:, None]
+    front, back = np.maximum(-start_x0, 0.0), np.maximum(LENGTH_X0 - start_x0, 0.0)
+    edges = np.clip(edges, front[:, None], back[:, None])
     shape, rate = profile.shape[:, None], profile.rate[:, None]
-    share = gammainc(shape, rate * ends) - gammainc(shape, rate * starts)
+    share = np.diff(gammainc(shape, rate * edges), axis=1)
     # centre of gravity of a slice: from the gamma distribution of shape + 1
-    moment = (gammainc(shape + 1, rate * ends) - gammainc(shape + 1, rate * starts)) * shape / rate
-    depth = np.where(share > 1e-9, moment / np.maximum(share, 1e-9), (starts + ends) / 2)
+    moment = np.diff(gammainc(shape + 1, rate * edges), axis=1) * shape / rate
+    depth = np.where(share > 1e-9, moment / np.maximum(share, 1e-9), (edges[:, 1:] + edges[:, :-1]) / 2)
     return Slices(depth, share)
+
+
+def contained_share(energy: FloatArray, start_x0: FloatArray) -> FloatArray:
+    """Share of the mean profile that lies between the crystal's faces."""
+    profile = mean_profile(energy)
+    front, back = np.maximum(-start_x0, 0.0), np.maximum(LENGTH_X0 - start_x0, 0.0)
+    share = np.ones(len(energy))
+    leaks = np.flatnonzero(back < LENGTH_X0 / 2)
+    share[leaks] = gammainc(profile.shape[leaks], profile.rate[leaks] * back[leaks])
+    late = np.flatnonzero(front > 0)
+    share[late] -= gammainc(profile.shape[late], profile.rate[late] * front[late])
+    return np.maximum(share, 0.0)
 
 
 def radial_profile(tau: FloatArray, energy: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -85,31 +111,7 @@ def radial_profile(tau: FloatArray, energy: FloatArray) -> tuple[FloatArray, Flo
     return core * MOLIERE_CM, np.minimum(tail, 10.0) * MOLIERE_CM, np.clip(weight, 0.0, 1.0)
 
 
-def spread(
-    row: FloatArray, column: FloatArray, pitch_cm: FloatArray, tau: FloatArray, share: FloatArray, energy: FloatArray
-) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
-    """Mean share of each shower's energy in the 11 x 11 crystals around it.
-
-    row, column: axis in crystal units, crystal k covering k - 0.5 to k + 0.5, (showers, slices). pitch_cm: width of a
-    crystal there. tau: depth over that of the maximum. share: of the energy, per slice. energy: GeV (showers,).
-    Returns the crystal at the window's centre (row, column) and the shares (showers, 11, 11).
-    """
-    weight = np.maximum(share, 1e-12)
-    centre_row, centre_column = (np.rint((x * weight).sum(1) / weight.sum(1)).astype(np.int64) for x in (row, column))
-    edges = np.arange(-HALF_WIDTH, HALF_WIDTH + 2) - 0.5  # (12,)
-    shares = np.zeros((len(energy), 2 * HALF_WIDTH + 1, 2 * HALF_WIDTH + 1))
-    for k in range(row.shape[1]):
-        a = (edges - (row[:, k] - centre_row)[:, None]) * pitch_cm[:, k, None]  # (showers, 12)
-        b = (edges - (column[:, k] - centre_column)[:, None]) * pitch_cm[:, k, None]
-        core, tail, core_weight = radial_profile(tau[:, k], energy)
-        for radius, part in ((core, core_weight), (tail, 1 - core_weight)):
-            cumulative = _square_integral(a, b, radius)
-            boxes = np.diff(np.diff(cumulative, axis=1), axis=2)
-            shares += boxes * (part * share[:, k])[:, None, None]
-    return centre_row, centre_column, np.maximum(shares, 0.0)
-
-
-def _square_integral(a: FloatArray, b: FloatArray, radius: FloatArray) -> FloatArray:
+def square_integral(a: FloatArray, b: FloatArray, radius: FloatArray) -> FloatArray:
     """Integral of R^2 / (pi (x^2 + y^2 + R^2)^2) over 0..a, 0..b; odd in both. (n, i), (n, j) -> (n, i, j)."""
     root_a = np.sqrt(a**2 + radius[:, None] ** 2)
     root_b = np.sqrt(b**2 + radius[:, None] ** 2)
@@ -119,16 +121,19 @@ def _square_integral(a: FloatArray, b: FloatArray, radius: FloatArray) -> FloatA
 
 
 def num_spots(energy: FloatArray) -> FloatArray:
-    """Number of energy spots of a shower in a homogeneous medium (eq. 24): it sets the sampling fluctuation."""
-    return 93 * np.log(Z_EFFECTIVE) * np.maximum(energy, MIN_SHOWER_GEV) ** 0.876
+    """Number of energy spots of a shower in a homogeneous medium (eq. 24): it sets the sampling fluctuation.
+
+    In proportion to the energy below the limit of the parametrisation.
+    """
+    at_least = np.maximum(energy, MIN_SHOWER_GEV)
+    return 93 * np.log(Z_EFFECTIVE) * at_least**0.876 * (energy / at_least)
 
 
-def fluctuate(shares: FloatArray, energy: FloatArray, rng: Generator) -> FloatArray:
-    """Energy per crystal (showers, 11, 11): gamma distributed as if the mean number of spots had fallen into it.
+def fluctuate(shares: NDArray[Any], energy: FloatArray, rng: Generator) -> NDArray[Any]:
+    """Energy per crystal (showers, crystals): gamma distributed as if the mean number of spots had fallen into it.
 
     The spots only place the energy of a slice, so the sum over the crystals is that of the mean.
     """
-    spots = num_spots(energy)[:, None, None]
-    drawn = rng.standard_gamma(shares * spots)
-    total = np.maximum(drawn.sum((1, 2), keepdims=True), 1e-12)
-    return drawn / total * (shares.sum((1, 2)) * energy)[:, None, None]
+    drawn = rng.standard_gamma(shares * num_spots(energy).astype(shares.dtype)[:, None], dtype=shares.dtype)
+    total = np.maximum(drawn.sum(1), 1e-12)
+    return drawn * (shares.sum(1) * energy / total).astype(shares.dtype)[:, None]

@@ -1,34 +1,59 @@
-"""From a process, a number and a seed to an event store: the same bytes whatever the number of workers."""
+"""From a process, a number and a seed to a folder of event stores: the same bytes whoever does the work."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
-from functools import partial
-from multiprocessing import get_context
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from zlib import crc32
 
 import numpy as np
+from numpy.random import Generator
 
 from e2e import __version__
-from e2e.events.record import Events, Table
-from e2e.events.store import write_events
+from e2e.contract import TRACKER_LAYERS
+from e2e.events.record import Events
 from e2e.problems import InputError
-from e2e.simulation import ecal
-from e2e.simulation import pileup as soft
-from e2e.simulation.gun import PROCESSES, Gun, Primaries
-from e2e.simulation.particles import Particles, direction_angles
-from e2e.simulation.transport import transport
+from e2e.scale.engines import choose_engine
+from e2e.scale.shards import write_shards
+from e2e.simulation.ecal_readout import read_out_ecal
+from e2e.simulation.era import ERAS, Era
+from e2e.simulation.gun import Gun
+from e2e.simulation.hcal_readout import read_out_hcal
+from e2e.simulation.pileup import POOL_EVENTS, Pool, overlay, read_pool, write_pool
+from e2e.simulation.processes import PROCESSES, Process, minimum_bias
+from e2e.simulation.response import respond
+from e2e.simulation.stages import Generated, Response
 
-CHUNK_EVENTS = 500  # events that share one random stream; part of what a seed means, so never a tuning knob
-MIN_PT_GEV, MAX_PT_GEV = 5.0, 500.0  # where the parametrisations hold
+CHUNKS_PER_SHARD = 5
+MIN_PT_GEV, MAX_PT_GEV = 5.0, 500.0  # of guns
 MAX_PILEUP = 200.0
-SIMULATION_VERSION = 2  # raised whenever the same seed gives other events
+SIMULATION_VERSION = 3  # raised whenever the same seed gives other events
 SIMULATED_RUN = 1  # run number of simulated events, as in CMS
+POOL = ".pileup-pool.safetensors"
+POOL_SEED = 0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What decides every byte of the events. gun: None where the process has none. pool: None without pile-up."""
+
+    process: str
+    num_events: int
+    seed: int
+    gun: Gun | None
+    pileup: float
+    pool: Path | None
+
+    def describe(self) -> dict[str, Any]:
+        """JSON values; not the place of the pool, whose content follows from its era."""
+        described = {key: value for key, value in vars(self).items() if key not in ("gun", "pool")}
+        gun = {} if self.gun is None else {"gun": asdict(self.gun)}
+        pool = {"pileup_pool_events": POOL_EVENTS} if self.pileup else {}
+        return {"simulation": SIMULATION_VERSION, **described, **gun, **pool}
 
 
 def simulate(
@@ -37,93 +62,130 @@ def simulate(
     *,
     num_events: int = 1000,
     seed: int = 1,
-    gun: Gun = Gun(),  # noqa: B008 - frozen
+    pt: tuple[float, float] | None = None,
     pileup: float = 0.0,
+    pool: Path | None = None,
     workers: int = 1,
+    dask: str | None = None,
     progress: Callable[[int], Any] = lambda done: None,
 ) -> Path:
-    """Write `num_events` simulated events of `process` to the event store `output`.
+    """Write `num_events` simulated events of `process` into the folder `output`; returns `output`.
 
-    process: a key of PROCESSES. pileup: mean number of other collisions in the crossing. progress: called with the
-    number of events done. Returns `output`.
-    Raises InputError for an unknown process (naming the nearest), a number below 1 or an impossible pT range.
+    A call that was interrupted, even by a kill, goes on where it was when it is given again.
+    process: a key of PROCESSES. pt: range of a gun, GeV; 20 to 100 unless given. pileup: mean number of other
+    collisions in the crossing. pool: file of simulated minimum-bias events to take them from, made where there is none;
+    in `output` unless given. workers: processes of this machine; dask: instead of them, address of a Dask scheduler.
+    progress: called with the number of events done.
+    Raises InputError for an unknown process (naming the nearest), a number below 1, an impossible pT range, or an
+    `output` that cannot be written or holds other events.
     """
+    plan = _plan(process, num_events, seed, pt, pileup)
+    engine = choose_engine(workers, dask)
+    if pileup:
+        plan = replace(plan, pool=(pool or output / POOL).resolve())
+    num_shards = -(-num_events // (CHUNKS_PER_SHARD * PROCESSES[process].chunk_events))
+    make = partial(simulate_shard, plan)
+    return write_shards(output, plan.describe(), num_shards, make, engine, progress, partial(_prepare, plan))
+
+
+def _prepare(plan: Plan) -> None:
+    if plan.pool is not None:
+        prepare_pool(plan.pool, PROCESSES[plan.process].era)
+
+
+def _plan(process: str, num_events: int, seed: int, pt: tuple[float, float] | None, pileup: float) -> Plan:
     if process not in PROCESSES:
         near = get_close_matches(process, PROCESSES, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise InputError("simulate", f"unknown process {process!r}", f"{hint}known: {', '.join(PROCESSES)}")
-    if num_events < 1 or workers < 1 or seed < 0:
-        what = f"{num_events} events, {workers} workers, seed {seed}"
-        raise InputError("simulate", what, "events and workers must be at least 1, the seed at least 0")
+    if num_events < 1 or seed < 0:
+        what = f"{num_events} events, seed {seed}"
+        raise InputError("simulate", what, "events must be at least 1, the seed at least 0")
     if not 0 <= pileup <= MAX_PILEUP:
         raise InputError("simulate", f"pile-up {pileup}", f"give a mean number of collisions in 0 to {MAX_PILEUP:.0f}")
-    if not MIN_PT_GEV <= gun.pt[0] <= gun.pt[1] <= MAX_PT_GEV:
+    if pt is not None and not PROCESSES[process].is_gun:
+        raise InputError("simulate", f"a pT range for {process}", "only guns have one: leave it out")
+    if pt is not None and not MIN_PT_GEV <= pt[0] <= pt[1] <= MAX_PT_GEV:
         raise InputError(
-            "simulate", f"pT range {gun.pt}", f"give two numbers in {MIN_PT_GEV} to {MAX_PT_GEV} GeV, ascending"
+            "simulate", f"pT range {pt}", f"give two numbers in {MIN_PT_GEV} to {MAX_PT_GEV} GeV, ascending"
         )
-
-    def reported(chunks: Iterator[Events]) -> Iterator[Events]:
-        done = 0
-        for chunk in chunks:
-            yield chunk
-            done += len(chunk)
-            progress(done)
-
-    run = partial(simulate_chunk, process, num_events, seed, gun, pileup=pileup)
-    chunks = range(-(-num_events // CHUNK_EVENTS))
-    if workers == 1:
-        write_events(output, reported(map(run, chunks)))
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("forkserver")) as pool:
-            write_events(output, reported(pool.map(run, chunks)))
-    return output
+    gun = (Gun(pt=(float(pt[0]), float(pt[1]))) if pt else Gun()) if PROCESSES[process].is_gun else None
+    return Plan(process, num_events, seed, gun, float(pileup), None)
 
 
-def simulate_chunk(process: str, num_events: int, seed: int, gun: Gun, chunk: int, *, pileup: float = 0.0) -> Events:
-    """Events `chunk` x CHUNK_EVENTS onwards; depends on nothing but its arguments."""
-    first = chunk * CHUNK_EVENTS
-    count = min(CHUNK_EVENTS, num_events - first)
-    rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, crc32(process.encode()), chunk])))
-    primaries = PROCESSES[process](rng, CHUNK_EVENTS, gun)
-    particles = primaries.particles
-    if pileup:
-        particles = Particles.concatenate([particles, soft.photons(rng, pileup, primaries.momentum)])
-    arrived = transport(particles, rng)
-    if pileup:
-        arrived = Particles.concatenate([arrived, soft.pion_deposits(rng, pileup, primaries.momentum)])
-    patches = ecal.deposit(arrived, primaries.momentum, primaries.vertex_cm, CHUNK_EVENTS, rng)
-    hits = ecal.read_out(patches, rng)
-    columns = {"detid": hits.detid, "energy": hits.energy, "time": hits.time}
-    number = np.arange(CHUNK_EVENTS, dtype=np.uint64) + np.uint64(first + 1)
-    events = Events(
-        run=np.full(CHUNK_EVENTS, SIMULATED_RUN, dtype=np.uint32),
-        luminosity_block=np.full(CHUNK_EVENTS, chunk + 1, dtype=np.uint32),
-        event=number,
-        hits={"EB": Table.from_counts(hits.counts, columns)},
-        objects={"truth": _truth(primaries)},
-        provenance={
-            "e2e": __version__,
-            "simulation": SIMULATION_VERSION,
-            "process": process,
-            "seed": seed,
-            "num_events": num_events,
-            "gun": asdict(gun),
-            "pileup": pileup,
-        },
+def simulate_shard(plan: Plan, shard: int) -> Iterator[Events]:
+    chunk_events = PROCESSES[plan.process].chunk_events
+    for chunk in range(shard * CHUNKS_PER_SHARD, (shard + 1) * CHUNKS_PER_SHARD):
+        if chunk * chunk_events < plan.num_events:
+            yield simulate_chunk(plan, chunk)
+
+
+def simulate_chunk(plan: Plan, chunk: int) -> Events:
+    """The events from `chunk` x `chunk_events` of the process onwards; depends on nothing but its arguments."""
+    process = PROCESSES[plan.process]
+    rng = _generator(plan.seed, process.name, chunk)
+    generated = process.generate(rng, process.chunk_events, plan.gun)
+    response = respond(generated, process.era, rng)
+    if plan.pool is not None:
+        response = overlay(response, _pool(plan.pool, process.era.name), plan.pileup, process.era, rng)
+    events = read_out(generated, response, process, rng)
+    first = chunk * process.chunk_events
+    events = replace(
+        events,
+        luminosity_block=np.full(len(events), chunk + 1, dtype=np.uint32),
+        event=np.arange(len(events), dtype=np.uint64) + np.uint64(first + 1),
+        provenance=_provenance(plan),
     )
-    return events.slice(0, count)
+    return events.slice(0, min(len(events), plan.num_events - first))
 
 
-def _truth(primaries: Primaries) -> Table:
-    pt, eta, phi = direction_angles(primaries.momentum)
-    columns = {
-        "pdg_id": primaries.pdg_id,
-        "pt": pt,
-        "eta": eta,
-        "phi": phi,
-        "energy": np.hypot(np.sqrt((primaries.momentum**2).sum(1)), primaries.mass),
-        "mass": primaries.mass,
-        **dict(zip(("x_cm", "y_cm", "z_cm"), primaries.vertex_cm.T, strict=True)),
-    }
-    as_float = {name: np.asarray(column, dtype=np.float32) for name, column in columns.items()}
-    return Table.from_counts(np.ones(len(pt), dtype=np.int64), as_float)
+def _provenance(plan: Plan) -> dict[str, Any]:
+    """Without the number of events: fewer are the first of more, to the byte."""
+    described = {key: value for key, value in plan.describe().items() if key != "num_events"}
+    return {"e2e": __version__, **described, "era": PROCESSES[plan.process].era.name}
+
+
+def read_out(generated: Generated, response: Response, process: Process, rng: Generator) -> Events:
+    """Rec hits, tracks, jets: an event as a file of CMS would have it, and its truth."""
+    count = len(generated)
+    objects = {"truth": generated.truth, "tracks": response.tracks, "vertices": response.vertices}
+    if process.tracker_layers:
+        layers = [TRACKER_LAYERS[name] for name in process.tracker_layers]
+        objects["tracker_hits"] = response.tracker_hits.select(np.isin(response.tracker_hits["layer"], layers))
+    events = Events(
+        run=np.full(count, SIMULATED_RUN, dtype=np.uint32),
+        luminosity_block=np.zeros(count, dtype=np.uint32),
+        event=np.zeros(count, dtype=np.uint64),
+        hits={**read_out_ecal(response.ecal, rng), **read_out_hcal(response.hcal, process.era, rng)},
+        objects=objects,
+    )
+    if process.jet_radius is None:
+        return events
+    from e2e.simulation.jets import cluster_jets
+
+    return replace(events, objects={**objects, "jets": cluster_jets(events, process.jet_radius)})
+
+
+def _generator(seed: int, name: str, chunk: int) -> Generator:
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, crc32(name.encode()), chunk])))
+
+
+# ---- the pool of pile-up
+
+
+def prepare_pool(path: Path, era: Era) -> None:
+    """Make the pool file of an era unless it is there. Raises InputError where another one is."""
+    if path.exists():
+        _pool(path, era.name)
+        return
+    rng = _generator(POOL_SEED, f"pool {era.name}", 0)
+    write_pool(path, respond(minimum_bias(era, rng, POOL_EVENTS), era, rng), _about_pool(era))
+
+
+def _about_pool(era: Era) -> dict[str, str]:
+    return {"simulation": str(SIMULATION_VERSION), "era": era.name, "events": str(POOL_EVENTS), "e2e": __version__}
+
+
+@cache
+def _pool(path: Path, era: str) -> Pool:
+    return read_pool(path, _about_pool(ERAS[era]))

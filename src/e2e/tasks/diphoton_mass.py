@@ -11,19 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.contract import FrameSpec
-from e2e.events.record import Events
-from e2e.simulation.gun import CONTINUATION_MASS, PHOTON_PDG, PSEUDOSCALAR_PDG
-from e2e.tasks.task import Output, Species, Task
+from e2e.simulation.gun import CONTINUATION_MASS
+from e2e.tasks.electron_photon import GUN_PT_EDGES, PHOTONS
+from e2e.tasks.selection import LeadingCrystal
+from e2e.tasks.task import Output, Species, Task, Truth, spread_evenly
 
 MAX_MASS = 1.6  # GeV
 
 
-def _mass(events: Events) -> NDArray[np.float32]:
+def _mass(truth: Truth) -> NDArray[np.float32]:
     """True mass; of a single photon a number below zero that only depends on its event number."""
-    truth = events.objects["truth"]
-    shuffled = events.event.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # golden-ratio hash, spread evenly
-    below_zero = CONTINUATION_MASS * ((shuffled >> np.uint64(11)).astype(np.float64) / 2.0**53)
-    return np.where(truth["pdg_id"] == PHOTON_PDG, below_zero, truth["mass"]).astype(np.float32)
+    below_zero = CONTINUATION_MASS * spread_evenly(truth["event"])
+    return np.where(np.isin(truth["pdg_id"], PHOTONS.pdg_ids), below_zero, truth["mass"]).astype(np.float32)
 
 
 DIPHOTON_MASS = Task(
@@ -31,6 +30,7 @@ DIPHOTON_MASS = Task(
     title="Mass of A -> gamma gamma",
     frame=FrameSpec(channels=("ecal_energy",)),
     input_scale=(0.04,),
+    selection=LeadingCrystal(),
     output=Output(
         "mass",
         "quantity",
@@ -40,8 +40,9 @@ DIPHOTON_MASS = Task(
         trained_range=(0.0, MAX_MASS),
     ),
     target=_mass,
-    signal=Species("A -> gamma gamma", PSEUDOSCALAR_PDG),
-    other=Species("single photons", PHOTON_PDG),
+    signal=Species("A -> gamma gamma", (36,)),
+    other=Species("single photons", PHOTONS.pdg_ids),
+    pt_edges=GUN_PT_EDGES,
     limits=(
         "Trained on our own fast simulation; real crops also hold jets and other particles.",
         "Simulated at |eta| < 1.4 and, unless the data above say otherwise, pT 20 to 100 GeV.",

@@ -6,30 +6,26 @@ them apart. The published data set is at pT 50; `e2e simulate electron-photon --
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from e2e.contract import FrameSpec
-from e2e.events.record import Events
-from e2e.simulation.gun import ELECTRON_PDG, PHOTON_PDG
-from e2e.tasks.task import Output, Species, Task
+from e2e.tasks.selection import LeadingCrystal
+from e2e.tasks.task import Output, Species, Task, of_kind
 
-
-def _is_electron(events: Events) -> NDArray[np.float32]:
-    return (np.abs(events.objects["truth"]["pdg_id"]) == ELECTRON_PDG).astype(np.float32)
-
+ELECTRONS, PHOTONS = Species("electrons", (11,)), Species("photons", (22,))
+GUN_PT_EDGES = (20.0, 30.0, 40.0, 50.0, 60.0, 80.0, 100.0)
 
 ELECTRON_PHOTON = Task(
     name="electron-photon",
     title="Electron against photon",
     frame=FrameSpec(channels=("ecal_energy",)),
     input_scale=(0.04,),
+    selection=LeadingCrystal(),
     output=Output(
         "score", "probability", "1", "probability of an electron where electrons and photons are equally many"
     ),
-    target=_is_electron,
-    signal=Species("electrons", ELECTRON_PDG),
-    other=Species("photons", PHOTON_PDG),
+    target=of_kind(ELECTRONS),
+    signal=ELECTRONS,
+    other=PHOTONS,
+    pt_edges=GUN_PT_EDGES,
     published={
         "auc": 0.8158,
         "pt": [45.0, 55.0],

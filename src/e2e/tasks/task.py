@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from e2e.contract import FrameSpec
-from e2e.events.record import Events
+from e2e.contract import JET_CROP_CENTRE, JET_CROP_SIZE, FrameSpec
+from e2e.tasks.selection import Selection
+
+Truth = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -30,36 +32,74 @@ class Output:
 
 
 class Species(NamedTuple):
-    """A kind of true particle: its name in plots, and the absolute value of its PDG number."""
+    """A kind of true particle: its name in plots, and the absolute values of its PDG numbers."""
 
     name: str
-    pdg_id: int
+    pdg_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Bins of measured pT (GeV) and |eta| in each of which signal and the rest are made equally many."""
+
+    pt_edges: tuple[float, ...]
+    abs_eta_edges: tuple[float, ...]
 
 
 @dataclass(frozen=True)
 class Task:
-    """name: also the simulated process. target: events -> float32 (events,) in the output's unit.
+    """name: also the simulated process. selection: which candidates of an event. target: truth of the candidates (its
+    columns and `event`, the event's number), float32 (candidates,) in the output's unit.
 
     signal, other: the two kinds of candidates. A task that gives a probability gives that of the signal; one that gives
-    a quantity is measured on the signal alone. published: numbers to measure against. limits: what a user of a bundle
-    must know; printed on its card.
+    a quantity is measured on the signal alone. balance: what keeps a network from telling the kinds apart by their
+    spectra; None where they are made alike. network: numbers of the network that go with this frame. pt_edges: of the
+    tables in reports. published: numbers to measure against. limits: what a user of a bundle must know; on its card.
     """
 
     name: str
     title: str
     frame: FrameSpec
     input_scale: tuple[float, ...]
+    selection: Selection
     output: Output
-    target: Callable[[Events], NDArray[np.float32]]
+    target: Callable[[Truth], NDArray[np.float32]]
     signal: Species
     other: Species
+    pt_edges: tuple[float, ...]
     published: dict[str, Any]
+    balance: Balance | None = None
+    network: dict[str, Any] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
 
-    def is_signal(self, truth: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
-        """True where the true particle is the task's signal; truth: columns of the truth table."""
-        return np.abs(truth["pdg_id"]) == self.signal.pdg_id
+    def is_signal(self, truth: Truth) -> NDArray[np.bool_]:
+        """True where the true particle is the task's signal."""
+        return np.isin(np.abs(truth["pdg_id"]), self.signal.pdg_ids)
 
-    def is_known(self, truth: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    def is_known(self, truth: Truth) -> NDArray[np.bool_]:
         """True where the true particle has a place in this task."""
-        return self.is_signal(truth) | (np.abs(truth["pdg_id"]) == self.other.pdg_id)
+        return self.is_signal(truth) | np.isin(np.abs(truth["pdg_id"]), self.other.pdg_ids)
+
+    def scales_of(self, frame: FrameSpec) -> tuple[float, ...]:
+        """Input scales for a frame with some of the task's channels."""
+        scale = dict(zip(self.frame.channels, self.input_scale, strict=True))
+        return tuple(scale[channel] for channel in frame.channels)
+
+
+def jet_frame(*channels: str) -> FrameSpec:
+    """The 125 x 125 window around a jet's seed on the stitched grid."""
+    return FrameSpec("stitched", channels, JET_CROP_SIZE, JET_CROP_SIZE, JET_CROP_CENTRE, JET_CROP_CENTRE)
+
+
+def of_kind(species: Species) -> Callable[[Truth], NDArray[np.float32]]:
+    """The target of a tagger: 1 for the species, 0 for the rest."""
+    return lambda truth: np.isin(np.abs(truth["pdg_id"]), species.pdg_ids).astype(np.float32)
+
+
+def true_mass(truth: Truth) -> NDArray[np.float32]:
+    return truth["mass"].astype(np.float32)
+
+
+def spread_evenly(number: NDArray[np.uint64]) -> NDArray[np.float64]:
+    """In [0, 1), from whole numbers alone: as if drawn evenly, and the same every time (golden-ratio hash)."""
+    return (number.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(11)).astype(np.float64) / 2.0**53

@@ -11,7 +11,8 @@ class Recipe:
     """learning_rate: peak of a one-cycle schedule (Adam). patience: epochs without a better validation loss.
 
     precision: as Lightning names it; `bf16-mixed` is twice as fast on processors with bf16 instructions.
-    max_events: of the input; None: all. config: numbers of the model family, input scale apart.
+    max_events: of the input; None: all. config: numbers of the model family, input scale and those of the task apart.
+    channels: some of the task's, to see what the others are worth; None: all.
     """
 
     task: str
@@ -24,6 +25,7 @@ class Recipe:
     validation_fraction: float = 0.07
     precision: str = "32-true"
     max_events: int | None = None
+    channels: tuple[str, ...] | None = None
 
     def debug(self) -> Recipe:
         """The same, small: two epochs over 600 events."""
@@ -33,7 +35,24 @@ class Recipe:
         return asdict(self)
 
 
-_FULL = {"electron-photon": Recipe("electron-photon"), "diphoton-mass": Recipe("diphoton-mass")}
+_JETS: dict[str, Any] = {
+    "epochs": 10,
+    "batch_size": 128,
+    "learning_rate": 1e-3,
+    "validation_fraction": 0.1,
+    "precision": "bf16-mixed",
+}
+
+_FULL = {
+    "electron-photon": Recipe("electron-photon"),
+    "diphoton-mass": Recipe("diphoton-mass"),
+    "quark-gluon": Recipe("quark-gluon", **_JETS),
+    "top": Recipe("top", **_JETS),
+    "top-calorimeters-pt": Recipe("top", **_JETS, channels=("track_pt", "ecal_energy", "hcal_energy")),
+    "tau": Recipe("tau", **_JETS),
+    "ditau-mass": Recipe("ditau-mass", **_JETS),
+    "higgs-diphoton": Recipe("higgs-diphoton", **_JETS),
+}
 
 RECIPES: dict[str, Recipe] = {
     **_FULL,

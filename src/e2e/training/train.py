@@ -59,15 +59,16 @@ def train(
         torch.set_num_threads(threads)
     make_folder(output)
     earlier = read_run(output) if (output / RUN).exists() else None
-    candidates = load_candidates(task, data, limit=plan.max_events)
+    frame = replace(task.frame, channels=plan.channels) if plan.channels else task.frame
+    candidates = load_candidates(task, data, frame, plan.max_events)
     about = {"recipe": plan.to_json(), "seed": seed, "data": candidates.provenance, "candidates": len(candidates)}
     if start is not None:
         about["start"] = _trained_before(start)
     resume = _resume_from(output, earlier, about)
 
     seed_everything(seed, verbose=False)
-    config = {"input_scale": list(task.input_scale), **plan.config}
-    network = build_model(plan.family, task.frame, config)
+    config = {"input_scale": list(task.scales_of(frame)), **task.network, **plan.config}
+    network = build_model(plan.family, frame, config)
     if start is not None:
         load_weights(network, start)
     module = TaskModule(network, task.output, plan.learning_rate)
@@ -83,6 +84,7 @@ def train(
         save_file(weights, temporary)
     result = {
         "config": config,
+        "channels": list(frame.channels),
         "epochs_trained": trainer.current_epoch,
         "best_epoch": int(chosen["epoch"]),
         "best_validation_loss": float(best.best_model_score or float("nan")),

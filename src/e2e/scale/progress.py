@@ -1,0 +1,34 @@
+"""How far it is, on a terminal; silent elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TextIO
+
+
+@contextmanager
+def progress_bar(total: int, unit: str = "events", stream: TextIO | None = None) -> Iterator[Callable[[int], None]]:
+    """A function to be called with how many of `total` are done; the first call says what was done before.
+
+    Shows number, rate and time left on `stream`, standard error unless given, when it is a terminal.
+    """
+    stream = stream or sys.stderr
+    if not stream.isatty():
+        yield lambda done: None
+        return
+    from tqdm import tqdm
+
+    with ExitStack() as stack:
+        bar: tqdm | None = None
+
+        def show(done: int) -> None:
+            nonlocal bar
+            if bar is None:
+                bar = stack.enter_context(
+                    tqdm(total=total, initial=done, unit=f" {unit}", file=stream, smoothing=0, dynamic_ncols=True)
+                )
+            bar.update(done - bar.n)
+
+        yield show

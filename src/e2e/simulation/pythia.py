@@ -1,0 +1,162 @@
+"""Pythia 8: from a list of its settings to the particles of many events, each batch a pure function of its seed.
+
+An instance is set up with a fixed seed, since the set-up itself draws random numbers, and seeded anew for every batch;
+nothing else carries over from one event to the next. What decays within the tracker's volume is decayed, so that
+displaced vertices are there; K short and hyperons that get out of it reach the calorimeters.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import awkward
+import numpy as np
+import pythia8mc
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+from e2e.simulation.particles import FloatArray, IntArray, Particles, is_tracked
+
+MIN_PT_GEV, MAX_ABS_ETA = 0.1, 3.3  # softer and more forward particles leave nothing in the frames
+_CM_PER_MM = 0.1
+_MAX_SEED = 900_000_000  # Pythia's
+
+_COMMON = (
+    "Print:quiet = on",
+    "Random:setSeed = on",
+    "Random:seed = 1",
+    "ParticleDecays:limitCylinder = on",  # mm
+    "ParticleDecays:xyMax = 1100.",
+    "ParticleDecays:zMax = 2800.",
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """Generator entries of many events, event after event, in Pythia's order; mothers are rows of this record."""
+
+    num_events: int
+    event: IntArray
+    pdg_id: IntArray
+    status: IntArray
+    mother: IntArray  # the first
+    momentum: FloatArray  # (entries, 3) GeV
+    energy: FloatArray
+    mass: FloatArray
+    position: FloatArray  # (entries, 3) cm, from the hard collision
+
+    def where(self, keep: NDArray[Any]) -> Record:
+        """Some entries; their mothers stay rows of the whole record."""
+        columns = {name: column[keep] for name, column in vars(self).items() if name != "num_events"}
+        return Record(self.num_events, **columns)
+
+
+@cache
+def _instance(settings: tuple[str, ...]) -> Any:
+    pythia = pythia8mc.Pythia("", False)
+    for line in (*_COMMON, *settings):
+        if not pythia.readString(line):
+            raise ValueError(f"Pythia does not know {line!r}")
+    if not pythia.init():
+        raise ValueError(f"Pythia cannot be set up with {settings}")
+    return pythia
+
+
+def collide(settings: tuple[str, ...], num_events: int, rng: Generator) -> Record:
+    """`num_events` events of a process."""
+    pythia = _instance(settings)
+    pythia.rndm.init(int(rng.integers(1, _MAX_SEED)))
+    return _record(_next_batch(pythia, num_events), num_events)
+
+
+def _next_batch(pythia: Any, num_events: int) -> Any:
+    """An event that Pythia gives up is drawn again."""
+    if num_events == 0:
+        return None
+    entries = pythia.nextBatch(num_events)["prt"]
+    while len(entries) < num_events:
+        entries = awkward.concatenate((entries, pythia.nextBatch(num_events - len(entries))["prt"]))
+    return entries
+
+
+def decay(settings: tuple[str, ...], pdg_id: int, momentum: FloatArray, mass: FloatArray, rng: Generator) -> Record:
+    """Particles (events, 3) of any mass, one an event, and what they decay to."""
+    pythia = _instance(("ProcessLevel:all = off", *settings))
+    pythia.rndm.init(int(rng.integers(1, _MAX_SEED)))
+    events = []
+    for p, m in zip(momentum.tolist(), mass.tolist(), strict=True):
+        energy = float(np.sqrt(m**2 + sum(x**2 for x in p)))
+        while True:
+            pythia.event.reset()
+            pythia.event.append(pdg_id, 1, 0, 0, *p, energy, m)
+            if pythia.next():
+                break
+        events.append([_entry(pythia.event[i]) for i in range(pythia.event.size())])
+    flat = np.array([entry for event in events for entry in event])
+    counts = np.array([len(event) for event in events], dtype=np.int64)
+    return _from_columns(counts, *(column for column in flat.T))
+
+
+def _entry(particle: Any) -> tuple[float, ...]:
+    kinematics = (particle.px(), particle.py(), particle.pz(), particle.e(), particle.m())
+    place = (particle.xProd(), particle.yProd(), particle.zProd())
+    return particle.id(), particle.status(), particle.mother1(), *kinematics, *place
+
+
+def _record(entries: Any, num_events: int) -> Record:
+    if entries is None:
+        return _from_columns(np.zeros(0, dtype=np.int64), *np.zeros((11, 0)))
+    flat = awkward.flatten(entries)
+    place = [awkward.fill_none(flat.vProd[axis], 0.0) for axis in ("px", "py", "pz")]
+    columns = (flat.id, flat.status, flat.mother1, flat.p.px, flat.p.py, flat.p.pz, flat.p.e, flat.m, *place)
+    counts = awkward.to_numpy(awkward.num(entries)).astype(np.int64)
+    return _from_columns(counts, *(awkward.to_numpy(column) for column in columns))
+
+
+def _from_columns(counts: IntArray, pdg_id: Any, status: Any, mother: Any, *numbers: Any) -> Record:
+    px, py, pz, energy, mass, x, y, z = numbers
+    event = np.repeat(np.arange(len(counts)), counts)
+    first = (np.cumsum(counts) - counts)[event]
+    return Record(
+        len(counts),
+        event,
+        pdg_id.astype(np.int64),
+        status.astype(np.int64),
+        first + mother.astype(np.int64),
+        np.stack((px, py, pz), axis=1),
+        energy,
+        mass,
+        _CM_PER_MM * np.stack((x, y, z), axis=1),
+    )
+
+
+def stable_particles(record: Record, vertex_cm: FloatArray) -> Particles:
+    """What enters the detector. vertex_cm: (events, 3) of the hard collisions."""
+    px, py, pz = record.momentum.T
+    pt = np.hypot(px, py)
+    is_seen = (record.status > 0) & (pt > MIN_PT_GEV) & (np.abs(pz) < np.sinh(MAX_ABS_ETA) * pt)
+    rows = np.flatnonzero(is_seen)
+    rows = rows[is_tracked(record.pdg_id[rows])]
+    event = record.event[rows]
+    return Particles(event, record.pdg_id[rows], record.momentum[rows], record.position[rows] + vertex_cm[event])
+
+
+def mixed(records: list[Record], which: IntArray) -> Record:
+    """One record of events from several: event i is the next one of `records[which[i]]`."""
+    columns: dict[str, Any] = {
+        name: np.concatenate([getattr(record, name) for record in records])
+        for name in ("pdg_id", "status", "momentum", "energy", "mass", "position")
+    }
+    first = np.cumsum([0, *(len(record.event) for record in records[:-1])])
+    event = np.concatenate([np.flatnonzero(which == k)[record.event] for k, record in enumerate(records)])
+    mother = np.concatenate([record.mother + start for record, start in zip(records, first, strict=True)])
+    return Record(len(which), event, mother=mother, **columns)
+
+
+def joined(one: Record, other: Record) -> Record:
+    """Entries of both, of the same events; mothers are lost."""
+    names = ("event", "pdg_id", "status", "mother", "momentum", "energy", "mass", "position")
+    columns: dict[str, Any] = {name: np.concatenate((getattr(one, name), getattr(other, name))) for name in names}
+    return Record(one.num_events, **columns)

@@ -1,0 +1,39 @@
+"""Hadronic tau of low momentum, or a jet of the same pT and |eta|.
+
+Jets (anti-kT 0.4) matched to a tau whose visible decay products have pT 10 to 60 GeV (from Z/gamma* and W), or to a
+parton. Both are taken at the same measured pT and |eta| (`balance`): the spectrum says nothing.
+"""
+
+from __future__ import annotations
+
+from e2e.tasks.selection import MatchedJets
+from e2e.tasks.task import Balance, Output, Species, Task, jet_frame, of_kind
+
+TAUS, QCD = Species("hadronic taus", (15,)), Species("light quarks and gluons", (1, 2, 3, 4, 5, 21))
+
+TAU = Task(
+    name="tau",
+    title="Low-momentum hadronic tau against QCD jet",
+    frame=jet_frame(
+        "track_pt",
+        "track_d0_significance",
+        "track_dz_significance",
+        "ecal_energy",
+        "hcal_energy",
+        "bpix1",
+        "bpix2",
+        "bpix3",
+        "bpix4",
+    ),
+    input_scale=(0.2, 0.1, 0.1, 0.2, 2.0, 0.5, 0.5, 0.5, 0.5),
+    selection=MatchedJets(pt=(10.0, 60.0), max_abs_eta=1.4, max_distance=0.3),
+    output=Output("score", "probability", "1", "probability of a hadronic tau where both are equally many"),
+    target=of_kind(TAUS),
+    signal=TAUS,
+    other=QCD,
+    pt_edges=(10.0, 15.0, 20.0, 30.0, 40.0, 60.0),
+    balance=Balance((10, 12, 14, 17, 20, 24, 28, 33, 40, 60), (0.0, 0.35, 0.7, 1.05, 1.4)),
+    network={"has_pool": True},
+    published={"auc": 0.863, "what": "graph network on 3,200 jets (weak): no published number on like jets"},
+    limits=("Trained on our own fast simulation.", "Pile-up jets are not among the background."),
+)

@@ -1,0 +1,94 @@
+"""Which candidates a task takes, what labels them, and that spectra tell nothing."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from e2e.datasets.balance import balanced
+from e2e.detector.detid import pack_eb, pack_hcal
+from e2e.events.record import OBJECT_COLUMNS, Events, Table
+from e2e.simulation.processes import PROCESSES
+from e2e.tasks import TASKS, Balance
+
+
+def table(name: str, counts: list[int], **columns: list[float]) -> Table:
+    nothing = np.zeros(sum(counts), np.float32)
+    given_columns = {key: np.array(values, np.float32) for key, values in columns.items()}
+    return Table.from_counts(counts, {column: given_columns.get(column, nothing) for column in OBJECT_COLUMNS[name]})
+
+
+def events(jets: Table, truth: Table) -> Events:
+    count = len(jets.counts)
+    nothing = np.zeros(0, np.float32)
+    empty = Table.from_counts([0] * count, {"detid": np.zeros(0, np.uint32), "energy": nothing, "time": nothing})
+    number = np.arange(count)
+    hits = dict.fromkeys(("EB", "EE", "HB", "HE"), empty)
+    objects = {"jets": jets, "truth": truth}
+    return Events(number.astype(np.uint32), number.astype(np.uint32), number.astype(np.uint64), hits, objects)
+
+
+def test_a_jet_takes_the_nearest_parton_and_a_parton_the_nearest_jet():
+    jets = table("jets", [3, 1], pt=[200, 180, 160, 150], eta=[0.1, 0.25, -1.0, 0.5], phi=[3.1, 3.1, 0.0, 1.0])
+    truth = table("truth", [2, 1], pdg_id=[21, 2, 21], pt=[200, 160, 150], eta=[0.1, -1.0, 0.5], phi=[-3.15, 0.05, 2.0])
+    task = TASKS["quark-gluon"]
+    found = task.selection.find(events(jets, truth), task.frame)
+    assert found.truth_row.tolist() == [0, 1]  # the second jet's parton is nearer to the first, the last has none
+    np.testing.assert_allclose(found.pt, [200, 160])
+    np.testing.assert_array_equal(task.target({"pdg_id": truth["pdg_id"][found.truth_row]}), [0, 1])
+
+
+def test_jets_outside_the_range_are_left_out():
+    jets = table("jets", [4], pt=[69, 301, 100, 100], eta=[0, 0.5, 1.41, 1.0], phi=[0, 1, 2, 3])
+    truth = table("truth", [4], pdg_id=[1, 1, 1, 1], pt=[100] * 4, eta=[0, 0.5, 1.41, 1.0], phi=[0, 1, 2, 3])
+    task = TASKS["quark-gluon"]
+    assert task.selection.find(events(jets, truth), task.frame).truth_row.tolist() == [3]
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 400))
+def test_kinds_are_equally_many_in_every_bin_after_balancing(seed, count):
+    rng = np.random.default_rng(seed)
+    balance = Balance((70, 100, 200), (0.0, 0.7, 1.4))
+    pt, eta = 60 + 200 * rng.random(count) ** 2, rng.uniform(-1.6, 1.6, count)
+    is_signal, order = rng.random(count) < 0.3, rng.random(count)
+    keep = balanced(balance, pt, eta, is_signal, order)
+    for low, high in ((70, 100), (100, 200)):
+        for inner, outer in ((0.0, 0.7), (0.7, 1.4)):
+            inside = (pt >= low) & (pt < high) & (np.abs(eta) >= inner) & (np.abs(eta) < outer)
+            kept = [np.count_nonzero(keep & inside & (is_signal == kind)) for kind in (True, False)]
+            there = [np.count_nonzero(inside & (is_signal == kind)) for kind in (True, False)]
+            assert kept == [min(there)] * 2
+            for kind in (True, False):  # those first in order
+                same = inside & (is_signal == kind)
+                if (same & keep).any() and (same & ~keep).any():
+                    assert order[same & keep].max() < order[same & ~keep].min()
+    assert not keep[(pt < 70) | (pt >= 200) | (np.abs(eta) >= 1.4)].any()
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_task_has_its_process_and_scales(name):
+    task = TASKS[name]
+    assert name in PROCESSES
+    assert len(task.input_scale) == len(task.frame.channels)
+    assert not set(task.signal.pdg_ids) & set(task.other.pdg_ids)
+
+
+def test_an_ecal_and_an_hcal_hit_at_the_jets_axis_lie_at_the_centre_of_its_frame():
+    from e2e.frames.build import build_candidates
+
+    jets = table("jets", [1], pt=[100], eta=[0.04], phi=[np.deg2rad(2.4)])
+    truth = table("truth", [1], pdg_id=[1], pt=[100], eta=[0.04], phi=[0.0])
+    made = events(jets, truth)
+    one = {"energy": np.ones(1, np.float32), "time": np.zeros(1, np.float32)}
+    hits = {
+        **made.hits,
+        "EB": Table.from_counts([1], {"detid": pack_eb([3], [13]), **one}),
+        "HB": Table.from_counts([1], {"detid": pack_hcal("HB", [1], [1], [1]), **one}),
+    }
+    made = Events(made.run, made.luminosity_block, made.event, hits, made.objects)
+    task = TASKS["quark-gluon"]
+    image = build_candidates(made, task.frame, task.selection.find(made, task.frame).seeds).to_dense()[0]
+    _, ecal, hcal = image
+    assert ecal[62, 62] == 1
+    np.testing.assert_allclose(hcal[60:65, 60:65], 1 / 25, rtol=1e-6)
+    assert np.isclose(hcal.sum(), 1)
