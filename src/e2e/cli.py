@@ -213,6 +213,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--start", type=Path, default=None, metavar="RUN", help="begin with the weights of an earlier run")
     add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
     add("--precision", default=None, choices=("32-true", "bf16-mixed", "16-mixed"), help="the recipe's unless given")
+    add("--max-candidates", type=int, default=None, metavar="N", help="the first so many; all unless given")
     add("--threads", type=int, default=None, metavar="N")
 
     add = verb("export", "make a bundle of a trained run; refused unless PyTorch and ONNX Runtime agree")

@@ -16,7 +16,7 @@ def test_the_mass_is_learned_from_a_few_thousand_events(tmp_path, monkeypatch):
     recipe = replace(RECIPES["diphoton-mass"], epochs=5, batch_size=64)
     monkeypatch.setitem(RECIPES, "diphoton-mass-short", recipe)
     events, test = (
-        simulate("diphoton-mass", tmp_path / f"{seed}.parquet", num_events=number, seed=seed)
+        simulate("diphoton-mass", tmp_path / f"{seed}", num_events=number, seed=seed)
         for seed, number in ((31, 12_000), (32, 3_000))
     )
     run = train("diphoton-mass-short", [events], tmp_path / "run", threads=1, progress=False)

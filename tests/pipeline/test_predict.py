@@ -19,6 +19,7 @@ from e2e.inference.engine import ENGINES, load_engine
 from e2e.inference.predict import predict
 from e2e.inference.prediction_file import PROVENANCE_KEY
 from e2e.problems import InputError, Problems
+from e2e.scale.shards import shard_path
 from e2e.simulation.simulate import simulate
 
 COLUMNS = (
@@ -95,7 +96,7 @@ def write_ig(path, hits, photons, electrons, number=1):
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory):
-    return simulate("electron-photon", tmp_path_factory.mktemp("events") / "sim.parquet", num_events=60, seed=3)
+    return shard_path(simulate("electron-photon", tmp_path_factory.mktemp("events") / "sim", num_events=60, seed=3), 0)
 
 
 def scores(predictions):
@@ -332,7 +333,8 @@ def test_what_cannot_be_done_at_all_is_said_in_one_line(untrained_bundle, simula
         (tmp_path / "absent" / "out.parquet", {}, r"out.parquet: cannot be written \(no folder \S+/absent\); choose"),
         (tmp_path / ("a" * 300), {}, r"cannot be written \(File name too long\)"),
         (None, {"engine": "oracle"}, "no such engine"),
-        (None, {"candidates": "jets"}, "no candidates 'jets'"),
+        (None, {"candidates": "taus"}, "no candidates 'taus'"),
+        (None, {"candidates": "jets"}, "cannot be asked for candidates 'jets'; choose one of: auto"),
         (None, {"batch_size": 0}, "batch size 0; give at least 1"),
         (None, {"threads": 0}, "threads 0; give at least 1"),
     ):

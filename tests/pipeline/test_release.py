@@ -18,7 +18,7 @@ def made(tmp_path_factory):
     """Training and test events, the run, and its bundle with measured numbers."""
     folder = tmp_path_factory.mktemp("release")
     for name, seed in (("train", 11), ("test", 12)):
-        simulate("diphoton-mass", folder / f"{name}.parquet", num_events=500, seed=seed)
+        simulate("diphoton-mass", folder / name, num_events=500, seed=seed)
     train("diphoton-mass-debug", [folder / "train.parquet"], folder / "run", threads=1, progress=False)
     export(folder / "run", folder / "new" / "bundle", test=[folder / "test.parquet"])
     return folder
@@ -43,14 +43,14 @@ def test_evaluation_writes_valid_json_and_pictures(made, tmp_path):
 
 
 def test_training_events_are_no_test_events(made, tmp_path):
-    longer = simulate("diphoton-mass", tmp_path / "longer.parquet", num_events=520, seed=11)
+    longer = simulate("diphoton-mass", tmp_path / "longer", num_events=520, seed=11)
     for data in (made / "train.parquet", longer):
         with pytest.raises(InputError, match="was trained on process diphoton-mass with seed 11"):
             evaluate(made / "new" / "bundle", [data], tmp_path / "evaluation")
 
 
 def test_starting_weights_bring_their_training_data_along(made, tmp_path):
-    more = simulate("diphoton-mass", tmp_path / "more.parquet", num_events=400, seed=13, pileup=5.0)
+    more = simulate("diphoton-mass", tmp_path / "more", num_events=400, seed=13, pileup=5.0)
     run = train(
         "diphoton-mass-debug", [more], tmp_path / "run", start=made / "run", epochs=1, threads=1, progress=False
     )
@@ -62,7 +62,7 @@ def test_starting_weights_bring_their_training_data_along(made, tmp_path):
 
 
 def test_one_kind_of_candidate_gives_null_not_nan(made, tmp_path, untrained_bundle):
-    electrons = simulate("electron", tmp_path / "electrons.parquet", num_events=30, seed=5)
+    electrons = simulate("electron", tmp_path / "electrons", num_events=30, seed=5)
     result = evaluate(untrained_bundle.path, [electrons], tmp_path / "evaluation")
     assert result["auc"] == {"value": None, "error": None}
     assert "not measurable" in summary(result)

@@ -20,7 +20,7 @@ from e2e.training.recipes import RECIPES
 
 @pytest.fixture(scope="module")
 def events(tmp_path_factory):
-    return simulate("electron-photon", tmp_path_factory.mktemp("events") / "e.parquet", num_events=500, seed=9)
+    return simulate("electron-photon", tmp_path_factory.mktemp("events") / "e", num_events=500, seed=9)
 
 
 @pytest.fixture

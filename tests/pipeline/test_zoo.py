@@ -14,7 +14,7 @@ ZOO = Path(__file__).parents[2] / "zoo"
 
 @pytest.mark.parametrize("name", TASKS_SHOWN)
 def test_a_bundle_is_as_good_as_its_card_says(name, tmp_path):
-    events = simulate(name, tmp_path / "fresh.parquet", num_events=2000, seed=77, pileup=PILEUP)
+    events = simulate(name, tmp_path / "fresh", num_events=2000, seed=77, pileup=PILEUP)
     result = evaluate(ZOO / name, [events], tmp_path / "evaluation")
     key, card = {
         "electron-photon": ("auc", "area under the curve"),

@@ -12,6 +12,7 @@ from e2e.events.record import Events
 from e2e.inference.predict import predict
 from e2e.metrics import half_width_68
 from e2e.problems import Problems
+from e2e.scale.shards import shard_path
 from e2e.simulation.simulate import simulate
 
 ZOO = Path(__file__).parents[2] / "zoo"
@@ -73,7 +74,7 @@ def test_real_electrons_have_hardly_any_mass(files, tmp_path):
     electrons = real["mass"][is_hard & (real["share_outside"] < MAX_SHARE_OUTSIDE)]
     assert is_hard.sum() > 40 and len(electrons) > 15
 
-    simulated = simulate("diphoton-mass", tmp_path / "a.parquet", num_events=800, seed=2012, pileup=20.0)
+    simulated = simulate("diphoton-mass", tmp_path / "a", num_events=800, seed=2012, pileup=20.0)
     truth = true_masses(simulated)
     answers = columns_of(predict(bundle, [simulated], candidates="leading").table)
     true_mass = np.array([truth[event] for event in answers["event"]])
@@ -87,7 +88,7 @@ def test_real_electrons_have_hardly_any_mass(files, tmp_path):
 
 def true_masses(path):
     """event -> mass in GeV."""
-    events = Events.concatenate(read_events(path, Problems()))
+    events = Events.concatenate(read_events(shard_path(path, 0), Problems()))
     return dict(zip(events.event.tolist(), events.objects["truth"]["mass"].tolist(), strict=True))
 
 

@@ -40,7 +40,7 @@ def test_verb_is_a_function_with_the_same_defaults(verb):
 
 
 def test_a_mistake_is_one_line_and_exit_code_1(capsys, tmp_path):
-    code = cli.main(["simulate", "electron-foton", "-o", str(tmp_path / "x.parquet")])
+    code = cli.main(["simulate", "electron-foton", "-o", str(tmp_path / "x")])
     captured = capsys.readouterr()
     assert code == cli.EXIT_BAD_INPUT
     assert captured.err.count("\n") == 1
@@ -54,7 +54,7 @@ def test_wrong_usage_is_exit_code_2(capsys):
 
 
 def test_simulate_check_and_evaluate_by_hand(tmp_path, capsys, untrained_bundle):
-    events = str(tmp_path / "events.parquet")
+    events = str(tmp_path / "events")
     assert cli.main(["simulate", "electron-photon", "-n", "60", "-o", events, "--pt", "50", "50"]) == 0
     assert cli.main(["check", events, "--json"]) == 0
     output = capsys.readouterr().out.splitlines()

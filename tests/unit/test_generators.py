@@ -1,121 +1,283 @@
-"""What goes into the detector: kinematics, truth, and chunks that do not know of each other."""
+"""Guns and Pythia's processes: kinematics, truth, and that a seed decides everything."""
 
 import numpy as np
 import pytest
-from particle_beams import generator
+import pythia8mc
 
-from e2e.simulation.gun import GUNS, Gun
-from e2e.simulation.particles import charge_of, is_tracked, mass_of
+from e2e.simulation import processes, pythia
+from e2e.simulation.era import ERAS
+from e2e.simulation.gun import CONTINUATION_MASS, GUNS, Gun
+from e2e.simulation.particles import PHOTON, direction_angles, is_tracked
 from e2e.simulation.processes import PROCESSES
-from e2e.simulation.pythia import collide, mixed
+from e2e.simulation.pythia import collide, decay, first_copies, stable_particles
+from e2e.simulation.stages import Generated
 
-PYTHIA = [name for name, process in PROCESSES.items() if not process.is_gun]
+BEAMS = ("Beams:eCM = 8000",)
+JETS = (*BEAMS, *processes._flat(60.0, 320.0, power=4.5))
+NEUTRINOS = (12, 14, 16)
 
 
-def shot(name: str, count: int = 60, seed: int = 1):
-    return PROCESSES[name].generate(generator(seed), count, None)
+def generator(seed: int = 1) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def generate(name: str, num_events: int, seed: int = 1) -> Generated:
+    return PROCESSES[name].generate(generator(seed), num_events, None)
+
+
+def sum_of(record: pythia.Record, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Momentum and energy of some entries in each event."""
+    columns = (*record.momentum.T, record.energy)
+    *momentum, energy = (np.bincount(record.event[keep], x[keep], record.num_events) for x in columns)
+    return np.stack(momentum, axis=1), energy
+
+
+# ---- guns
 
 
 def test_photon_pair_has_the_mass_and_momentum_of_its_parent():
-    pairs = GUNS["diphoton"](generator(), 300, Gun())
-    first, second = np.split(pairs.particles.momentum, 2)
-    total = first + second
+    shot = GUNS["diphoton"](generator(), 300, Gun())
+    first, second = np.split(shot.particles.momentum, 2)
     energy = np.linalg.norm(first, axis=1) + np.linalg.norm(second, axis=1)
-    mass_squared = energy**2 - (total**2).sum(1)
-    np.testing.assert_allclose(np.hypot(*total[:, :2].T), pairs.truth["pt"], rtol=1e-5)
-    np.testing.assert_allclose(mass_squared, pairs.truth["mass"].astype(float) ** 2, atol=1e-6 * energy.max() ** 2)
+    pt, eta, phi = direction_angles(first + second)
+    for name, value in {"pt": pt, "eta": eta, "phi": phi, "energy": energy}.items():
+        np.testing.assert_allclose(shot.truth[name], value, rtol=1e-6, atol=1e-6)
+    mass_squared = energy**2 - ((first + second) ** 2).sum(1)
+    np.testing.assert_allclose(mass_squared, shot.truth["mass"].astype(float) ** 2, atol=1e-7 * energy.max() ** 2)
 
 
-def test_guns_shoot_flat_in_pt_and_what_they_are_named_after():
-    both = GUNS["electron-photon"](generator(), 4000, Gun(pt=(20.0, 100.0)))
-    assert np.quantile(both.truth["pt"], [0.25, 0.75]) == pytest.approx([40, 80], abs=3)
-    kinds, counts = np.unique(both.truth["pdg_id"], return_counts=True)
-    assert kinds.tolist() == [-11, 11, 22]
-    assert counts[2] / 4000 == pytest.approx(0.5, abs=0.03)
+def test_electrons_and_photons_share_one_spectrum():
+    shot = GUNS["electron-photon"](generator(), 4000, Gun(pt=(30.0, 60.0)))
+    np.testing.assert_array_equal(shot.truth["pdg_id"], shot.particles.pdg_id)
+    charges = set(zip(shot.particles.pdg_id.tolist(), shot.particles.charge.tolist(), strict=True))
+    assert charges == {(-11, 1), (11, -1), (22, 0)}
+    assert np.mean(shot.particles.pdg_id == PHOTON) == pytest.approx(0.5, abs=0.03)
+    assert shot.truth["pt"].min() >= 30
+    assert shot.truth["pt"].max() <= 60
+    assert shot.vertex_cm.std(0) == pytest.approx(ERAS["2012"].beam_spot_sigma_cm, rel=0.05)
 
 
-def test_charges_and_masses_of_antiparticles():
-    assert charge_of(np.array([11, -11, 211, -2212, 22, 3112, -3112])).tolist() == [-1, 1, 1, -1, 0, -1, 1]
-    assert mass_of(np.array([-211]))[0] == pytest.approx(0.1396, abs=1e-3)
-    assert is_tracked(np.array([12, 16, 22, -130])).tolist() == [False, False, True, True]
+def test_single_photons_stand_for_masses_below_zero():
+    shot = GUNS["diphoton-mass"](generator(), 10_000, Gun(mass=(0.0, 1.2)))
+    is_photon = shot.truth["pdg_id"] == PHOTON
+    assert is_photon.mean() == pytest.approx(-CONTINUATION_MASS / (1.2 - CONTINUATION_MASS), abs=0.012)
+    np.testing.assert_array_equal(np.bincount(shot.particles.event), np.where(is_photon, 1, 2))
 
 
-@pytest.mark.parametrize("name", ["quark-gluon", "tau", "ditau-mass"])
-def test_a_chunk_does_not_know_what_was_generated_before(name):
-    alone = shot(name, 20, seed=7)
-    shot(name, 30, seed=8)
-    again = shot(name, 20, seed=7)
-    np.testing.assert_array_equal(alone.particles.momentum, again.particles.momentum)
-    np.testing.assert_array_equal(alone.truth["pt"], again.truth["pt"])
-    assert not np.array_equal(shot(name, 20, seed=9).truth["pt"], alone.truth["pt"])
+# ---- Pythia
 
 
-@pytest.mark.parametrize("name", PYTHIA)
-def test_particles_start_inside_the_tracker_and_are_known_to_it(name):
-    made = shot(name, 20)
-    particles = made.particles
-    assert len(made) == 20
+@pytest.mark.parametrize("name", ["top", "ditau-mass"])
+def test_events_depend_on_the_seed_alone(name):
+    generate(name, 7, seed=1)
+    after_others = generate(name, 12, seed=2)
+    pythia._instance.cache_clear()
+    alone = generate(name, 12, seed=2)
+    for part in ("event", "pdg_id", "momentum", "position"):
+        np.testing.assert_array_equal(getattr(alone.particles, part), getattr(after_others.particles, part))
+    for column in alone.truth.columns:
+        np.testing.assert_array_equal(alone.truth[column], after_others.truth[column])
+    assert len(generate(name, 12, seed=3).particles) != len(alone.particles)
+
+
+class Refusal(pythia8mc.UserHooks):
+    """Makes every third event fail."""
+
+    asked = 0
+
+    def canVetoProcessLevel(self):  # noqa: N802 - Pythia's name
+        return True
+
+    def doVetoProcessLevel(self, event):  # noqa: N802
+        self.asked += 1
+        return self.asked % 3 == 0
+
+
+def test_an_event_that_fails_is_replaced_and_shifts_nothing():
+    instance, refusal = pythia8mc.Pythia("", False), Refusal()
+    for line in (*pythia._COMMON, *JETS, "Check:abortIfVeto = on"):
+        assert instance.readString(line)
+    instance.setUserHooksPtr(refusal)
+    instance.init()
+    instance.rndm.init(5)
+    refusal.asked = 0
+    record = pythia._record(pythia._next_batch(instance, 10))
+    assert refusal.asked == 14
+    instance.rndm.init(5)
+    refusal.asked = 0
+    one_by_one = []
+    while len(one_by_one) < 10:
+        if instance.next():
+            one_by_one.append([pythia._entry(instance.event[i]) for i in range(instance.event.size())])
+    expected = np.concatenate([np.array(entries) for entries in one_by_one])
+    np.testing.assert_array_equal(np.bincount(record.event), [len(entries) for entries in one_by_one])
+    np.testing.assert_array_equal(record.pdg_id, expected[:, 0])
+    np.testing.assert_array_equal(record.momentum, expected[:, 3:6])
+    np.testing.assert_array_equal(record.position, 0.1 * expected[:, 8:])
+    np.testing.assert_array_equal(record.event[record.mother], record.event)
+
+
+def test_particles_that_leave_carry_all_of_the_beams_energy():
+    record = collide(JETS, 5, generator())
+    momentum, energy = sum_of(record, record.status > 0)
+    np.testing.assert_allclose(momentum, 0.0, atol=1e-3)
+    np.testing.assert_allclose(energy, 8000.0, rtol=1e-6)
+
+
+def test_kaons_fly_along_their_momentum_for_their_life_time_inside_the_tracker():
+    record = collide(JETS, 60, generator())
+    daughter = np.flatnonzero(record.pdg_id[record.mother] == 310)
+    kaon, first = np.unique(record.mother[daughter], return_index=True)
+    flight = record.position[daughter[first]] - record.position[kaon]
+    momentum = record.momentum[kaon]
+    size = np.linalg.norm(momentum, axis=1)
+    np.testing.assert_allclose(np.cross(flight, momentum / size[:, None]), 0.0, atol=1e-6)
+    proper_cm = (flight * momentum).sum(1) / size * 0.49761 / size
+    assert proper_cm[size < 5].mean() == pytest.approx(2.684, rel=0.15)  # PDG 2024
+    place = record.position[daughter]
+    assert np.hypot(place[:, 0], place[:, 1]).max() < 110
+    assert np.abs(place[:, 2]).max() < 280
+
+
+def test_only_what_the_detector_can_see_is_kept():
+    record = collide(JETS, 5, generator())
+    vertex = np.arange(15.0).reshape(5, 3)
+    particles = stable_particles(record, vertex)
+    pt, eta, _ = direction_angles(particles.momentum)
     assert is_tracked(particles.pdg_id).all()
-    assert np.hypot(*particles.position[:, :2].T).max() < 111
-    assert particles.pt.min() > 0.1
-    assert set(np.unique(particles.event)) <= set(range(20))
-    for column in made.truth.columns.values():
-        assert np.isfinite(column).all()
+    assert pt.min() > 0.1
+    assert np.abs(eta).max() < 3.3
+    flight = np.linalg.norm(particles.position - vertex[particles.event], axis=1)
+    assert 0.8 < np.mean(flight < 0.01) < 1
 
 
-def test_tops_have_their_mass_and_decay_to_quarks():
-    made = shot("top", 120)
-    is_top = np.abs(made.truth["pdg_id"]) == 6
-    event = made.truth.event_index
-    assert np.unique(event[is_top], return_counts=True)[1].tolist() == [2] * len(np.unique(event[is_top]))
-    assert 0.35 < len(np.unique(event[is_top])) / 120 < 0.65
-    assert np.median(made.truth["mass"][is_top]) == pytest.approx(173, abs=1.5)
-    assert np.quantile(made.truth["pt"][is_top], 0.05) > 300
+def test_a_setting_that_pythia_does_not_know_is_no_silence():
+    with pytest.raises(ValueError, match="NoSuch:thing"):
+        collide(("NoSuch:thing = on",), 1, generator())
 
 
-def test_taus_are_hadronic_and_what_is_seen_of_them_is_less_than_they_are():
-    made = shot("tau", 200)
-    is_tau = np.abs(made.truth["pdg_id"]) == 15
-    visible = made.truth["mass"][is_tau]
-    assert visible.min() > 0.139
-    assert visible.max() < 1.777
-    for i in np.flatnonzero(is_tau)[:40]:  # its pions and photons are among the particles of its event
-        mine = made.particles.where(made.particles.event == made.truth.event_index[i])
-        eta, phi = np.arcsinh(mine.momentum[:, 2] / mine.pt), np.arctan2(mine.momentum[:, 1], mine.momentum[:, 0])
-        distance = np.hypot(eta - made.truth["eta"][i], np.angle(np.exp(1j * (phi - made.truth["phi"][i]))))
-        if abs(made.truth["eta"][i]) < 2.5 and made.truth["pt"][i] > 10:
-            assert mine.pt[distance < 0.4].sum() > 0.7 * made.truth["pt"][i]
+def test_no_events_of_a_part_are_no_entries():
+    assert len(collide(JETS, 0, generator()).event) == 0
+    assert len(decay((), 36, np.zeros((0, 3)), np.zeros(0), generator()).event) == 0
+    assert [len(generate("higgs-diphoton", 1, seed).truth) for seed in range(4)] == [1] * 4
 
 
-def test_ditaus_are_flat_in_mass_and_have_two_taus_worth_of_particles():
-    made = shot("ditau-mass", 300)
-    assert set(made.truth["pdg_id"]) == {36}
-    assert np.quantile(made.truth["mass"], [0.25, 0.75]) == pytest.approx([6.45, 12.15], abs=1.0)
-    assert not np.isin(np.abs(made.particles.pdg_id[made.particles.pt > 5]), (13,)).any()  # no leptonic decays
+# ---- processes
 
 
-def test_higgs_events_have_two_photons_of_its_mass():
-    made = shot("higgs-diphoton", 120)
-    assert made.truth.counts.tolist() == [1] * 120
-    is_higgs = made.truth["pdg_id"] == 25
-    assert 0.2 < is_higgs.mean() < 0.48
-    np.testing.assert_allclose(made.truth["mass"][is_higgs], 125, atol=0.5)
-    assert set(np.unique(made.truth["pdg_id"])) == {21, 22, 25}
-    pairs = made.truth["mass"][made.truth["pdg_id"] == 22]
-    assert np.quantile(pairs, 0.1) > 60
+def test_partons_of_a_jet_event_are_back_to_back():
+    truth = generate("quark-gluon", 40).truth
+    assert (truth.counts == 2).all()
+    assert set(np.abs(truth["pdg_id"]).astype(int)) <= {1, 2, 3, 4, 5, 21}
+    pt, phi = truth["pt"].reshape(-1, 2), truth["phi"].reshape(-1, 2)
+    np.testing.assert_allclose(pt[:, 0], pt[:, 1], rtol=1e-4)
+    np.testing.assert_allclose(np.cos(phi[:, 0] - phi[:, 1]), -1, atol=1e-5)
+    assert pt.min() > 60
+    assert pt.max() < 320
+    assert 0.2 < np.mean(pt[:, 0] > 150) < 0.8  # a falling spectrum would have 0.01 there
 
 
-def test_mixing_keeps_each_record_with_its_events():
-    settings = ("Beams:eCM = 8000.", "HardQCD:all = on", "PhaseSpace:pTHatMin = 60.")
-    one, other = collide(settings, 3, generator(1)), collide(settings, 2, generator(2))
-    which = np.array([0, 1, 1, 0, 0])
-    joined = mixed([one, other], which)
-    for event, (record, number) in enumerate(((one, 0), (other, 0), (other, 1), (one, 1), (one, 2))):
-        mine, theirs = joined.event == event, record.event == number
-        np.testing.assert_array_equal(joined.momentum[mine], record.momentum[theirs])
-        shift = np.flatnonzero(mine)[0] - np.flatnonzero(theirs)[0]
-        np.testing.assert_array_equal(joined.mother[mine] - shift, record.mother[theirs])
+def test_half_of_the_top_events_hold_two_boosted_tops():
+    truth = generate("top", 80).truth
+    is_top = np.abs(truth["pdg_id"]) == 6
+    tops = np.bincount(truth.event_index[is_top], minlength=80)
+    assert set(tops) == {0, 2}
+    assert np.mean(tops == 2) == pytest.approx(0.5, abs=0.17)
+    assert not np.bincount(truth.event_index[is_top], np.sign(truth["pdg_id"][is_top])).any()
+    assert np.median(truth["mass"][is_top]) == pytest.approx(172.5, abs=1.5)
+    assert 0.3 < np.subtract(*np.percentile(truth["mass"][is_top], [75, 25])) < 4  # width 1.4 GeV
+    assert np.mean(truth["pt"][is_top] > 400) > 0.6
+    assert np.mean(truth["pt"][~is_top] > 380 - 1e-3) == 1
 
 
-def test_no_events_are_no_events():
-    assert len(collide(("HardQCD:all = on", "PhaseSpace:pTHatMin = 60."), 0, generator()).event) == 0
+def test_tops_are_taken_as_they_decay_and_decay_to_quarks():
+    record = collide((*BEAMS, *processes._TOPS), 20, generator())
+    first = first_copies(record)
+    w = np.flatnonzero((np.abs(record.pdg_id) == 24) & (first == np.arange(len(first))))
+    parents = np.sort(record.mother[w])
+    tops = processes._tops_or_partons(record)
+    np.testing.assert_array_equal(tops.momentum, record.momentum[parents])
+    products = record.pdg_id[np.isin(first[record.mother], w) & (np.abs(record.pdg_id) != 24)]
+    assert len(products) >= 80
+    assert set(np.abs(products)) <= {1, 2, 3, 4, 5, 22}
+
+
+def test_tau_truth_is_what_can_be_seen_of_it():
+    record = collide(("Beams:eCM = 13000", *processes._TAUS), 20, generator())
+    truth = processes._taus_or_partons(record)
+    assert (np.abs(truth.pdg_id) == 15).all()
+    assert len(np.unique(truth.event)) == 20
+    ancestor = np.where(np.abs(record.pdg_id) == 15, np.arange(len(record.event)), record.mother)
+    for _ in range(60):
+        ancestor = ancestor[ancestor]
+    is_seen = (record.status > 0) & ~np.isin(np.abs(record.pdg_id), NEUTRINOS)
+    of_tau = is_seen & (np.abs(record.pdg_id[ancestor]) == 15)
+    decayed, row = np.unique(ancestor[of_tau], return_inverse=True)
+    momentum = np.stack([np.bincount(row, x[of_tau]) for x in record.momentum.T], axis=1)
+    has_decayed = np.isin(decayed, record.mother[np.abs(record.pdg_id) == 16])  # others radiated and went on
+    boson = np.abs(record.pdg_id[record.mother[first_copies(record)[decayed]]])
+    np.testing.assert_allclose(truth.momentum, momentum[has_decayed & np.isin(boson, (23, 24))], atol=1e-4)
+    assert truth.mass.max() < 1.777
+    assert truth.mass.min() > 0.139
+
+
+def test_taus_of_beauty_are_no_signal():
+    settings = ("HardQCD:hardbbbar = on", "PhaseSpace:pTHatMin = 30.")
+    record = collide((*BEAMS, *settings), 60, generator())
+    assert (np.abs(record.pdg_id) == 15).any()
+    truth = processes._taus_or_partons(record)
+    assert set(np.abs(truth.pdg_id)) == {5}
+    assert len(truth.event) == 120
+
+
+def test_half_of_the_tau_events_have_taus_of_low_momentum():
+    truth = generate("tau", 60).truth
+    is_tau = np.abs(truth["pdg_id"]) == 15
+    assert len(np.unique(truth.event_index[is_tau])) == pytest.approx(30, abs=10)
+    assert not np.intersect1d(truth.event_index[is_tau], truth.event_index[~is_tau]).size
+    assert np.mean((truth["pt"][is_tau] > 10) & (truth["pt"][is_tau] < 60)) > 0.6
+    assert truth["pt"][~is_tau].min() > 9.9
+
+
+def test_ditaus_are_flat_and_decay_to_hadrons_alone():
+    truth = generate("ditau-mass", 200).truth
+    assert set(truth["pdg_id"]) == {36}
+    assert (truth.counts == 1).all()
+    for name, low, high in (("mass", 3.6, 15.0), ("pt", 30.0, 200.0), ("eta", -1.4, 1.4)):
+        share = (truth[name] - low) / (high - low)
+        assert share.min() >= 0
+        assert share.max() <= 1
+        assert share.mean() == pytest.approx(0.5, abs=0.08)
+    momentum, mass = generator().normal(0, 40, (30, 3)), np.linspace(3.6, 15, 30)
+    record = decay(processes._DITAUS, 36, momentum, mass, generator())
+    total, energy = sum_of(record, record.status > 0)
+    np.testing.assert_allclose(total, momentum, atol=1e-4)
+    np.testing.assert_allclose(energy**2 - (total**2).sum(1), mass**2, rtol=1e-3)
+    assert (np.bincount(record.event[np.abs(record.pdg_id) == 15]) == 2).all()
+    assert not np.isin(np.abs(record.pdg_id), (12, 14)).any()
+
+
+def test_a_diphoton_event_has_one_row_and_a_third_are_higgs_bosons():
+    truth = generate("higgs-diphoton", 120).truth
+    assert (truth.counts == 1).all()
+    kinds = {kind: truth["pdg_id"] == kind for kind in (25, 22, 21)}
+    for is_kind in kinds.values():
+        assert is_kind.mean() == pytest.approx(1 / 3, abs=0.12)
+    np.testing.assert_allclose(truth["mass"][kinds[25]], 125.0, atol=1.0)
+    assert truth["mass"][kinds[22]].min() > 75
+    assert truth["mass"][kinds[22]].max() < 185
+    np.testing.assert_allclose(truth["mass"][kinds[21]], 0.0, atol=1e-3)
+    assert np.median(truth["pt"][kinds[21]]) > 30
+
+
+@pytest.mark.slow
+def test_minimum_bias_has_as_many_charged_particles_as_measured():
+    generated = processes.minimum_bias(ERAS["2018"], generator(), 1000)
+    assert len(generated.truth) == 0
+    particles = generated.particles
+    _, eta, _ = direction_angles(particles.momentum)
+    flight = np.linalg.norm(particles.position - generated.vertex_cm[particles.event], axis=1)
+    is_primary = (particles.charge != 0) & (flight < 0.1)
+    density = np.sum(is_primary & (np.abs(eta) < 0.5)) / 1000
+    assert density == pytest.approx(5.31, rel=0.15)  # ALICE at 13 TeV, inelastic: arXiv:1509.08734
+    assert generated.vertex_cm[:, 2].std() == pytest.approx(3.6, rel=0.1)

@@ -12,19 +12,20 @@ from functools import partial
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
 from e2e.events.record import Table
 from e2e.simulation.era import ERAS, Era
 from e2e.simulation.gun import GUNS, PSEUDOSCALAR_PDG, Gun
-from e2e.simulation.particles import PHOTON, FloatArray, momentum_vector
-from e2e.simulation.pythia import Record, collide, decay, joined, mixed, stable_particles
+from e2e.simulation.particles import PHOTON, FloatArray, IntArray, momentum_vector
+from e2e.simulation.pythia import Record, collide, decay, first_copies, joined, mixed, stable_particles
 from e2e.simulation.stages import Generated
 from e2e.simulation.truth import truth_table
 
 Generate = Callable[[Generator, int, Gun | None], Generated]
 Settings = tuple[str, ...]
 
-_TAU_NEUTRINO = 16
+_TOP, _TAU, _TAU_NEUTRINO, _Z, _W, _HIGGS_BOSON = 6, 15, 16, 23, 24, 25
 _PARTONS = (1, 2, 3, 4, 5, 21)
 _OUTGOING = 23  # |status| of what leaves the hard collision
 
@@ -48,37 +49,43 @@ class Process:
 
 def _hard_partons(record: Record) -> Record:
     """The light quarks and gluons that leave the hard collision."""
-    return record.where((np.abs(record.status) == _OUTGOING) & np.isin(np.abs(record.pdg_id), _PARTONS))
+    return record.where(_is_hard_parton(record))
+
+
+def _is_hard_parton(record: Record) -> NDArray[np.bool_]:
+    return (np.abs(record.status) == _OUTGOING) & np.isin(np.abs(record.pdg_id), _PARTONS)
+
+
+def _or_partons(record: Record, rows: IntArray) -> Record:
+    """Some entries; in events without any of them, the partons of the hard collision."""
+    is_chosen = _is_hard_parton(record) & ~np.isin(record.event, record.event[rows])
+    is_chosen[rows] = True
+    return record.where(is_chosen)
+
+
+def _last_copies(first_copy: IntArray, rows: IntArray) -> IntArray:
+    """Of each particle among `rows` (ascending) the copy that decays or leaves. first_copy: of the whole record."""
+    return rows[len(rows) - 1 - np.unique(first_copy[rows][::-1], return_index=True)[1]]
 
 
 def _tops_or_partons(record: Record) -> Record:
     """Top quarks as they decay; in events without, the partons of the hard collision."""
-    is_top = np.abs(record.pdg_id) == 6
-    row = np.flatnonzero(is_top)
-    key = record.event[row] * 2 + (record.pdg_id[row] > 0)
-    last = row[len(row) - 1 - np.unique(key[::-1], return_index=True)[1]]  # copies follow each other
-    chosen = np.zeros(len(record.event), dtype=bool)
-    chosen[last] = True
-    partons = (np.abs(record.status) == _OUTGOING) & np.isin(np.abs(record.pdg_id), _PARTONS)
-    has_top = np.isin(record.event, record.event[last])
-    return record.where(chosen | (partons & ~has_top))
+    return _or_partons(record, _last_copies(first_copies(record), np.flatnonzero(np.abs(record.pdg_id) == _TOP)))
 
 
 def _taus_or_partons(record: Record) -> Record:
-    """Visible decay products of each tau; in events without, the partons of the hard collision."""
+    """Visible decay products of each tau of a W or Z, not of a hadron; in events without, the partons of the hard
+    collision."""
     neutrino = np.flatnonzero(np.abs(record.pdg_id) == _TAU_NEUTRINO)
-    neutrino = neutrino[np.abs(record.pdg_id[record.mother[neutrino]]) == 15]
+    neutrino = neutrino[np.abs(record.pdg_id[record.mother[neutrino]]) == _TAU]
+    boson = record.mother[first_copies(record)[record.mother[neutrino]]]
+    neutrino = neutrino[np.isin(np.abs(record.pdg_id[boson]), (_Z, _W))]
     tau = record.mother[neutrino]
     momentum, energy, mass = record.momentum.copy(), record.energy.copy(), record.mass.copy()
     momentum[tau] -= record.momentum[neutrino]
     energy[tau] -= record.energy[neutrino]
-    mass[tau] = np.sqrt(np.maximum(energy[tau] ** 2 - (momentum[tau] ** 2).sum(1), 0.0))
-    visible = replace(record, momentum=momentum, energy=energy, mass=mass)
-    chosen = np.zeros(len(record.event), dtype=bool)
-    chosen[tau] = True
-    partons = (np.abs(record.status) == _OUTGOING) & np.isin(np.abs(record.pdg_id), _PARTONS)
-    has_tau = np.isin(record.event, record.event[tau])
-    return visible.where(chosen | (partons & ~has_tau))
+    mass[tau] = _invariant_mass(energy[tau], momentum[tau])
+    return _or_partons(replace(record, momentum=momentum, energy=energy, mass=mass), tau)
 
 
 def _first(record: Record) -> Record:
@@ -87,27 +94,31 @@ def _first(record: Record) -> Record:
 
 
 def _higgs_or_photons(record: Record) -> Record:
-    """One row an event: the Higgs boson; else the two hardest photons taken together (22), or where there is a parton
-    beside it the hardest photon alone, named after the parton (21)."""
-    has_higgs, has_parton = (np.zeros(record.num_events, dtype=bool) for _ in range(2))
-    has_higgs[record.event[record.pdg_id == 25]] = True
-    has_parton[_hard_partons(record).event] = True
-    higgs = record.where((record.pdg_id == 25) & (record.status == -62))
-    photons = np.flatnonzero((record.pdg_id == 22) & (record.status > 0) & ~has_higgs[record.event])
-    size = np.hypot(*record.momentum[photons, :2].T)
-    photons = photons[np.lexsort((-size, record.event[photons]))]
-    event, first = np.unique(record.event[photons], return_index=True)
-    leading, second = photons[first], photons[np.minimum(first + 1, len(photons) - 1)]
-    is_pair = ~has_parton[event]
-    momentum = record.momentum[leading] + np.where(is_pair[:, None], record.momentum[second], 0.0)
-    energy = record.energy[leading] + np.where(is_pair, record.energy[second], 0.0)
-    mass = np.sqrt(np.maximum(energy**2 - (momentum**2).sum(1), 0.0))
-    changes = {"pdg_id": np.where(is_pair, PHOTON, 21), "momentum": momentum, "energy": energy, "mass": mass}
-    return joined(higgs, replace(record.where(leading), **changes))
+    """One row an event: the Higgs boson; else the two photons of the hard collision taken together (22), or its one
+    photon alone, named after the parton beside it (21). A photon that the shower splits counts as it was before."""
+    first_copy, is_higgs = first_copies(record), record.pdg_id == _HIGGS_BOSON
+    is_prompt = (record.pdg_id == PHOTON) & (np.abs(record.status[first_copy]) == _OUTGOING)
+    is_prompt &= ~np.isin(record.event, record.event[is_higgs])
+    photon = _last_copies(first_copy, np.flatnonzero(is_prompt))
+    photon = photon[np.argsort(record.event[photon], kind="stable")]
+    _, start, count = np.unique(record.event[photon], return_index=True, return_counts=True)
+    momentum, energy = (np.add.reduceat(column[photon], start) for column in (record.momentum, record.energy))
+    systems = replace(
+        record.where(photon[start]),
+        pdg_id=np.where(count == 2, PHOTON, 21),
+        momentum=momentum,
+        energy=energy,
+        mass=_invariant_mass(energy, momentum),
+    )
+    return joined(record.where(_last_copies(first_copy, np.flatnonzero(is_higgs))), systems)
+
+
+def _invariant_mass(energy: FloatArray, momentum: FloatArray) -> FloatArray:
+    return np.sqrt(np.maximum(energy**2 - (momentum**2).sum(1), 0.0))
 
 
 def _table(rows: Record, vertex_cm: FloatArray) -> Table:
-    """Partons of the matrix element are massless, others have the mass they were made with."""
+    """Each with the mass the generator gave it; of light quarks 0.33 GeV, of gluons none."""
     return truth_table(rows.event, rows.pdg_id, rows.momentum, rows.mass, vertex_cm)
 
 
@@ -143,14 +154,11 @@ def minimum_bias(era: Era, rng: Generator, num_events: int, gun: Gun | None = No
 
 def _ditaus(era: Era, rng: Generator, num_events: int, gun: Gun | None = None) -> Generated:
     """a -> tau tau, flat in mass and pT; both taus decay hadronically."""
-    pt, eta, phi = (
-        rng.uniform(30, 200, num_events),
-        rng.uniform(-1.4, 1.4, num_events),
-        rng.uniform(-np.pi, np.pi, num_events),
-    )
+    pt = rng.uniform(30, 200, num_events)
+    eta = rng.uniform(-1.4, 1.4, num_events)
+    phi = rng.uniform(-np.pi, np.pi, num_events)
     mass = rng.uniform(3.6, 15.0, num_events)
-    settings = ("36:isResonance = off", "36:mayDecay = on", "36:onMode = off", "36:onIfMatch = 15 15", *_HADRONIC_TAUS)
-    record = decay(settings, PSEUDOSCALAR_PDG, momentum_vector(pt, eta, phi), mass, rng)
+    record = decay(_DITAUS, PSEUDOSCALAR_PDG, momentum_vector(pt, eta, phi), mass, rng)
     return _generated(record, era, rng, _first)
 
 
@@ -166,6 +174,7 @@ def _flat(low: float, high: float | None = None, power: float = 4.0) -> Settings
 
 
 _HADRONIC_TAUS = ("15:offIfAny = 11 13",)
+_DITAUS = ("36:isResonance = off", "36:mayDecay = on", "36:onMode = off", "36:onIfMatch = 15 15", *_HADRONIC_TAUS)
 _TOPS = (
     "Top:gg2ttbar = on",
     "Top:qqbar2ttbar = on",

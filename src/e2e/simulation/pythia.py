@@ -7,7 +7,7 @@ displaced vertices are there; K short and hyperons that get out of it reach the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
@@ -22,6 +22,7 @@ from e2e.simulation.particles import FloatArray, IntArray, Particles, is_tracked
 MIN_PT_GEV, MAX_ABS_ETA = 0.1, 3.3  # softer and more forward particles leave nothing in the frames
 _CM_PER_MM = 0.1
 _MAX_SEED = 900_000_000  # Pythia's
+_MAX_TRIALS = 10  # of each event
 
 _COMMON = (
     "Print:quiet = on",
@@ -49,8 +50,10 @@ class Record:
 
     def where(self, keep: NDArray[Any]) -> Record:
         """Some entries; their mothers stay rows of the whole record."""
-        columns = {name: column[keep] for name, column in vars(self).items() if name != "num_events"}
-        return Record(self.num_events, **columns)
+        return Record(self.num_events, **{name: getattr(self, name)[keep] for name in _COLUMNS})
+
+
+_COLUMNS = tuple(field.name for field in fields(Record) if field.name != "num_events")
 
 
 @cache
@@ -68,17 +71,12 @@ def collide(settings: tuple[str, ...], num_events: int, rng: Generator) -> Recor
     """`num_events` events of a process."""
     pythia = _instance(settings)
     pythia.rndm.init(int(rng.integers(1, _MAX_SEED)))
-    return _record(_next_batch(pythia, num_events), num_events)
+    return _record(_next_batch(pythia, num_events)) if num_events else _nothing()  # an empty batch has no column names
 
 
 def _next_batch(pythia: Any, num_events: int) -> Any:
-    """An event that Pythia gives up is drawn again."""
-    if num_events == 0:
-        return None
-    entries = pythia.nextBatch(num_events)["prt"]
-    while len(entries) < num_events:
-        entries = awkward.concatenate((entries, pythia.nextBatch(num_events - len(entries))["prt"]))
-    return entries
+    """Entries of exactly `num_events` events; one that Pythia gives up is drawn again."""
+    return pythia.nextBatch(num_events, float(_MAX_TRIALS))["prt"]
 
 
 def decay(settings: tuple[str, ...], pdg_id: int, momentum: FloatArray, mass: FloatArray, rng: Generator) -> Record:
@@ -88,13 +86,15 @@ def decay(settings: tuple[str, ...], pdg_id: int, momentum: FloatArray, mass: Fl
     events = []
     for p, m in zip(momentum.tolist(), mass.tolist(), strict=True):
         energy = float(np.sqrt(m**2 + sum(x**2 for x in p)))
-        while True:
+        for _ in range(_MAX_TRIALS):
             pythia.event.reset()
             pythia.event.append(pdg_id, 1, 0, 0, *p, energy, m)
             if pythia.next():
                 break
+        else:
+            raise ValueError(f"Pythia cannot decay {pdg_id} of {m} GeV")
         events.append([_entry(pythia.event[i]) for i in range(pythia.event.size())])
-    flat = np.array([entry for event in events for entry in event])
+    flat = np.array([entry for event in events for entry in event]).reshape(-1, 11)
     counts = np.array([len(event) for event in events], dtype=np.int64)
     return _from_columns(counts, *(column for column in flat.T))
 
@@ -105,14 +105,16 @@ def _entry(particle: Any) -> tuple[float, ...]:
     return particle.id(), particle.status(), particle.mother1(), *kinematics, *place
 
 
-def _record(entries: Any, num_events: int) -> Record:
-    if entries is None:
-        return _from_columns(np.zeros(0, dtype=np.int64), *np.zeros((11, 0)))
+def _record(entries: Any) -> Record:
     flat = awkward.flatten(entries)
     place = [awkward.fill_none(flat.vProd[axis], 0.0) for axis in ("px", "py", "pz")]
     columns = (flat.id, flat.status, flat.mother1, flat.p.px, flat.p.py, flat.p.pz, flat.p.e, flat.m, *place)
     counts = awkward.to_numpy(awkward.num(entries)).astype(np.int64)
     return _from_columns(counts, *(awkward.to_numpy(column) for column in columns))
+
+
+def _nothing() -> Record:
+    return _from_columns(np.zeros(0, dtype=np.int64), *np.zeros((11, 0)))
 
 
 def _from_columns(counts: IntArray, pdg_id: Any, status: Any, mother: Any, *numbers: Any) -> Record:
@@ -157,6 +159,14 @@ def mixed(records: list[Record], which: IntArray) -> Record:
 
 def joined(one: Record, other: Record) -> Record:
     """Entries of both, of the same events; mothers are lost."""
-    names = ("event", "pdg_id", "status", "mother", "momentum", "energy", "mass", "position")
-    columns: dict[str, Any] = {name: np.concatenate((getattr(one, name), getattr(other, name))) for name in names}
+    columns = {name: np.concatenate((getattr(one, name), getattr(other, name))) for name in _COLUMNS}
     return Record(one.num_events, **columns)
+
+
+def first_copies(record: Record) -> IntArray:
+    """For each entry of a whole record, the row where its particle appears first: each recoil makes a copy."""
+    is_copy = record.pdg_id[record.mother] == record.pdg_id
+    first = np.where(is_copy, record.mother, np.arange(len(is_copy)))
+    while not np.array_equal(first, earlier := first[first]):
+        first = earlier
+    return first

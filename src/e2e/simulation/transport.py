@@ -162,7 +162,8 @@ def _radiate(particles: Particles, layer: int, rng: Generator) -> Particles:
     Number of photons per X0: 4/3 ln(1/y_min) - 4/3 (1 - y_min) + (1 - y_min^2)/2, y = photon over electron energy.
     """
     lines = _lines(particles)
-    is_here = _next_layer(particles, lines) == layer + 1  # loopers inside, and those made further out, are not
+    radius = np.hypot(particles.position[:, 0], particles.position[:, 1])
+    is_here = np.abs(radius / lines.scale - LAYER_RADIUS_CM[layer]) < 1e-6  # not: loopers, those made further out
     electrons = np.flatnonzero(is_here)
     thickness = LAYER_SHARE[layer] * lines.total_x0[electrons]
     low = MIN_PHOTON_GEV / np.maximum(particles.energy[electrons], 1.01 * MIN_PHOTON_GEV)

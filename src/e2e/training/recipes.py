@@ -11,7 +11,8 @@ class Recipe:
     """learning_rate: peak of a one-cycle schedule (Adam). patience: epochs without a better validation loss.
 
     precision: as Lightning names it; `bf16-mixed` is twice as fast on processors with bf16 instructions.
-    max_events: of the input; None: all. config: numbers of the model family, input scale and those of the task apart.
+    max_events: of the input, max_candidates: of those cut from it; None: all. config: numbers of the model family,
+    input scale and those of the task apart.
     channels: some of the task's, to see what the others are worth; None: all.
     """
 
@@ -25,6 +26,7 @@ class Recipe:
     validation_fraction: float = 0.07
     precision: str = "32-true"
     max_events: int | None = None
+    max_candidates: int | None = None
     channels: tuple[str, ...] | None = None
 
     def debug(self) -> Recipe:
@@ -36,8 +38,8 @@ class Recipe:
 
 
 _JETS: dict[str, Any] = {
-    "epochs": 10,
-    "batch_size": 128,
+    "epochs": 6,
+    "batch_size": 64,
     "learning_rate": 1e-3,
     "validation_fraction": 0.1,
     "precision": "bf16-mixed",

@@ -43,6 +43,7 @@ def train(
     seed: int = 1,
     epochs: int | None = None,
     precision: str | None = None,
+    max_candidates: int | None = None,
     threads: int | None = None,
     progress: bool = True,
 ) -> Path:
@@ -50,17 +51,18 @@ def train(
 
     An unfinished run in `output` is resumed from its last epoch. Writes `run.json` (recipe, provenance, metrics),
     `weights.safetensors` (of the best epoch), `history/PART/metrics.csv` (a part per start) and the checkpoints.
-    start: an earlier run whose weights to begin with. threads: of PyTorch.
+    start: an earlier run whose weights to begin with. max_candidates: the first so many, to see what more would bring.
+    threads: of PyTorch.
     Raises InputError for an unknown recipe, unreadable data, or a folder that holds another run.
     """
-    plan = _plan(recipe, epochs, precision, seed, threads)
+    plan = _plan(recipe, seed, threads, epochs=epochs, precision=precision, max_candidates=max_candidates)
     task = TASKS[plan.task]
     if threads:
         torch.set_num_threads(threads)
     make_folder(output)
     earlier = read_run(output) if (output / RUN).exists() else None
     frame = replace(task.frame, channels=plan.channels) if plan.channels else task.frame
-    candidates = load_candidates(task, data, frame, plan.max_events)
+    candidates = load_candidates(task, data, frame, plan.max_events).select(slice(plan.max_candidates))
     about = {"recipe": plan.to_json(), "seed": seed, "data": candidates.provenance, "candidates": len(candidates)}
     if start is not None:
         about["start"] = _trained_before(start)
@@ -94,14 +96,15 @@ def train(
     return output
 
 
-def _plan(recipe: str, epochs: int | None, precision: str | None, seed: int, threads: int | None) -> Recipe:
+def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe:
+    """The recipe with what the caller gave; None keeps the recipe's own."""
     if recipe not in RECIPES:
         raise InputError("train", f"unknown recipe {recipe!r}", f"choose one of: {', '.join(RECIPES)}")
-    for name, value, least in (("epochs", epochs, 1), ("threads", threads, 1), ("seed", seed, 0)):
+    limits = (("epochs", changes["epochs"], 1), ("threads", threads, 1), ("seed", seed, 0))
+    for name, value, least in (*limits, ("max_candidates", changes["max_candidates"], 2)):
         if value is not None and value < least:
             raise InputError("train", f"{name} {value}", f"give at least {least}")
-    changes = {"epochs": epochs, "precision": precision}
-    return replace(RECIPES[recipe], **{k: v for k, v in changes.items() if v is not None})  # type: ignore[arg-type]
+    return replace(RECIPES[recipe], **{key: value for key, value in changes.items() if value is not None})
 
 
 def read_run(run: Path) -> dict[str, Any]:
