@@ -62,3 +62,13 @@ class Problems(list[Problem]):
             yield
         except InputError as error:
             self.report(error.where, error.what, error.remedy)
+
+
+@contextmanager
+def optional_packages(extra: str) -> Iterator[None]:
+    """For a block that imports what `pip install 'cms-e2e[extra]'` brings: its ImportError becomes an InputError."""
+    try:
+        yield
+    except ImportError as error:
+        remedy = f"install it: pip install 'cms-e2e[{extra}]'"
+        raise InputError("e2e", f"package {error.name} is not installed", remedy) from None

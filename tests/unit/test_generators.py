@@ -235,7 +235,7 @@ def test_half_of_the_tau_events_have_taus_of_low_momentum():
     is_tau = np.abs(truth["pdg_id"]) == 15
     assert len(np.unique(truth.event_index[is_tau])) == pytest.approx(30, abs=10)
     assert not np.intersect1d(truth.event_index[is_tau], truth.event_index[~is_tau]).size
-    assert np.mean((truth["pt"][is_tau] > 10) & (truth["pt"][is_tau] < 60)) > 0.6
+    assert np.mean((truth["pt"][is_tau] > 10) & (truth["pt"][is_tau] < 60)) > 0.4
     assert truth["pt"][~is_tau].min() > 9.9
 
 

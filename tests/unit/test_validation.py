@@ -172,7 +172,7 @@ def test_fresh_events_have_the_pileup_of_the_real_ones(tmp_path, monkeypatch):
     real = write(tmp_path / "r", events)
     result = validate_simulation([real], tmp_path / "v", num_events=60, seed=7)
     assert asked == [("minimum-bias", 60, 7, pytest.approx(mean / validate.VERTEX_EFFICIENCY - 1, abs=0.06))]
-    assert result.pileup == asked[0][3] and "70% of collisions" in " ".join(result.notes)
+    assert result.pileup == asked[0][3] and f"{validate.VERTEX_EFFICIENCY:.0%} of collisions" in " ".join(result.notes)
     monkeypatch.setattr(validate, "_write_pictures", lambda *arguments: None)
     assert validate_simulation([real], tmp_path / "w", num_events=60, pileup=3.0).pileup == 3.0
     assert asked[1][3] == 3.0

@@ -24,7 +24,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any, Protocol, TypeVar
 
-from e2e.problems import InputError
+from e2e.problems import InputError, optional_packages
 
 MAX_DASK_TASKS = 2048  # in flight: enough for as many workers, and no load for a scheduler
 CONNECT_TIMEOUT_S = 5.0
@@ -133,13 +133,10 @@ def _alone(function: Callable[[int], Result], number: int) -> Result:
 
 @contextmanager
 def _connected(address: str) -> Iterator[Any]:
-    try:
+    with optional_packages("scale"):
         from distributed import Client, Security
         from distributed.comm import connect
         from distributed.scheduler import KilledWorker
-    except ImportError as error:
-        remedy = "install it: pip install 'cms-e2e[scale]'"
-        raise InputError("Dask", f"package {error.name} is not installed", remedy) from None
 
     async def knock() -> None:  # a client that finds nobody complains at length
         comm = await connect(address, timeout=CONNECT_TIMEOUT_S, **Security().get_connection_args("client"))

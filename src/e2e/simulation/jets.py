@@ -9,10 +9,7 @@ from __future__ import annotations
 
 from functools import cache
 
-import awkward
 import numpy as np
-from fastjet import ClusterSequence, JetDefinition, antikt_algorithm
-from fastjet._swig import ClusterSequence as FastJet
 from numpy.typing import NDArray
 
 from e2e.contract import GRIDS
@@ -23,6 +20,7 @@ from e2e.events.record import Events, Table
 from e2e.frames import Frames, native
 from e2e.frames.places import NOWHERE, stitched_pixel
 from e2e.frames.tracking import impact_parameters, primary_vertices
+from e2e.problems import optional_packages
 from e2e.simulation.particles import FloatArray, momentum_vector
 
 MIN_JET_PT_GEV = 8.0
@@ -114,6 +112,10 @@ def _subtract(towers: FloatArray, expected: FloatArray) -> FloatArray:
 
 
 def _anti_kt(radius: float, event: NDArray[np.int64], momentum: FloatArray, num_events: int) -> Table:
+    with optional_packages("simulation"):
+        import awkward
+        from fastjet import ClusterSequence, JetDefinition, antikt_algorithm
+        from fastjet._swig import ClusterSequence as FastJet
     FastJet.set_fastjet_banner_stream(None)
     order = np.argsort(event, kind="stable")
     momentum, counts = momentum[order], np.bincount(event, minlength=num_events)

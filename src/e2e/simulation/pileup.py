@@ -16,7 +16,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from e2e.detector.ecal_cells import NUM_ECAL_CELLS
 from e2e.detector.hcal_cells import num_hcal_cells
@@ -101,7 +101,7 @@ def write_pool(path: Path, response: Response, about: Mapping[str, str]) -> None
         columns = vars(part) if isinstance(part, Deposits) else {"offsets": part.offsets, **part.columns}
         arrays |= {f"{field.name}.{name}": np.ascontiguousarray(column) for name, column in columns.items()}
     with replacing(path) as hidden, writing(path):
-        save_file(arrays, hidden, dict(about))
+        hidden.write_bytes(save(arrays, dict(about)))
 
 
 def read_pool(path: Path, about: Mapping[str, str]) -> Pool:

@@ -11,12 +11,11 @@ from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
 
-import awkward
 import numpy as np
-import pythia8mc
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from e2e.problems import optional_packages
 from e2e.simulation.particles import FloatArray, IntArray, Particles, is_tracked
 
 MIN_PT_GEV, MAX_ABS_ETA = 0.1, 3.3  # softer and more forward particles leave nothing in the frames
@@ -58,6 +57,8 @@ _COLUMNS = tuple(field.name for field in fields(Record) if field.name != "num_ev
 
 @cache
 def _instance(settings: tuple[str, ...]) -> Any:
+    with optional_packages("simulation"):
+        import pythia8mc
     pythia = pythia8mc.Pythia("", False)
     for line in (*_COMMON, *settings):
         if not pythia.readString(line):
@@ -106,6 +107,8 @@ def _entry(particle: Any) -> tuple[float, ...]:
 
 
 def _record(entries: Any) -> Record:
+    import awkward
+
     flat = awkward.flatten(entries)
     place = [awkward.fill_none(flat.vProd[axis], 0.0) for axis in ("px", "py", "pz")]
     columns = (flat.id, flat.status, flat.mother1, flat.p.px, flat.p.py, flat.p.pz, flat.p.e, flat.m, *place)

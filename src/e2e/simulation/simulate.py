@@ -23,6 +23,7 @@ from e2e.simulation.ecal_readout import read_out_ecal
 from e2e.simulation.era import ERAS, Era
 from e2e.simulation.gun import Gun
 from e2e.simulation.hcal_readout import read_out_hcal
+from e2e.simulation.jets import cluster_jets
 from e2e.simulation.pileup import POOL_EVENTS, Pool, overlay, read_pool, write_pool
 from e2e.simulation.processes import PROCESSES, Process, minimum_bias
 from e2e.simulation.response import respond
@@ -161,8 +162,6 @@ def read_out(generated: Generated, response: Response, process: Process, rng: Ge
     )
     if process.jet_radius is None:
         return events
-    from e2e.simulation.jets import cluster_jets
-
     return replace(events, objects={**objects, "jets": cluster_jets(events, process.jet_radius)})
 
 
