@@ -92,3 +92,24 @@ def test_an_ecal_and_an_hcal_hit_at_the_jets_axis_lie_at_the_centre_of_its_frame
     assert ecal[62, 62] == 1
     np.testing.assert_allclose(hcal[60:65, 60:65], 1 / 25, rtol=1e-6)
     assert np.isclose(hcal.sum(), 1)
+
+
+def test_jets_without_any_true_particle_are_no_candidates():
+    jets = table("jets", [2], pt=[100, 120], eta=[0.1, 0.5], phi=[1, 2])
+    assert (
+        len(TASKS["quark-gluon"].selection.find(events(jets, table("truth", [0])), TASKS["quark-gluon"].frame).pt) == 0
+    )
+
+
+def test_jets_of_one_event_stay_on_one_side_of_a_split():
+    from e2e.datasets import CandidateSet
+    from e2e.frames import Candidates, Seeds
+
+    task, number = TASKS["quark-gluon"], np.repeat(np.arange(50), 2).astype(np.uint64)
+    nothing, zeros = np.zeros(101, np.int64), np.zeros(100, np.float32)
+    seeds = Seeds.from_columns(np.arange(100), zeros, zeros, zeros)
+    pixels = Candidates(task.frame, nothing, np.zeros(0, np.int32), np.zeros(0, np.float32), seeds)
+    whole = CandidateSet(pixels, zeros, {"event": number}, zeros, zeros, [])
+    training, validation = whole.split(0.3, 1)
+    assert len(validation) == 30
+    assert not set(training.truth["event"]) & set(validation.truth["event"])

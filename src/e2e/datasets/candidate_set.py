@@ -59,10 +59,11 @@ class CandidateSet:
         )
 
     def split(self, fraction: float, seed: int) -> tuple[CandidateSet, CandidateSet]:
-        """(the rest, a random `fraction` held back); the seed alone decides which."""
-        order = _shuffled(len(self), (seed,))
-        cut = len(self) - round(len(self) * fraction)
-        return self.select(np.sort(order[:cut])), self.select(np.sort(order[cut:]))
+        """(the rest, a random `fraction` of the events held back); the seed alone decides which."""
+        events, owner = np.unique(self.truth["event"], return_inverse=True)
+        held_back = _shuffled(len(events), (seed,))[len(events) - round(len(events) * fraction) :]
+        is_held_back = np.isin(owner, held_back)
+        return self.select(~is_held_back), self.select(is_held_back)
 
     def batches(self, batch_size: int, shuffle_seed: Sequence[int] | None = None) -> Iterator[Batch]:
         """Every candidate once; in an order that depends on the seed alone, or as stored."""

@@ -83,7 +83,7 @@ class MatchedJets:
         pt, eta = jets["pt"][jet], jets["eta"][jet]
         truth_row = _match(events, self.max_distance)[jet]
         is_good = (truth_row >= 0) & (pt >= self.pt[0]) & (pt < self.pt[1]) & (np.abs(eta) < self.max_abs_eta)
-        true_pt = events.objects["truth"]["pt"][truth_row]  # of row -1: not looked at
+        true_pt = np.append(events.objects["truth"]["pt"], np.nan)[truth_row]  # NaN for row -1
         is_good &= (true_pt >= self.truth_pt[0]) & (true_pt < self.truth_pt[1])
         return Found(seeds.select(is_good), truth_row[is_good], pt[is_good], eta[is_good])
 

@@ -17,7 +17,7 @@ TOP = Task(
     frame=jet_frame(
         "track_pt", "track_d0", "track_dz", "ecal_energy", "hcal_energy", "bpix1", "bpix2", "bpix3"
     ),  # the order of arXiv:2104.14659
-    input_scale=(0.05, 10.0, 10.0, 0.05, 1.0, 0.5, 0.5, 0.5),
+    input_scale=(0.05, 50.0, 30.0, 0.05, 1.0, 0.1, 0.1, 0.1),
     selection=MatchedJets(pt=(400.0, 1000.0), max_abs_eta=1.4, max_distance=0.6),
     output=Output("score", "probability", "1", "probability of a top quark where both are equally many"),
     target=of_kind(TOPS),

@@ -50,7 +50,7 @@ _FULL = {
     "diphoton-mass": Recipe("diphoton-mass"),
     "quark-gluon": Recipe("quark-gluon", **_JETS),
     "top": Recipe("top", **_JETS),
-    "top-calorimeters-pt": Recipe("top", **_JETS, channels=("track_pt", "ecal_energy", "hcal_energy")),
+    "top-3-channels": Recipe("top", **_JETS, channels=("track_pt", "ecal_energy", "hcal_energy")),
     "tau": Recipe("tau", **_JETS),
     "ditau-mass": Recipe("ditau-mass", **_JETS),
     "higgs-diphoton": Recipe("higgs-diphoton", **_JETS),
