@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from e2e.datasets.balance import balanced
 from e2e.detector.detid import pack_eb, pack_hcal
 from e2e.events.record import OBJECT_COLUMNS, Events, Table
+from e2e.problems import InputError
 from e2e.simulation.processes import PROCESSES
 from e2e.tasks import TASKS, Balance
 
@@ -113,3 +114,18 @@ def test_jets_of_one_event_stay_on_one_side_of_a_split():
     training, validation = whole.split(0.3, 1)
     assert len(validation) == 30
     assert not set(training.truth["event"]) & set(validation.truth["event"])
+
+
+def test_jets_of_another_process_are_refused(tmp_path):
+    from dataclasses import replace
+
+    from e2e.datasets import load_candidates
+    from e2e.events.store import write_events
+
+    jets = table("jets", [1], pt=[100], eta=[0.1], phi=[1])
+    made = events(jets, table("truth", [1], pdg_id=[1], pt=[100]))
+    one = {"detid": pack_eb([3], [13]), "energy": np.ones(1, np.float32), "time": np.zeros(1, np.float32)}
+    hits = {**made.hits, "EB": Table.from_counts([1], one)}
+    write_events(tmp_path / "top.parquet", [replace(made, hits=hits, provenance={"process": "top"})])
+    with pytest.raises(InputError, match="events of process top, not of quark-gluon"):
+        load_candidates(TASKS["quark-gluon"], [tmp_path / "top.parquet"])

@@ -116,8 +116,11 @@ def _check_truth(task: Task, path: Path, events: Events) -> None:
     remedy = f"simulate process {task.name!r}"
     if missing:
         raise InputError(path, f"no {' and no '.join(missing)} in it", remedy)
-    if isinstance(task.selection, MatchedJets):
-        return  # takes the jets of its own true particles, and leaves the others
+    process = events.provenance.get("process", task.name)
+    if isinstance(task.selection, MatchedJets):  # takes the jets of its own true particles, and leaves the others
+        if process != task.name:
+            raise InputError(path, f"events of process {process}, not of {task.name}", remedy)
+        return
     truth = events.objects["truth"]
     if not (truth.counts == 1).all() or not task.is_known(truth.columns).all():
         raise InputError(path, f"its true particles are not those of {task.name}, one an event", remedy)

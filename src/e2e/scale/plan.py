@@ -18,6 +18,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from e2e import __version__
 from e2e.files import reading
 from e2e.problems import InputError
@@ -37,14 +39,21 @@ def new_plan(plan: Mapping[str, Any], num_shards: int) -> dict[str, Any]:
 
 @cache
 def versions() -> dict[str, str | None]:
-    """None where a package is not installed."""
-    found: dict[str, str | None] = {"e2e": __version__}
+    """None where a package is not installed. simd: the instructions NumPy uses: others may round the last bit another
+    way, which can turn a decision and every random number after it."""
+    found: dict[str, str | None] = {"e2e": __version__, "simd": _simd()}
     for package in _PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:
             found[package] = None
     return found
+
+
+def _simd() -> str:
+    """The instruction sets that NumPy chooses its loops by, as far as this machine has them."""
+    extensions: Any = np.show_config(mode="dicts")
+    return " ".join(extensions["SIMD Extensions"].get("found", ()))
 
 
 def read_plan(folder: Path) -> dict[str, Any]:

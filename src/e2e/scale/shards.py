@@ -97,9 +97,8 @@ def _count_events(path: Path) -> int | None:
 def _remove_unfinished(folder: Path) -> None:
     """What `replacing` leaves behind of a killed process."""
     with suppress(OSError):
-        for pattern in (".part-*.tmp", f".{PLAN}.*.tmp"):
-            for path in folder.glob(pattern):
-                path.unlink(missing_ok=True)
+        for path in folder.glob(".*.tmp"):
+            path.unlink(missing_ok=True)
 
 
 def _write_shard(

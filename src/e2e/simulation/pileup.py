@@ -114,13 +114,18 @@ def read_pool(path: Path, about: Mapping[str, str]) -> Pool:
         tables = {field.name: _columns(arrays, field.name) for field in fields(Response)}
         ecal, hcal = (Deposits(**tables.pop(name)) for name in ("ecal", "hcal"))
         objects = {name: Table(columns.pop("offsets"), columns) for name, columns in tables.items()}
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        pool = make_pool(Response(ecal, hcal, **objects))
+    except OSError as error:
+        raise InputError(
+            path, f"cannot be read ({error.strerror or error})", "give a file that all workers see"
+        ) from None
+    except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(path, f"not a pile-up pool ({type(error).__name__})", remedy) from None
     differing = [key for key, value in about.items() if found.get(key) != value]
     if differing:
         what = ", ".join(f"{key} {found.get(key)}, not {about[key]}" for key in differing)
         raise InputError(path, f"a pile-up pool with {what}", remedy)
-    return make_pool(Response(ecal, hcal, **objects))
+    return pool
 
 
 def _columns(arrays: Mapping[str, NDArray[Any]], name: str) -> dict[str, NDArray[Any]]:

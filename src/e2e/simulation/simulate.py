@@ -18,6 +18,7 @@ from e2e.contract import TRACKER_LAYERS
 from e2e.events.record import Events
 from e2e.problems import InputError
 from e2e.scale.engines import choose_engine
+from e2e.scale.plan import versions
 from e2e.scale.shards import write_shards
 from e2e.simulation.ecal_readout import read_out_ecal
 from e2e.simulation.era import ERAS, Era
@@ -182,7 +183,8 @@ def prepare_pool(path: Path, era: Era) -> None:
 
 
 def _about_pool(era: Era) -> dict[str, str]:
-    return {"simulation": str(SIMULATION_VERSION), "era": era.name, "events": str(POOL_EVENTS), "e2e": __version__}
+    about = {"simulation": str(SIMULATION_VERSION), "era": era.name, "events": str(POOL_EVENTS)}
+    return about | {name: str(version) for name, version in versions().items()}
 
 
 @cache

@@ -68,13 +68,12 @@ class MatchedJets:
     """Jets in a range of measured pT (GeV) and |eta| with a true particle within `max_distance` in (eta, phi).
 
     A jet takes the nearest true particle, a true particle the nearest jet that took it; the rest are left out, and so
-    are jets whose window leaves the grid. truth_pt: range of the true particle's pT.
+    are jets whose window leaves the grid.
     """
 
     pt: tuple[float, float]
     max_abs_eta: float
     max_distance: float
-    truth_pt: tuple[float, float] = (0.0, np.inf)
     needs: tuple[str, ...] = ("EB", "HB", "jets")
 
     def find(self, events: Events, frame: FrameSpec) -> Found:
@@ -83,8 +82,6 @@ class MatchedJets:
         pt, eta = jets["pt"][jet], jets["eta"][jet]
         truth_row = _match(events, self.max_distance)[jet]
         is_good = (truth_row >= 0) & (pt >= self.pt[0]) & (pt < self.pt[1]) & (np.abs(eta) < self.max_abs_eta)
-        true_pt = np.append(events.objects["truth"]["pt"], np.nan)[truth_row]  # NaN for row -1
-        is_good &= (true_pt >= self.truth_pt[0]) & (true_pt < self.truth_pt[1])
         return Found(seeds.select(is_good), truth_row[is_good], pt[is_good], eta[is_good])
 
 

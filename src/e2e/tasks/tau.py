@@ -1,7 +1,7 @@
 """Hadronic tau of low momentum, or a jet of the same pT and |eta|.
 
-Jets (anti-kT 0.4) matched to a tau whose visible decay products have pT 10 to 60 GeV (from Z/gamma* and W), or to a
-parton. Both are taken at the same measured pT and |eta| (`balance`): the spectrum says nothing.
+Jets (anti-kT 0.4) of 10 to 60 GeV matched to the visible part of a hadronic tau (from Z/gamma* and W), or to a parton.
+Both are made equally many at each measured pT and |eta| (`balance`).
 """
 
 from __future__ import annotations
