@@ -19,8 +19,8 @@ def made(tmp_path_factory):
     folder = tmp_path_factory.mktemp("release")
     for name, seed in (("train", 11), ("test", 12)):
         simulate("diphoton-mass", folder / name, num_events=500, seed=seed)
-    train("diphoton-mass-debug", [folder / "train.parquet"], folder / "run", threads=1, progress=False)
-    export(folder / "run", folder / "new" / "bundle", test=[folder / "test.parquet"])
+    train("diphoton-mass-debug", [folder / "train"], folder / "run", threads=1, progress=False)
+    export(folder / "run", folder / "new" / "bundle", test=[folder / "test"])
     return folder
 
 
@@ -35,7 +35,7 @@ def test_the_card_carries_measured_numbers(made):
 
 
 def test_evaluation_writes_valid_json_and_pictures(made, tmp_path):
-    result = evaluate(made / "new" / "bundle", [made / "test.parquet"], tmp_path)
+    result = evaluate(made / "new" / "bundle", [made / "test"], tmp_path)
     assert json.loads((tmp_path / "evaluation.json").read_text()) == json.loads(json.dumps(result))
     assert (tmp_path / "response.svg").read_text().startswith("<?xml")
     assert result["signal_candidates"] + result["other"]["candidates"] == result["candidates"]
@@ -44,7 +44,7 @@ def test_evaluation_writes_valid_json_and_pictures(made, tmp_path):
 
 def test_training_events_are_no_test_events(made, tmp_path):
     longer = simulate("diphoton-mass", tmp_path / "longer", num_events=520, seed=11)
-    for data in (made / "train.parquet", longer):
+    for data in (made / "train", longer):
         with pytest.raises(InputError, match="was trained on process diphoton-mass with seed 11"):
             evaluate(made / "new" / "bundle", [data], tmp_path / "evaluation")
 
@@ -58,7 +58,7 @@ def test_starting_weights_bring_their_training_data_along(made, tmp_path):
     assert [entry["seed"] for entry in contract.training["data"]] == [13, 11]
     assert contract.training["started from"]["epochs_trained"] == 2
     with pytest.raises(InputError, match="with seed 11"):
-        evaluate(tmp_path / "bundle", [made / "train.parquet"], tmp_path / "evaluation")
+        evaluate(tmp_path / "bundle", [made / "train"], tmp_path / "evaluation")
 
 
 def test_one_kind_of_candidate_gives_null_not_nan(made, tmp_path, untrained_bundle):

@@ -225,6 +225,18 @@ def test_crystals_around_photons_fill_as_in_real_files():
     assert soft["EB"].counts.mean() < 45  # the windows alone
 
 
+def test_a_crystal_has_noise_once_with_a_little_energy_or_none():
+    """0.2 MeV in every barrel crystal must not make more of them pass zero suppression around a photon."""
+    alone = deposit(on_face(PHOTON, 30.0, (0.3, 0.5), 100))
+    everywhere = np.tile(np.arange(NUM_BARREL_CELLS), 100)
+    mine = np.repeat(np.arange(100), np.diff(alone.offsets))
+    event = np.concatenate((mine, np.repeat(np.arange(100), NUM_BARREL_CELLS)))
+    energy = np.concatenate((alone.energy, np.full(len(everywhere), 2e-4)))
+    company = add_up(100, NUM_ECAL_CELLS, event, np.concatenate((alone.cell, everywhere)), energy)
+    few, many = (read_out_ecal(deposits, generator())["EB"].counts.mean() for deposits in (alone, company))
+    assert many == pytest.approx(few, rel=0.06)
+
+
 def test_dead_crystals_stay_silent():
     dead = dead_cells()
     assert dead.mean() == pytest.approx(0.007, abs=1e-4)

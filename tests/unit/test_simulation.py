@@ -50,6 +50,17 @@ def test_same_seed_same_bytes_for_any_number_of_workers(tmp_path):
     assert read(one).event.tolist() == list(range(1, number + 1))
 
 
+@pytest.mark.parametrize("process", ["top", "tau", "ditau-mass", "higgs-diphoton", "diphoton-mass"])
+def test_a_chunk_does_not_know_what_was_made_before_it(process):
+    plan = Plan(process, 10_000, 3, Gun() if PROCESSES[process].is_gun else None, 0.0, None)
+    first = simulate_chunk(plan, 1)
+    simulate_chunk(plan, 0)
+    again = simulate_chunk(plan, 1)
+    for name, table in {**first.hits, **first.objects}.items():
+        for column, values in table.columns.items():
+            np.testing.assert_array_equal(values, {**again.hits, **again.objects}[name][column])
+
+
 def test_another_seed_gives_other_events():
     for process in ("photon", "quark-gluon"):
         gun = Gun() if process == "photon" else None

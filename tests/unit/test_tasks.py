@@ -1,5 +1,8 @@
 """Which candidates a task takes, what labels them, and that spectra tell nothing."""
 
+import itertools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,6 +11,7 @@ from hypothesis import strategies as st
 from e2e.datasets.balance import balanced
 from e2e.detector.detid import pack_eb, pack_hcal
 from e2e.events.record import OBJECT_COLUMNS, Events, Table
+from e2e.metrics import area_under_curve
 from e2e.problems import InputError
 from e2e.simulation.processes import PROCESSES
 from e2e.tasks import TASKS, Balance
@@ -66,6 +70,30 @@ def test_kinds_are_equally_many_in_every_bin_after_balancing(seed, count):
     assert not keep[(pt < 70) | (pt >= 200) | (np.abs(eta) >= 1.4)].any()
 
 
+@pytest.mark.parametrize(("name", "slopes"), [("quark-gluon", (1.0, 2.0)), ("top", (1.5, 0.5)), ("tau", (2.0, 3.0))])
+def test_pt_alone_says_next_to_nothing_within_a_bin(name, slopes):
+    """Spectra a power of pT apart: pT to the minus slope."""
+    edges, rng = TASKS[name].balance.pt_edges, np.random.default_rng(1)
+    is_signal = np.arange(200_000) % 2 == 0
+    slope, share = np.where(is_signal, *slopes), rng.random(len(is_signal))
+    low, high = edges[0] ** (1 - slope + 1e-9), edges[-1] ** (1 - slope + 1e-9)
+    pt = (low + share * (high - low)) ** (1 / (1 - slope + 1e-9))
+    keep = balanced(TASKS[name].balance, pt, 0 * pt, is_signal, rng.random(len(pt)))
+    assert area_under_curve(pt[keep], is_signal[keep]).value == pytest.approx(0.5, abs=0.012)
+    for lower, upper in itertools.pairwise(edges):
+        inside = keep & (pt >= lower) & (pt < upper)
+        assert area_under_curve(pt[inside], is_signal[inside]).value == pytest.approx(0.5, abs=0.045)
+
+
+def test_an_event_without_a_hard_crystal_in_the_barrel_is_no_candidate_of_its_topology():
+    made = events(table("jets", [0, 0, 0]), table("truth", [1, 1, 1], pdg_id=[25, 22, 21]))
+    energy = np.array([7.9, 8.1, 0.3], np.float32)  # at eta 0.03
+    hits = {"detid": pack_eb([2, 2, 3], [13, 13, 20]), "energy": energy, "time": 0 * energy}
+    made = replace(made, hits={**made.hits, "EB": Table.from_counts([1, 2, 0], hits)})
+    task = TASKS["higgs-diphoton"]
+    assert task.selection.find(made, task.frame).truth_row.tolist() == [1]
+
+
 @pytest.mark.parametrize("name", TASKS)
 def test_every_task_has_its_process_and_scales(name):
     task = TASKS[name]
@@ -117,8 +145,6 @@ def test_jets_of_one_event_stay_on_one_side_of_a_split():
 
 
 def test_jets_of_another_process_are_refused(tmp_path):
-    from dataclasses import replace
-
     from e2e.datasets import load_candidates
     from e2e.events.store import write_events
 

@@ -16,13 +16,15 @@ from e2e.models.views import ImageView
 
 @dataclass(frozen=True)
 class ResNet15Config:
-    """input_scale: factor for each channel of the frame, so that values are of order one; inside the exported graph."""
+    """input_scale: factor for each channel of the frame, so that values are of order one; inside the exported graph.
+    log_channels: those of the frame that go on as sign(x) log(1 + |x|) of the scaled value: their tails are long."""
 
     frame: FrameSpec
     input_scale: tuple[float, ...]
     num_outputs: int = 1
     maps: int = 16
     blocks: int = 3
+    log_channels: tuple[str, ...] = ()
     has_pool: bool = False  # a 2 x 2 max-pool after the first convolution, for 125 x 125 frames
 
 
@@ -45,6 +47,7 @@ class ResNet15(nn.Module):
 
     scale: Tensor
     seed_scale: Tensor
+    is_log: Tensor
 
     def __init__(self, config: ResNet15Config) -> None:
         super().__init__()
@@ -56,6 +59,8 @@ class ResNet15(nn.Module):
         grid = GRIDS[frame.grid]
         self.register_buffer("scale", torch.tensor(config.input_scale).reshape(1, -1, 1, 1), persistent=False)
         self.register_buffer("seed_scale", torch.tensor([1 / grid.rows, 1 / grid.columns]), persistent=False)
+        is_log = torch.tensor([channel in config.log_channels for channel in frame.channels])
+        self.register_buffer("is_log", is_log.reshape(1, -1, 1, 1), persistent=False)
         self.stem = nn.Conv2d(len(frame.channels), maps, 7, padding=1)
         self.pool = nn.MaxPool2d(2) if config.has_pool else nn.Identity()
         narrow = [ResidualBlock(maps, maps) for _ in range(config.blocks)]
@@ -66,5 +71,7 @@ class ResNet15(nn.Module):
     def forward(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
         """(batch, pixels) twice and the seed's (row, column) (batch, 2) -> (batch, outputs), before any activation."""
         image = self.view(pixel_index, pixel_value) * self.scale  # (batch, channels, rows, columns)
+        if self.config.log_channels:
+            image = torch.where(self.is_log, torch.sign(image) * torch.log1p(torch.abs(image)), image)
         features = self.body(self.pool(torch.relu(self.stem(image)))).amax(dim=(2, 3))  # (batch, 2 * maps)
         return self.head(torch.cat((features, seed * self.seed_scale), dim=1))

@@ -147,20 +147,23 @@ def read_out_ecal(deposits: Deposits, rng: Generator) -> dict[str, Table]:
 def _read_block(deposits: Deposits, first: int, last: int, rng: Generator) -> tuple[NDArray[Any], ...]:
     """event, cell, energy and time of the hits of events `first` to `last`."""
     size = last - first
-    hits, is_full = _read(deposits, first, last, rng)
+    hits, is_full, reached = _read(deposits, first, last, rng)
     image = np.zeros(size * _STRIDE, dtype=np.float32)
     image[hits.flat] = hits.energy
     is_kept = np.zeros(size * _STRIDE, dtype=bool)
     hits, candidates = _keep_windows(hits, image, is_full, is_kept, rng)
-    hits = _keep_cones(hits, candidates, image, is_kept, rng)
+    is_empty = image == 0
+    is_empty[reached] = False
+    hits = _keep_cones(hits, candidates, is_empty, is_kept, rng)
     hits = hits._replace(time=_measured_time(hits, rng))
     kept = hits.where(is_kept[hits.flat] | _is_out_of_time(hits))
     kept = kept.where(np.argsort(kept.flat))
     return first + kept.flat // _STRIDE, kept.cell, kept.energy, kept.time
 
 
-def _read(deposits: Deposits, first: int, last: int, rng: Generator) -> tuple[_Hits, NDArray[np.bool_]]:
-    """Cells with deposits that the detector reads; and whether each tower is read in full, flat (events * towers)."""
+def _read(deposits: Deposits, first: int, last: int, rng: Generator) -> tuple[_Hits, NDArray[np.bool_], IntArray]:
+    """Cells with deposits that the detector reads; whether each tower is read in full, flat (events * towers); and flat
+    indices of all cells with deposits, read or not: their noise is drawn."""
     settings = _settings()
     rows = slice(int(deposits.offsets[first]), int(deposits.offsets[last]))
     cell, true, time = deposits.cell[rows], deposits.energy[rows], deposits.time[rows]
@@ -177,7 +180,7 @@ def _read(deposits: Deposits, first: int, last: int, rng: Generator) -> tuple[_H
     is_full[busy_event[:, None] * NUM_ECAL_TOWERS + tower_neighbours()[busy]] = True
     is_read = (is_full[tower] & settings.is_alive[cell]) | (measured > settings.zero_suppression[cell])
     hits = _Hits(event * _STRIDE + cell, cell, measured.astype(np.float32), time)
-    return hits.where(np.flatnonzero(is_read)), is_full
+    return hits.where(np.flatnonzero(is_read)), is_full, hits.flat
 
 
 def _around(flat: IntArray, window: IntArray) -> IntArray:
@@ -237,9 +240,10 @@ def _noise_hits(flat: IntArray, sigmas: NDArray[Any]) -> _Hits:
 
 
 def _keep_cones(
-    hits: _Hits, candidates: IntArray, image: NDArray[np.float32], is_kept: NDArray[np.bool_], rng: Generator
+    hits: _Hits, candidates: IntArray, is_empty: NDArray[np.bool_], is_kept: NDArray[np.bool_], rng: Generator
 ) -> _Hits:
-    """Mark single crystals in the cones around candidates. Returns the hits with those of noise alone added."""
+    """Mark single crystals in the cones around candidates. Returns the hits with those of noise alone added, in cells
+    that are empty."""
     settings = _settings()
     in_cone = np.zeros_like(is_kept)
     offsets, count = _disc()
@@ -251,7 +255,7 @@ def _keep_cones(
     is_single = in_cone[hits.flat] & (hits.energy > settings.zero_suppression[hits.cell])
     is_kept[hits.flat[is_single]] = True
     noise = _noise_above_threshold(np.flatnonzero(in_cone), rng)
-    noise = noise.where((image[noise.flat] == 0) & settings.is_alive[noise.cell])
+    noise = noise.where(is_empty[noise.flat] & settings.is_alive[noise.cell])
     is_kept[noise.flat] = True
     return hits.and_also(noise)
 

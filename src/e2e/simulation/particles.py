@@ -95,6 +95,6 @@ def momentum_vector(pt: FloatArray, eta: FloatArray, phi: FloatArray) -> FloatAr
 
 
 def direction_angles(momentum: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """pt, eta, phi of (particles, 3) vectors."""
+    """pt, eta, phi of (particles, 3) vectors; along the beam, an eta far beyond any detector."""
     pt = np.hypot(momentum[:, 0], momentum[:, 1])
-    return pt, np.arcsinh(momentum[:, 2] / pt), np.arctan2(momentum[:, 1], momentum[:, 0])
+    return pt, np.arcsinh(momentum[:, 2] / np.maximum(pt, 1e-12)), np.arctan2(momentum[:, 1], momentum[:, 0])

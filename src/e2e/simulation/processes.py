@@ -162,15 +162,19 @@ def _ditaus(era: Era, rng: Generator, num_events: int, gun: Gun | None = None) -
     return _generated(record, era, rng, _first)
 
 
-def _flat(low: float, high: float | None = None, power: float = 4.0) -> Settings:
-    """Hard QCD above a pT hat, whose falling spectrum the generator flattens by pT hat to a power."""
-    limits = (f"PhaseSpace:pTHatMin = {low}", *(() if high is None else (f"PhaseSpace:pTHatMax = {high}",)))
-    bias = (
+def _flattened(low: float, high: float | None = None, power: float = 4.0) -> Settings:
+    """Of a hard collision above a pT hat, whose falling spectrum the generator flattens by pT hat to a power."""
+    return (
+        f"PhaseSpace:pTHatMin = {low}",
+        *(() if high is None else (f"PhaseSpace:pTHatMax = {high}",)),
         "PhaseSpace:bias2Selection = on",
         f"PhaseSpace:bias2SelectionPow = {power}",
         f"PhaseSpace:bias2SelectionRef = {low}",
     )
-    return ("HardQCD:all = on", *limits, *bias)
+
+
+def _jets(low: float, high: float | None = None, power: float = 4.0) -> Settings:
+    return ("HardQCD:all = on", *_flattened(low, high, power))
 
 
 _HADRONIC_TAUS = ("15:offIfAny = 11 13",)
@@ -178,7 +182,7 @@ _DITAUS = ("36:isResonance = off", "36:mayDecay = on", "36:onMode = off", "36:on
 _TOPS = (
     "Top:gg2ttbar = on",
     "Top:qqbar2ttbar = on",
-    "PhaseSpace:pTHatMin = 380.",
+    *_flattened(280.0, power=3.0),
     "24:onMode = off",
     "24:onIfAny = 1 2 3 4 5",
 )
@@ -193,15 +197,15 @@ _TAUS = (
     *_HADRONIC_TAUS,
 )
 _HIGGS = ("HiggsSM:gg2H = on", "25:onMode = off", "25:onIfMatch = 22 22")
-_PAIR_LIMITS = ("PhaseSpace:pTHatMin = 30.", "PhaseSpace:mHatMin = 80.", "PhaseSpace:mHatMax = 180.")
+_PAIR_LIMITS = ("PhaseSpace:pTHatMin = 20.", "PhaseSpace:mHatMin = 50.", "PhaseSpace:mHatMax = 250.")
 _DIPHOTON = ("PromptPhoton:ffbar2gammagamma = on", "PromptPhoton:gg2gammagamma = on", *_PAIR_LIMITS)
 _PHOTON_JET = ("PromptPhoton:qg2qgamma = on", "PromptPhoton:qqbar2ggamma = on", *_PAIR_LIMITS)
 
 _RUN1, _RUN2 = ERAS["2012"], ERAS["2018"]
 _BPIX = ("bpix1", "bpix2", "bpix3", "bpix4")
-_JETS = [(1.0, _flat(60.0, 320.0, power=4.5))]
-_TOPS_AND_JETS = [(0.5, _TOPS), (0.5, _flat(380.0, power=1.0))]
-_TAUS_AND_JETS = [(0.5, _TAUS), (0.5, _flat(10.0, 100.0))]
+_JETS = [(1.0, _jets(50.0, 420.0, power=4.5))]
+_TOPS_AND_JETS = [(0.5, _TOPS), (0.5, _jets(280.0, power=4.0))]
+_TAUS_AND_JETS = [(0.5, _TAUS), (0.5, _jets(10.0, 100.0))]
 _HIGGS_AND_CONTINUUM = [(1 / 3, _HIGGS), (1 / 3, _DIPHOTON), (1 / 3, _PHOTON_JET)]
 
 

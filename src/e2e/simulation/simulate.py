@@ -33,7 +33,7 @@ from e2e.simulation.stages import Generated, Response
 CHUNKS_PER_SHARD = 5
 MIN_PT_GEV, MAX_PT_GEV = 5.0, 500.0  # of guns
 MAX_PILEUP = 200.0
-SIMULATION_VERSION = 3  # raised whenever the same seed gives other events
+SIMULATION_VERSION = 4  # raised whenever the same seed gives other events
 SIMULATED_RUN = 1  # run number of simulated events, as in CMS
 POOL = ".pileup-pool.safetensors"
 POOL_SEED = 0

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.contract import SEED_MIN_ENERGY_GEV, FrameSpec
-from e2e.detector.geometry import wrap_phi
+from e2e.detector.geometry import position, wrap_phi
 from e2e.events.record import Events
 from e2e.frames import Seeds, native
 from e2e.frames.jet_seeds import jet_seeds, whole_seeds
@@ -55,12 +55,17 @@ class LeadingCrystal:
 
 @dataclass(frozen=True)
 class WholeBarrel:
-    """Every event is one candidate, all of the barrel; the event's one truth row labels it."""
+    """All of the barrel, of events in which a crystal of it has a transverse energy of `min_et` (GeV) and more; the
+    event's one truth row labels it."""
 
+    min_et: float
     needs: tuple[str, ...] = ("EB",)
 
     def find(self, events: Events, frame: FrameSpec) -> Found:
-        return _of_truth(events, whole_seeds(events, frame))
+        hits = events.hits["EB"]
+        et = hits["energy"] / np.cosh(position(hits["detid"], "EB").eta)
+        is_taken = np.isin(np.arange(len(events)), hits.event_index[et >= self.min_et])
+        return _of_truth(events, whole_seeds(events, frame).select(is_taken))
 
 
 @dataclass(frozen=True)

@@ -17,15 +17,15 @@ TOP = Task(
     frame=jet_frame(
         "track_pt", "track_d0", "track_dz", "ecal_energy", "hcal_energy", "bpix1", "bpix2", "bpix3"
     ),  # the order of arXiv:2104.14659
-    input_scale=(0.05, 50.0, 30.0, 0.05, 1.0, 0.1, 0.1, 0.1),
+    input_scale=(0.05, 100.0, 50.0, 0.05, 1.0, 0.1, 0.1, 0.1),
     selection=MatchedJets(pt=(400.0, 1000.0), max_abs_eta=1.4, max_distance=0.6),
     output=Output("score", "probability", "1", "probability of a top quark where both are equally many"),
     target=of_kind(TOPS),
     signal=TOPS,
     other=QCD,
     pt_edges=(400.0, 450.0, 500.0, 600.0, 800.0, 1000.0),
-    balance=Balance((400, 425, 450, 475, 500, 540, 580, 640, 720, 1000), (0.0, 0.35, 0.7, 1.05, 1.4)),
-    network={"has_pool": True},
+    balance=Balance((400, 425, 450, 475, 500, 540, 580, 620, 670, 720, 800, 900, 1000), (0.0, 0.35, 0.7, 1.05, 1.4)),
+    network={"has_pool": True, "log_channels": ("track_d0", "track_dz")},
     published={"auc": 0.9824, "what": "arXiv:2104.14659, ResNet-15, all 8 channels, CMS full simulation, 4M jets"},
     limits=("Trained on our own fast simulation; tops whose decay is wider than the jet are among the signal.",),
 )
