@@ -16,7 +16,7 @@ FIELD_TESLA = 3.8  # along +z, in the tracker. Source: CMS, JINST 5 (2010) T0302
 HELIX_RADIUS_CM_PER_GEV = 100 / (0.299792458 * FIELD_TESLA)  # of charge 1, per GeV of pT: pT = 0.2998 x tesla x metre
 
 # |eta| edges of the towers, index |ieta| - 1. Source: corners in the event-display geometry; CMS HCAL TDR.
-_HBHE_EDGES = np.array([*np.arange(0, 21) * 0.087, 1.83, 1.93, 2.043, 2.172, 2.322, 2.5, 2.65, 2.868, 3.0])
+HBHE_EDGES = np.array([*np.arange(0, 21) * 0.087, 1.83, 1.93, 2.043, 2.172, 2.322, 2.5, 2.65, 2.868, 3.0])
 _HF_EDGES = np.array(  # from |ieta| 29
     [2.853, 2.964, 3.139, 3.314, 3.489, 3.664, 3.839, 4.013, 4.191, 4.363, 4.538, 4.716, 4.889, 5.191]
 )
@@ -63,7 +63,7 @@ def hcal_position(name: str, ieta: ArrayLike, iphi: ArrayLike, depth: ArrayLike)
     if name == "HF":
         edges, first = _HF_EDGES, _HF_FIRST_IETA
     else:
-        edges, first = _HBHE_EDGES, 1
+        edges, first = HBHE_EDGES, 1
     low, high = edges[size - first], edges[size - first + 1]
     if name == "HE":
         high = np.where((size == _HE_LAST_SPLIT_IETA) & (depth == 3), edges[-1], high)

@@ -13,13 +13,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from e2e.contract.grids import HCAL_LAST_FINE_IETA
 from e2e.detector.detid import HCAL_IETA_RANGE, pack_hcal
-from e2e.detector.geometry import _HBHE_EDGES, hcal_position
+from e2e.detector.geometry import HBHE_EDGES, hcal_position
 
 # Interaction lengths of the whole: of HB at eta 0, of HE along the beam. Source: CMS, JINST 3 (2008) S08004, 5.1.
 HB_LENGTH, HE_LENGTH = 5.8, 10.0
-NUM_IPHI, LAST_FINE_IETA = 72, 20  # beyond, a tower is 10 degrees wide and has every second iphi
-HB_MAX_ETA = float(_HBHE_EDGES[HCAL_IETA_RANGE["HB"][1]])
+NUM_IPHI = 72  # where towers are 5 degrees wide; those of 10 degrees have every second
+HB_MAX_ETA = float(HBHE_EDGES[HCAL_IETA_RANGE["HB"][1]])
 _LAST_IETA = HCAL_IETA_RANGE["HE"][1]
 
 
@@ -96,7 +97,7 @@ def hcal_cell_at(eta: ArrayLike, phi: ArrayLike, depth: ArrayLike, era: HcalRead
     """
     lookup = _lookup(era.has_new_hcal_ids)
     eta, depth = np.asarray(eta, dtype=np.float64), np.asarray(depth, dtype=np.float64)
-    size = np.searchsorted(_HBHE_EDGES, np.abs(eta), side="right")  # |ieta|, or 30 beyond the last
+    size = np.searchsorted(HBHE_EDGES, np.abs(eta), side="right")  # |ieta|, or 30 beyond the last
     is_inside = (size <= _LAST_IETA) & (depth >= 0)
     size = np.minimum(size, _LAST_IETA)
     segment = np.zeros(size.shape, dtype=np.int64)
@@ -104,7 +105,7 @@ def hcal_cell_at(eta: ArrayLike, phi: ArrayLike, depth: ArrayLike, era: HcalRead
         segment += depth >= end[size]
     first = lookup.first_cell[size, segment]
     column = np.floor(np.asarray(phi, dtype=np.float64) * (NUM_IPHI / (2 * np.pi))).astype(np.int64) % NUM_IPHI
-    is_wide = size > LAST_FINE_IETA
+    is_wide = size > HCAL_LAST_FINE_IETA
     cell = first + np.where(is_wide, column >> 1, column) + (eta >= 0) * np.where(is_wide, NUM_IPHI // 2, NUM_IPHI)
     return np.where(is_inside & (first >= 0), cell, -1)
 
@@ -124,7 +125,7 @@ def _towers(has_new_ids: bool) -> list[tuple[str, int, int, float]]:
 def _cells(has_new_ids: bool) -> HcalCells:
     rings = []
     for name, size, depth, _ in _towers(has_new_ids):
-        step = 2 if size > LAST_FINE_IETA else 1
+        step = 2 if size > HCAL_LAST_FINE_IETA else 1
         iphi = np.tile(np.arange(1, NUM_IPHI + 1, step), 2)
         ieta = np.repeat((-size, size), NUM_IPHI // step)
         depths = np.full(len(iphi), depth)
@@ -141,7 +142,7 @@ def _lookup(has_new_ids: bool) -> _Lookup:
     next_cell = 0
     for _, size, _, end in _towers(has_new_ids):
         rings[size].append((end, next_cell))
-        next_cell += 2 * NUM_IPHI // (2 if size > LAST_FINE_IETA else 1)
+        next_cell += 2 * NUM_IPHI // (2 if size > HCAL_LAST_FINE_IETA else 1)
     rings[_LAST_IETA] += [segment for segment in rings[_LAST_IETA - 1] if segment[0] > rings[_LAST_IETA][-1][0]]
     num_places = max(map(len, rings)) + 1
     ends, cells = np.full((len(rings), num_places), np.inf), np.full((len(rings), num_places), -1)

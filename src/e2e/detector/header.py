@@ -139,7 +139,7 @@ def geometry_header() -> str:
             endcap_pixel_table()[1],
             "Flat stitched pixel [ix][iy] of the +z endcap; -1: no crystal. On -z the row is mirrored.",
         ),
-        _array("double", "kHbheEdges", geometry._HBHE_EDGES, "|eta| edges of HB, HE and HO, from |ieta| 1."),
+        _array("double", "kHbheEdges", geometry.HBHE_EDGES, "|eta| edges of HB, HE and HO, from |ieta| 1."),
         _array("double", "kHfEdges", geometry._HF_EDGES, "|eta| edges of HF, from |ieta| 29."),
         _array("double", "kHoRingGaps", gaps, "|ieta| of HO towers at ring gaps, and their |eta| edges."),
         "inline constexpr double kHfEdgePlane = "

@@ -22,6 +22,7 @@ from e2e.simulation import shower_table as table
 from e2e.simulation.ecal_coordinates import CRYSTAL_LENGTH_CM, crystal_coordinates, pitch_cm, region_of
 from e2e.simulation.hadrons import EcalShare
 from e2e.simulation.particles import ELECTRON, PHOTON, FloatArray, IntArray, Particles
+from e2e.simulation.transport import conversion_share
 
 ELECTROMAGNETIC, HADRONIC, MIP = 0, 1, 2  # kinds of shower
 
@@ -38,7 +39,7 @@ _SOFT_WINDOWS = ((1, 0.3), (2, 3.0), (3, np.inf))
 _SOFT_DEPTH_CM = 0.3 * CRYSTAL_LENGTH_CM  # where the pitch of their windows is taken
 
 # Hadrons. Radial density 2 r R^2 / (r^2 + R^2)^2 as of Grindhammer et al., NIM A290 (1990) 469, with R of the order of
-# a tenth of the interaction length (20.3 cm in PbWO4): a core and a halo, chosen by us, as are number, share and
+# a tenth of the interaction length: a core and a halo, chosen by us, as are number, share and
 # fluctuation of the clumps, for want of a source.
 _CLUMPS_PER_GEV, _CLUMP_SHAPE, _MAX_CLUMPS = 2.0, 0.7, 40
 _HADRON_RADII_CM, _CORE_CLUMPS, _MAX_RADIUS_CM = (1.5, 5.0), 0.6, 25.0
@@ -93,7 +94,7 @@ def electromagnetic_showers(arrivals: Particles, rng: Generator) -> Showers:
     is_photon = particles.pdg_id == PHOTON
     start = np.where(is_photon, rng.exponential(9 / 7, len(particles)), 0.0) - _before_crystals(particles.position)
     pairs = np.flatnonzero(is_photon & (energy > MIN_PAIR_GEV))
-    share = _pair_share(rng, len(pairs))
+    share = conversion_share(rng, len(pairs))
     index = np.concatenate((np.arange(len(particles)), pairs))
     energies = np.concatenate((energy, energy[pairs] * (1 - share)))
     energies[pairs] *= share
@@ -122,12 +123,6 @@ def _before_crystals(entry_cm: FloatArray) -> FloatArray:
     eta = np.abs(np.arcsinh(entry_cm[:, 2] / np.hypot(entry_cm[:, 0], entry_cm[:, 1])))
     is_covered = (region_of(entry_cm) != EB) & (eta > PRESHOWER_ETA[0]) & (eta < PRESHOWER_ETA[1])
     return np.where(is_covered, PRESHOWER_X0, 0.0)
-
-
-def _pair_share(rng: Generator, count: int) -> FloatArray:
-    """Energy share v of one leg of a conversion: density 1 - 4/3 v (1 - v), its distribution inverted (Tsai 1974)."""
-    v = np.linspace(0.0, 1.0, 257)
-    return np.interp(rng.random(count), (v - 2 / 3 * v**2 + 4 / 9 * v**3) * (9 / 7), v)
 
 
 def spread(showers: Showers, rng: Generator) -> CrystalEnergies:

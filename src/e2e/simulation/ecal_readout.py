@@ -25,7 +25,9 @@ from e2e.detector.ecal_cells import (
     steps,
     tower_neighbours,
 )
+from e2e.detector.helix import ECAL_ENDCAP_FRONT_Z_CM
 from e2e.events.record import Table
+from e2e.simulation.deposits import BLOCK_EVENTS
 from e2e.simulation.particles import IntArray
 from e2e.simulation.stages import Deposits
 
@@ -60,7 +62,6 @@ CONE_MIN_ET_GEV, CONE_RADIUS = 10.0, 0.6
 # Barrel crystals whose time is flagged as not that of the collision.
 OUT_OF_TIME_SIGMAS, FLAG_TIME_CONSTANT_NS = 5.0, 0.6
 
-BLOCK_EVENTS = 32  # whose images are held at once: 20 MB
 _STRIDE = NUM_ECAL_CELLS + 1  # cells of an event's image; the last stands for "no crystal"
 
 
@@ -84,7 +85,7 @@ def _settings() -> _Settings:
     is_barrel = np.arange(NUM_ECAL_CELLS) < NUM_BARREL_CELLS
     constant, slope = ENDCAP_NOISE_GEV
     noise = np.where(is_barrel, BARREL_NOISE_GEV, constant + slope * np.abs(cells.eta))
-    rho_cm = 317.0 / np.sinh(np.abs(cells.eta))
+    rho_cm = ECAL_ENDCAP_FRONT_Z_CM / np.sinh(np.abs(cells.eta))
     cone = np.where(is_barrel, CONE_RADIUS / 0.01745, CONE_RADIUS * rho_cm / 2.9)
 
     def padded(values: NDArray[Any], fill: float) -> NDArray[np.float32]:

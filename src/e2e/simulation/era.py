@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Era:
-    """beam_energy_gev: of both beams together. crossing_ns: between bunch crossings. bpix_radii_cm: innermost first.
-    out_of_time_share: of a collision's energy, what the calorimeters' read-out gives to the nominal crossing when the
-    collision was one crossing earlier or later.
+    """collision_energy_gev: of both protons together. crossing_ns: between bunch crossings. bpix_radii_cm: innermost
+    first. out_of_time_share: of a collision's energy, what the calorimeters' read-out gives to the nominal crossing
+    when the collision was one crossing earlier or later.
 
     Sources: CMS, arXiv:1405.6569 (tracker), arXiv:2012.14304 (Phase-1 pixel detector); LHC parameters of 2012 and 2018.
     The shares are ours: those of 2012 bring times and spectra of soft hits near those of the real files, and the two
@@ -17,7 +17,7 @@ class Era:
     """
 
     name: str
-    beam_energy_gev: float
+    collision_energy_gev: float
     crossing_ns: float
     beam_spot_sigma_cm: tuple[float, float, float]
     bpix_radii_cm: tuple[float, ...]

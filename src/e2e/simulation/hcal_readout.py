@@ -51,7 +51,7 @@ HB_2018, HE_2018_FIRST, HE_2018 = Channel(0.2, 0.8, 1.0), Channel(0.03, 0.1, 1.0
 
 def read_out_hcal(deposits: Deposits, era: Era, rng: Generator) -> dict[str, Table]:
     """Hit tables HB and HE, by event and cell number."""
-    channels = _channels(era.has_new_hcal_ids)
+    channels = _channels(era)
     event = np.repeat(np.arange(len(deposits)), np.diff(deposits.offsets))
     signal = _read_signals(event, deposits, channels, rng)
     noise = _read_noise(event, deposits, channels, rng)
@@ -92,19 +92,15 @@ class _Hits(NamedTuple):
 
 
 @cache
-def _channels(has_new_ids: bool) -> _Channels:
-    cells = hcal_cells(_Ids(has_new_ids))
-    kinds = (HB_2018, HE_2018, HE_2018_FIRST) if has_new_ids else (HB_2012, HE_2012, HE_2012)
+def _channels(era: Era) -> _Channels:
+    cells = hcal_cells(era)
+    kinds = (HB_2018, HE_2018, HE_2018_FIRST) if era.has_new_hcal_ids else (HB_2012, HE_2012, HE_2012)
     kind = np.where(cells.is_endcap, np.where(cells.depth == 1, 2, 1), 0)
     noise, threshold, correlation, kept, share = np.array(kinds)[kind].T
     is_dead = np.random.default_rng(DEAD_SEED).random(len(kind)) < DEAD_SHARE
     probability = np.where(is_dead, 0.0, ndtr(-threshold / noise) * share)
     ends = np.cumsum(probability)
     return _Channels(cells.detid, cells.is_endcap, is_dead, noise, threshold, correlation, kept, share, ends)
-
-
-class _Ids(NamedTuple):
-    has_new_hcal_ids: bool
 
 
 def _read_signals(event: IntArray, deposits: Deposits, channels: _Channels, rng: Generator) -> _Hits:

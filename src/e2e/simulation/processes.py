@@ -141,14 +141,14 @@ def _collisions(
 ) -> Generated:
     """parts: share of the events and settings of each."""
     which = rng.choice(len(parts), size=num_events, p=[share for share, _ in parts])
-    beams = (f"Beams:eCM = {era.beam_energy_gev}",)
+    beams = (f"Beams:eCM = {era.collision_energy_gev}",)
     records = [collide(beams + settings, int((which == k).sum()), rng) for k, (_, settings) in enumerate(parts)]
     return _generated(mixed(records, which), era, rng, truth)
 
 
 def minimum_bias(era: Era, rng: Generator, num_events: int, gun: Gun | None = None) -> Generated:
     """Inelastic collisions, diffraction included; no truth."""
-    record = collide((f"Beams:eCM = {era.beam_energy_gev}", "SoftQCD:inelastic = on"), num_events, rng)
+    record = collide((f"Beams:eCM = {era.collision_energy_gev}", "SoftQCD:inelastic = on"), num_events, rng)
     return _generated(record, era, rng, None)
 
 
