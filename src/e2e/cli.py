@@ -210,7 +210,13 @@ def make_parser() -> argparse.ArgumentParser:
     inputs(add, "data")
     add("-o", "--output", type=Path, required=True, metavar="RUN")
     add("--seed", type=int, default=1, metavar="S")
-    add("--start", type=Path, default=None, metavar="RUN", help="begin with the weights of an earlier run")
+    add(
+        "--start",
+        type=Path,
+        default=None,
+        metavar="RUN",
+        help="begin with the weights of an earlier run, also of fewer channels",
+    )
     add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
     add("--precision", default=None, choices=("32-true", "bf16-mixed", "16-mixed"), help="the recipe's unless given")
     add("--max-candidates", type=int, default=None, metavar="N", help="the first so many; all unless given")

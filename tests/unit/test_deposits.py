@@ -5,13 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from e2e.simulation.deposits import BLOCK_EVENTS, Part, add_parts, add_up
+from e2e.simulation.stages import CellEnergies
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 2 * BLOCK_EVENTS + 3), st.integers(0, 500))
 def test_sums_are_those_of_a_dense_image(seed, num_events, count):
     rng = np.random.default_rng(seed)
     event, cell, energy = rng.integers(num_events, size=count), rng.integers(7, size=count), rng.exponential(size=count)
-    found = add_up(num_events, 7, event, cell, energy)
+    found = add_up(num_events, 7, CellEnergies(event, cell, energy))
     image = np.zeros((num_events, 7))
     np.add.at(image, (event, cell), energy)
     dense = np.zeros_like(image)
@@ -22,8 +23,8 @@ def test_sums_are_those_of_a_dense_image(seed, num_events, count):
 
 
 def test_parts_are_added_with_their_share_and_delay():
-    pool = add_up(3, 5, np.array([0, 1, 1]), np.array([4, 0, 4]), np.array([1.0, 2.0, 3.0]))
-    signal = add_up(2, 5, np.array([1]), np.array([4]), np.array([6.0]))
+    pool = add_up(3, 5, CellEnergies(np.array([0, 1, 1]), np.array([4, 0, 4]), np.array([1.0, 2.0, 3.0])))
+    signal = add_up(2, 5, CellEnergies(np.array([1]), np.array([4]), np.array([6.0])))
     own = np.arange(2)
     found = add_parts(
         2, 5, [Part(signal, own, own), Part(pool, np.array([1, 1]), np.array([1, 2]), share=0.5, delay_ns=50.0)]

@@ -18,7 +18,7 @@ from e2e.simulation import ecal, ecal_coordinates, shower, shower_table
 from e2e.simulation.deposits import add_up
 from e2e.simulation.ecal_readout import SATURATION_GEV, dead_cells, read_out_ecal
 from e2e.simulation.particles import PHOTON, PION, Particles, momentum_vector
-from e2e.simulation.stages import Deposits
+from e2e.simulation.stages import CellEnergies, Deposits
 
 
 def generator(seed: int = 1) -> np.random.Generator:
@@ -37,7 +37,7 @@ def on_face(pdg_id: int, energy: float, eta: tuple[float, float], count: int, ph
 def deposit(particles: Particles, seed: int = 1) -> Deposits:
     rng = generator(seed)
     showers = ecal.electromagnetic_showers(particles, rng)
-    return add_up(len(particles), NUM_ECAL_CELLS, *ecal.spread(showers, rng))
+    return add_up(len(particles), NUM_ECAL_CELLS, ecal.spread(showers, rng))
 
 
 def sums(deposits: Deposits) -> np.ndarray:
@@ -174,7 +174,7 @@ def test_hadrons_are_wide_and_muons_narrow():
     direction = arrivals.momentum / 5.0
     for kind, low, high in ((ecal.MIP, 1.0, 2.0), (ecal.HADRONIC, 3.5, 15.0)):
         parts = (arrivals.event, arrivals.position, direction, np.full(300, 5.0), np.full(300, 3.0), np.full(300, kind))
-        deposits = add_up(300, NUM_ECAL_CELLS, *ecal.spread(ecal.Showers(*parts), generator()))
+        deposits = add_up(300, NUM_ECAL_CELLS, ecal.spread(ecal.Showers(*parts), generator()))
         assert low <= np.diff(deposits.offsets).mean() <= high
         np.testing.assert_allclose(np.median(sums(deposits)), 3.0, rtol=1e-5)
 
@@ -182,7 +182,7 @@ def test_hadrons_are_wide_and_muons_narrow():
 def test_nothing_in_nothing_out():
     none = on_face(PHOTON, 1.0, (-1.0, 1.0), 5).where(np.zeros(5, dtype=bool))
     contributions = ecal.spread(ecal.electromagnetic_showers(none, generator()), generator())
-    tables = read_out_ecal(add_up(3, NUM_ECAL_CELLS, *contributions), generator())
+    tables = read_out_ecal(add_up(3, NUM_ECAL_CELLS, contributions), generator())
     assert [len(tables[name].counts) for name in ("EB", "EE")] == [3, 3]
     assert not len(tables["EB"])
     assert not len(tables["EE"])
@@ -232,7 +232,7 @@ def test_a_crystal_has_noise_once_with_a_little_energy_or_none():
     mine = np.repeat(np.arange(100), np.diff(alone.offsets))
     event = np.concatenate((mine, np.repeat(np.arange(100), NUM_BARREL_CELLS)))
     energy = np.concatenate((alone.energy, np.full(len(everywhere), 2e-4)))
-    company = add_up(100, NUM_ECAL_CELLS, event, np.concatenate((alone.cell, everywhere)), energy)
+    company = add_up(100, NUM_ECAL_CELLS, CellEnergies(event, np.concatenate((alone.cell, everywhere)), energy))
     few, many = (read_out_ecal(deposits, generator())["EB"].counts.mean() for deposits in (alone, company))
     assert many == pytest.approx(few, rel=0.06)
 

@@ -13,7 +13,7 @@ from e2e.simulation.pythia import collide, decay, first_copies, stable_particles
 from e2e.simulation.stages import Generated
 
 BEAMS = ("Beams:eCM = 8000",)
-JETS = (*BEAMS, *processes._flat(60.0, 320.0, power=4.5))
+JETS = (*BEAMS, *processes._jets(60.0, 320.0, power=4.5))
 NEUTRINOS = (12, 14, 16)
 
 
@@ -172,8 +172,8 @@ def test_partons_of_a_jet_event_are_back_to_back():
     pt, phi = truth["pt"].reshape(-1, 2), truth["phi"].reshape(-1, 2)
     np.testing.assert_allclose(pt[:, 0], pt[:, 1], rtol=1e-4)
     np.testing.assert_allclose(np.cos(phi[:, 0] - phi[:, 1]), -1, atol=1e-5)
-    assert pt.min() > 60
-    assert pt.max() < 320
+    assert pt.min() > 50
+    assert pt.max() < 420
     assert 0.2 < np.mean(pt[:, 0] > 150) < 0.8  # a falling spectrum would have 0.01 there
 
 
@@ -186,8 +186,9 @@ def test_half_of_the_top_events_hold_two_boosted_tops():
     assert not np.bincount(truth.event_index[is_top], np.sign(truth["pdg_id"][is_top])).any()
     assert np.median(truth["mass"][is_top]) == pytest.approx(172.5, abs=1.5)
     assert 0.3 < np.subtract(*np.percentile(truth["mass"][is_top], [75, 25])) < 4  # width 1.4 GeV
-    assert np.mean(truth["pt"][is_top] > 400) > 0.6
-    assert np.mean(truth["pt"][~is_top] > 380 - 1e-3) == 1
+    for kind in (is_top, ~is_top):  # those of the same event have the same pT hat, recoil apart
+        assert 0.25 < np.mean(truth["pt"][kind] > 400) < 0.7
+    assert truth["pt"][~is_top].min() > 280 - 1e-3
 
 
 def test_tops_are_taken_as_they_decay_and_decay_to_quarks():
@@ -264,10 +265,10 @@ def test_a_diphoton_event_has_one_row_and_a_third_are_higgs_bosons():
     for is_kind in kinds.values():
         assert is_kind.mean() == pytest.approx(1 / 3, abs=0.12)
     np.testing.assert_allclose(truth["mass"][kinds[25]], 125.0, atol=1.0)
-    assert truth["mass"][kinds[22]].min() > 75
-    assert truth["mass"][kinds[22]].max() < 185
+    assert truth["mass"][kinds[22]].min() > 47
+    assert truth["mass"][kinds[22]].max() < 255
     np.testing.assert_allclose(truth["mass"][kinds[21]], 0.0, atol=1e-3)
-    assert np.median(truth["pt"][kinds[21]]) > 30
+    assert np.median(truth["pt"][kinds[21]]) > 20
 
 
 @pytest.mark.slow

@@ -92,7 +92,7 @@ def test_no_energy_is_made_and_little_lost(era):
     share = shower_hadrons(arrivals, rng).hcal
     deposits = deposit_hcal(share, era, rng)
     assert 0.99 * share.energy.sum() < deposits.energy.sum() <= share.energy.sum() * (1 + 1e-12)
-    summed = add_up(len(arrivals), num_hcal_cells(era), *deposits)
+    summed = add_up(len(arrivals), num_hcal_cells(era), deposits)
     assert summed.energy.sum() == pytest.approx(deposits.energy.sum(), rel=1e-5)
 
 
@@ -207,7 +207,7 @@ def test_no_particles(era, num_events):
     nobody = beam(PION, 5.0, 1).where(np.zeros(1, dtype=bool))
     rng = np.random.default_rng(9)
     share = shower_hadrons(nobody, rng)
-    deposits = add_up(num_events, num_hcal_cells(era), *deposit_hcal(share.hcal, era, rng)) if num_events else None
+    deposits = add_up(num_events, num_hcal_cells(era), deposit_hcal(share.hcal, era, rng)) if num_events else None
     deposits = deposits or deposits_of(0.0, 0.0, np.zeros(0), 0)
     assert len(share.ecal.event) == len(deposits.cell) == 0
     hits = read_out_hcal(deposits, era, rng)
@@ -218,7 +218,7 @@ def test_same_generator_same_hits():
     def hits() -> dict:
         rng = np.random.default_rng(10)
         deposits = deposit_hcal(shower_hadrons(beam(PION, 30.0, 20), rng).hcal, NEW, rng)
-        return read_out_hcal(add_up(20, num_hcal_cells(NEW), *deposits), NEW, rng)
+        return read_out_hcal(add_up(20, num_hcal_cells(NEW), deposits), NEW, rng)
 
     first, second = hits(), hits()
     for name in ("HB", "HE"):

@@ -171,12 +171,6 @@ def test_muons_meet_none() -> None:
 # ---- hits
 
 
-@pytest.fixture
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracker_hits, "NOISE_HITS", 0.0)
-
-
-@pytest.mark.usefixtures("quiet")
 def test_every_layer_is_hit_where_it_is_as_often_as_it_works() -> None:
     count, pt = 4000, 5.0
     hits = passage_of(beam(MUON, count, pt=pt)).hits
@@ -194,7 +188,6 @@ def test_every_layer_is_hit_where_it_is_as_often_as_it_works() -> None:
         assert half_width(z - length) == pytest.approx(along, rel=0.1)
 
 
-@pytest.mark.usefixtures("quiet")
 def test_hits_end_with_the_track_and_begin_with_it() -> None:
     curls = passage_of(beam(PION, 300, pt=0.2)).hits["layer"]  # turns back at 35 cm
     assert curls.max() == TRACKER_LAYERS["tib2"]
@@ -208,11 +201,24 @@ def test_hits_end_with_the_track_and_begin_with_it() -> None:
     assert not passage_of(beam(PHOTON, 300, start_cm=120.0)).hits["layer"].size
 
 
-def test_noise_is_in_every_event_and_layer() -> None:
-    hits = transport(beam(PHOTON, 0), 500, ERAS["2012"], generator()).hits
-    layers, found = np.unique(hits["layer"], return_counts=True)
-    assert layers.tolist() == [1, 2, 3, 5, 6, 7, 8]  # no fourth pixel layer before 2017
-    np.testing.assert_allclose(found / 500, tracker_hits.NOISE_HITS, atol=0.3)
+def test_noise_is_in_every_wanted_layer_once_whatever_was_there() -> None:
+    era = ERAS["2012"]
+    hits = transport(beam(PION, 500), 500, era, generator()).hits
+    wanted = [TRACKER_LAYERS[name] for name in ("bpix1", "bpix3", "tob2")]
+    both = tracker_hits.with_noise(hits, wanted, era, generator())
+    for layer in wanted:
+        added = (both["layer"] == layer).sum() - (hits["layer"] == layer).sum()
+        assert added / 500 == pytest.approx(tracker_hits.NOISE_HITS, abs=0.3)
+    assert set(both["layer"]) == set(wanted)
+    nothing = transport(beam(PHOTON, 0), 3, era, generator()).hits
+    assert len(nothing) == 0
+    assert tracker_hits.with_noise(nothing, wanted, era, generator()).counts.sum() > 0
+
+
+def test_what_begins_on_a_layer_leaves_no_hit_in_it() -> None:
+    hits = transport(beam(PION, 2000, pt=5.0, start_cm=4.4), 2000, ERAS["2012"], generator()).hits["layer"]
+    assert not (hits == TRACKER_LAYERS["bpix1"]).any()
+    assert (hits == TRACKER_LAYERS["bpix2"]).sum() > 1900
 
 
 # ---- tracks
@@ -322,8 +328,9 @@ def test_the_same_generator_gives_the_same() -> None:
 # ---- vertices
 
 
-def of_purity(num_events: int, tracks_each: int) -> Table:
-    return Table.from_counts([tracks_each] * num_events, {"is_high_purity": np.ones(num_events * tracks_each)})
+def of_purity(num_events: int, tracks_each: int, pt: float = 0.7) -> Table:
+    number = num_events * tracks_each
+    return Table.from_counts([tracks_each] * num_events, {"is_high_purity": np.ones(number), "pt": np.full(number, pt)})
 
 
 def test_a_vertex_is_where_the_collision_was() -> None:
@@ -351,3 +358,11 @@ def test_an_electron_radiates_only_in_the_layers_ahead_of_it():
     is_electron = arrived.pdg_id == ELECTRON
     np.maximum.at(leading, arrived.event[is_electron], arrived.energy[is_electron])
     assert leading.mean() / 50 == pytest.approx(np.exp(-0.2 * 0.4), abs=0.008)
+
+
+def test_two_hard_tracks_are_a_vertex_where_two_soft_ones_seldom_are() -> None:
+    soft, hard = (
+        reconstruct_vertices(np.zeros((2000, 3)), of_purity(2000, 2, pt), generator()).counts.mean() for pt in (0.7, 20)
+    )
+    assert soft == pytest.approx(0.55, abs=0.04)
+    assert hard > 0.98

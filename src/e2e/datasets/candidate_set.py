@@ -97,7 +97,7 @@ def load_candidates(
             if num_events == limit:
                 break
         if problems.has_errors:
-            raise InputError(path, str(problems[0]), "make the file again")
+            raise InputError(problems[0].where, problems[0].what, "make the file again")
     where = ", ".join(map(str, inputs))
     if not parts:
         raise InputError(where, "no events", "give an event store with events")

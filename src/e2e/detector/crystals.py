@@ -17,6 +17,8 @@ FloatArray = NDArray[np.float64]
 
 COLUMNS_PER_SUPERMODULE = 20
 
+BARREL_CRYSTAL_ETA = 0.01745  # size of a crystal in eta
+
 
 class BarrelTable(NamedTuple):
     """Face centres, indexed [row, column within the supermodule]; shape (170, 20) each."""

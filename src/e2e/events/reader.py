@@ -86,10 +86,16 @@ def _files_at(path: Path) -> list[Path]:
 
 
 def _check_finished(folder: Path) -> None:
-    """Raises InputError for a folder whose `plan.json` says that it is not whole yet."""
+    """Raises InputError for a folder whose `plan.json` says that it is not whole yet, or that lost a part."""
     try:
         plan = json.loads((folder / "plan.json").read_text())
     except (OSError, ValueError):
         return  # not a folder of that kind
-    if isinstance(plan, dict) and plan.get("state") == "running":
-        raise InputError(folder, "is not finished", "give the command that makes it again: it goes on where it was")
+    if not isinstance(plan, dict):
+        return
+    remedy = "give the command that makes it again: it goes on where it was"
+    if plan.get("state") == "running":
+        raise InputError(folder, "is not finished", remedy)
+    there, planned = len(list(folder.glob("part-*.parquet"))), plan.get("shards")
+    if isinstance(planned, int) and there < planned:
+        raise InputError(folder, f"lacks {planned - there} of {planned} event stores", remedy)

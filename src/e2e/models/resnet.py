@@ -45,6 +45,8 @@ class ResidualBlock(nn.Module):
 class ResNet15(nn.Module):
     """15 convolutions, a global maximum, the seed's position beside it, one linear layer."""
 
+    CHANNEL_WEIGHT = "stem.weight"  # the parameter with an axis of channels, its second
+
     scale: Tensor
     seed_scale: Tensor
     is_log: Tensor

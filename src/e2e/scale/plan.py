@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -39,9 +40,9 @@ def new_plan(plan: Mapping[str, Any], num_shards: int) -> dict[str, Any]:
 
 @cache
 def versions() -> dict[str, str | None]:
-    """None where a package is not installed. simd: the instructions NumPy uses: others may round the last bit another
-    way, which can turn a decision and every random number after it."""
-    found: dict[str, str | None] = {"e2e": __version__, "simd": _simd()}
+    """None where a package is not installed. simd, libc: the instructions NumPy uses, and the C library whose functions
+    it calls: others may round the last bit another way, which can turn a decision and every random number after it."""
+    found: dict[str, str | None] = {"e2e": __version__, "simd": _simd(), "libc": " ".join(platform.libc_ver())}
     for package in _PACKAGES:
         try:
             found[package] = version(package)

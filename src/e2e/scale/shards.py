@@ -57,15 +57,16 @@ def write_shards(
         num_events = sum(counts.values())
         if missing:
             write_json(folder / PLAN, about)
-            prepare()
         progress(num_events)
-        try:
-            with closing(engine.map(partial(_write_shard, folder, about, make_shard), missing)) as made:
-                for count in made:
-                    num_events += count
-                    progress(num_events)
-        finally:
-            _remove_unfinished(folder)
+        if missing:
+            prepare()
+            try:
+                with closing(engine.map(partial(_write_shard, folder, about, make_shard), missing)) as made:
+                    for count in made:
+                        num_events += count
+                        progress(num_events)
+            finally:
+                _remove_unfinished(folder)
         write_json(folder / PLAN, {**about, "state": "finished", "events": num_events})
     return output
 

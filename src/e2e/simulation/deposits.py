@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.events.ragged import rows_of
-from e2e.simulation.stages import Deposits
+from e2e.simulation.stages import CellEnergies, Deposits
 
 BLOCK_EVENTS = 32  # whose cells are held in full at once: 20 MB for the ECAL
 
@@ -25,8 +25,9 @@ class Contributions(NamedTuple):
     time: NDArray[Any]
 
 
-def add_up(num_events: int, num_cells: int, event: IntArray, cell: NDArray[Any], energy: NDArray[Any]) -> Deposits:
-    """Sum contributions in time with the collision, given in any order."""
+def add_up(num_events: int, num_cells: int, energies: CellEnergies) -> Deposits:
+    """Energies added up, cell by cell."""
+    event, cell, energy = energies
     block = (event // BLOCK_EVENTS).astype(np.uint16)
     order = np.argsort(block, kind="stable")
     event, cell, energy = event[order], cell[order], energy[order]

@@ -19,9 +19,10 @@ from numpy.typing import NDArray
 from e2e.detector.ecal_cells import EB, NUM_ECAL_CELLS, cell_map, place_of, steps
 from e2e.simulation import shower
 from e2e.simulation import shower_table as table
-from e2e.simulation.ecal_coordinates import CRYSTAL_LENGTH_CM, crystal_coordinates, pitch_cm, region_of
+from e2e.simulation.ecal_coordinates import crystal_coordinates, pitch_cm, region_of
 from e2e.simulation.hadrons import EcalShare
 from e2e.simulation.particles import ELECTRON, PHOTON, FloatArray, IntArray, Particles
+from e2e.simulation.stages import CellEnergies
 from e2e.simulation.transport import conversion_share
 
 ELECTROMAGNETIC, HADRONIC, MIP = 0, 1, 2  # kinds of shower
@@ -36,7 +37,7 @@ PRESHOWER_ETA, PRESHOWER_X0 = (1.65, 2.6), 3.0
 
 # Window of a soft shower: half width in crystals, up to this energy.
 _SOFT_WINDOWS = ((1, 0.3), (2, 3.0), (3, np.inf))
-_SOFT_DEPTH_CM = 0.3 * CRYSTAL_LENGTH_CM  # where the pitch of their windows is taken
+_SOFT_DEPTH_CM = 0.3 * shower.CRYSTAL_LENGTH_CM  # where the pitch of their windows is taken
 
 # Hadrons. Radial density 2 r R^2 / (r^2 + R^2)^2 as of Grindhammer et al., NIM A290 (1990) 469, with R of the order of
 # a tenth of the interaction length: a core and a halo, chosen by us, as are number, share and
@@ -73,14 +74,6 @@ class Showers:
     @classmethod
     def concatenate(cls, parts: Sequence[Showers]) -> Showers:
         return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
-
-
-class CrystalEnergies(NamedTuple):
-    """Energy (GeV) in cells of events, in any order, cells repeated; for `deposits.add_up`."""
-
-    event: IntArray
-    cell: NDArray[np.int32]
-    energy: NDArray[np.float32]
 
 
 def electromagnetic_showers(arrivals: Particles, rng: Generator) -> Showers:
@@ -125,7 +118,7 @@ def _before_crystals(entry_cm: FloatArray) -> FloatArray:
     return np.where(is_covered, PRESHOWER_X0, 0.0)
 
 
-def spread(showers: Showers, rng: Generator) -> CrystalEnergies:
+def spread(showers: Showers, rng: Generator) -> CellEnergies:
     """Energy of every shower over the crystals it reaches. What lies in gaps and beyond the ends is lost."""
     is_electromagnetic = showers.kind == ELECTROMAGNETIC
     is_sliced = is_electromagnetic & (showers.energy > SLICED_ABOVE_GEV)
@@ -134,7 +127,7 @@ def spread(showers: Showers, rng: Generator) -> CrystalEnergies:
     event, place, energy = (np.concatenate([part[k] for part in parts]) for k in range(3))
     cell = cell_map()[place]
     is_kept = (energy > MIN_DEPOSIT_GEV) & (cell < NUM_ECAL_CELLS)
-    return CrystalEnergies(event[is_kept], cell[is_kept], energy[is_kept].astype(np.float32))
+    return CellEnergies(event[is_kept], cell[is_kept], energy[is_kept].astype(np.float32))
 
 
 class _Part(NamedTuple):
@@ -216,7 +209,7 @@ def _soft_windows(half_width: int) -> NDArray[np.float32]:
 def _hadronic(showers: Showers, rng: Generator) -> _Part:
     """Clumps of very different energies, the first on the axis, the others around it."""
     count = 1 + np.minimum(rng.poisson(_CLUMPS_PER_GEV * showers.energy), _MAX_CLUMPS)
-    depth_cm = np.clip(showers.start_x0 * shower.X0_CM + _CLUMP_DEPTH_CM, 0.0, CRYSTAL_LENGTH_CM)
+    depth_cm = np.clip(showers.start_x0 * shower.X0_CM + _CLUMP_DEPTH_CM, 0.0, shower.CRYSTAL_LENGTH_CM)
     region = region_of(showers.entry_cm)
     row, column = crystal_coordinates(region == EB, _point(showers, depth_cm), depth_cm)
     width = pitch_cm(region == EB, depth_cm)
@@ -240,7 +233,7 @@ def _mips(showers: Showers) -> _Part:
     region = region_of(showers.entry_cm)
     places = []
     for fraction in _MIP_DEPTHS:
-        depth_cm = np.full(len(showers), fraction * CRYSTAL_LENGTH_CM)
+        depth_cm = np.full(len(showers), fraction * shower.CRYSTAL_LENGTH_CM)
         row, column = crystal_coordinates(region == EB, _point(showers, depth_cm), depth_cm)
         places.append(place_of(region, np.rint(row).astype(np.int64), np.rint(column).astype(np.int64)))
     place = np.stack(places, axis=1)

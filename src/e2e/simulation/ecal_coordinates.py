@@ -14,11 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from e2e.detector.crystals import COLUMNS_PER_SUPERMODULE, barrel_table, endcap_table
 from e2e.detector.ecal_cells import EB, EE_MINUS, EE_PLUS
-from e2e.simulation.shower import LENGTH_X0, X0_CM
+from e2e.simulation.shower import CRYSTAL_LENGTH_CM
 
 FloatArray = NDArray[np.float64]
 
-CRYSTAL_LENGTH_CM = LENGTH_X0 * X0_CM
 ENDCAP_ENTRY_CM = 300.0  # |z| beyond this lies in the endcap, the barrel ends at 270
 BARREL_PITCH_CM, ENDCAP_PITCH_CM = (2.2, 2.6), (2.91, 3.06)  # of a crystal's front and back, neighbour to neighbour
 

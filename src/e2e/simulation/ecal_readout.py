@@ -15,6 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from e2e.detector.crystals import BARREL_CRYSTAL_ETA
 from e2e.detector.ecal_cells import (
     NUM_BARREL_CELLS,
     NUM_BARREL_TOWERS,
@@ -28,6 +29,7 @@ from e2e.detector.ecal_cells import (
 from e2e.detector.helix import ECAL_ENDCAP_FRONT_Z_CM
 from e2e.events.record import Table
 from e2e.simulation.deposits import BLOCK_EVENTS
+from e2e.simulation.ecal_coordinates import ENDCAP_PITCH_CM
 from e2e.simulation.particles import IntArray
 from e2e.simulation.stages import Deposits
 
@@ -86,7 +88,7 @@ def _settings() -> _Settings:
     constant, slope = ENDCAP_NOISE_GEV
     noise = np.where(is_barrel, BARREL_NOISE_GEV, constant + slope * np.abs(cells.eta))
     rho_cm = ECAL_ENDCAP_FRONT_Z_CM / np.sinh(np.abs(cells.eta))
-    cone = np.where(is_barrel, CONE_RADIUS / 0.01745, CONE_RADIUS * rho_cm / 2.9)
+    cone = np.where(is_barrel, CONE_RADIUS / BARREL_CRYSTAL_ETA, CONE_RADIUS * rho_cm / ENDCAP_PITCH_CM[0])
 
     def padded(values: NDArray[Any], fill: float) -> NDArray[np.float32]:
         return np.append(values, fill).astype(np.float32)

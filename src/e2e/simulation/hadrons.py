@@ -20,8 +20,9 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from e2e.simulation.particles import ELECTRON, MUON, PHOTON, FloatArray, IntArray, Particles, mass_of
+from e2e.simulation.shower import CRYSTAL_LENGTH_CM, X0_CM
 
-INTERACTION_CM, CRYSTAL_LENGTH_CM = 19.5, 23.0  # of the ECAL's crystals
+INTERACTION_CM = 19.5  # of the ECAL's crystals
 ECAL_LENGTH = CRYSTAL_LENGTH_CM / INTERACTION_CM
 GAP_LENGTH = 0.25  # interaction lengths of electronics and supports behind the crystals, where energy is lost
 MESON_LENGTH = 1.15  # of pions and kaons against nucleons, from their cross sections
@@ -29,7 +30,7 @@ MESON_LENGTH = 1.15  # of pions and kaons against nucleons, from their cross sec
 # Profile (Bock): gamma functions of the depth after the start, with the shape SHAPE[0] + SHAPE[1] log(E).
 PROMPT_SHARE = 0.46  # of the energy, developing with the radiation length
 SHAPE = (0.62, 0.318)
-PROMPT_RATE_ECAL = 0.22 * INTERACTION_CM / 0.89  # per interaction length; a radiation length is 0.89 cm
+PROMPT_RATE_ECAL = 0.22 * INTERACTION_CM / X0_CM  # per interaction length
 PROMPT_RATE_HCAL = 0.22 * 10.5  # brass and scintillator: about 10.5 radiation lengths in one interaction length
 LATE_RATE = (0.91, -0.024)  # per interaction length, [0] + [1] log(E)
 MIN_PROFILE_GEV = 1.0  # the parametrisation's limit

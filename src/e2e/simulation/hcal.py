@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 
 from e2e.detector.hcal_cells import HB_LENGTH, HB_MAX_ETA, HE_LENGTH, hcal_cell_at
 from e2e.simulation.era import Era
 from e2e.simulation.hadrons import HcalShare
-from e2e.simulation.particles import FloatArray, IntArray
+from e2e.simulation.particles import FloatArray
+from e2e.simulation.stages import CellEnergies
 
 HB_FRONT_CM, HB_BACK_CM = 181.0, 287.0  # radii
 HE_FRONT_CM, HE_BACK_CM = 400.0, 550.0  # |z|
@@ -27,15 +27,7 @@ HE_CM_PER_LENGTH = (HE_BACK_CM - HE_FRONT_CM) / HE_LENGTH
 CORE_CM, HALO_CM = 2.5, 8.0
 
 
-class HcalDeposits(NamedTuple):
-    """Energy (GeV) that reaches cells of `e2e.detector.hcal_cells`; the same cell may come many times."""
-
-    event: IntArray
-    cell: NDArray[np.int64]
-    energy: FloatArray
-
-
-def deposit_hcal(share: HcalShare, era: Era, rng: Generator) -> HcalDeposits:
+def deposit_hcal(share: HcalShare, era: Era, rng: Generator) -> CellEnergies:
     """Spots that end in no cell (behind the HCAL, or beyond |eta| 3) are left out."""
     axis = _axes(share)
     particle = share.particle
@@ -48,7 +40,7 @@ def deposit_hcal(share: HcalShare, era: Era, rng: Generator) -> HcalDeposits:
     eta = np.arcsinh(z / radius) + across[1] / radius
     cell = hcal_cell_at(eta, phi, share.depth * axis.slant[particle], era)
     found = np.flatnonzero(cell >= 0)
-    return HcalDeposits(share.event[particle[found]], cell[found], share.energy[found])
+    return CellEnergies(share.event[particle[found]], cell[found], share.energy[found])
 
 
 class _Axes(NamedTuple):

@@ -122,6 +122,9 @@ def read_pool(path: Path, about: Mapping[str, str]) -> Pool:
     except (SafetensorError, KeyError, TypeError, ValueError, IndexError) as error:
         raise InputError(path, f"not a pile-up pool ({type(error).__name__})", remedy) from None
     differing = [key for key, value in about.items() if found.get(key) != value]
+    if "era" in differing:
+        what = f"a pile-up pool for era {found.get('era')}, not {about['era']}"
+        raise InputError(path, what, f"give another file for era {about['era']}")
     if differing:
         what = ", ".join(f"{key} {found.get(key)}, not {about[key]}" for key in differing)
         raise InputError(path, f"a pile-up pool with {what}", remedy)

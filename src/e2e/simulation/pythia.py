@@ -7,6 +7,9 @@ displaced vertices are there; K short and hyperons that get out of it reach the 
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
 from typing import Any
@@ -59,13 +62,25 @@ _COLUMNS = tuple(field.name for field in fields(Record) if field.name != "num_ev
 def _instance(settings: tuple[str, ...]) -> Any:
     with optional_packages("simulation"):
         import pythia8mc
-    pythia = pythia8mc.Pythia("", False)
+    with _own_data():
+        pythia = pythia8mc.Pythia("", False)
     for line in (*_COMMON, *settings):
         if not pythia.readString(line):
             raise ValueError(f"Pythia does not know {line!r}")
     if not pythia.init():
         raise ValueError(f"Pythia cannot be set up with {settings}")
     return pythia
+
+
+@contextmanager
+def _own_data() -> Iterator[None]:
+    """Keeps Pythia from the data of another version, which the environment of CMSSW names."""
+    theirs = os.environ.pop("PYTHIA8DATA", None)
+    try:
+        yield
+    finally:
+        if theirs is not None:
+            os.environ["PYTHIA8DATA"] = theirs
 
 
 def collide(settings: tuple[str, ...], num_events: int, rng: Generator) -> Record:

@@ -26,8 +26,8 @@ def respond(generated: Generated, era: Era, rng: Generator) -> Response:
     ecal = spread(Showers.concatenate(showers), rng)
     hcal = deposit_hcal(hadrons.hcal, era, rng)
     return Response(
-        add_up(num_events, NUM_ECAL_CELLS, *ecal),
-        add_up(num_events, num_hcal_cells(era), *hcal),
+        add_up(num_events, NUM_ECAL_CELLS, ecal),
+        add_up(num_events, num_hcal_cells(era), hcal),
         tracks,
         passage.hits,
         reconstruct_vertices(generated.vertex_cm, tracks, rng),

@@ -18,11 +18,12 @@ from scipy.special import gammainc
 from e2e.simulation.particles import FloatArray
 
 X0_CM, MOLIERE_CM, CRITICAL_GEV, LENGTH_X0 = 0.89, 2.19, 9.6e-3, 25.8
+CRYSTAL_LENGTH_CM = LENGTH_X0 * X0_CM
 Z_EFFECTIVE = 68.36  # of PbWO4, by weight
 
 # Ends of the depth slices, in units of (depth of the maximum + 1 X0); the last reaches behind any crystal.
 SLICE_ENDS = (0.15, 0.35, 0.55, 0.75, 1.0, 1.35, 1.9, 6.0)
-MIN_SHOWER_GEV = 0.2  # parametrisation limit: the logarithms below need y > 10
+PARAMETRISED_FROM_GEV = 0.2  # parametrisation limit: the logarithms below need y > 10
 
 
 class Profile(NamedTuple):
@@ -43,7 +44,7 @@ def mean_profile(energy: FloatArray) -> Profile:
 
 
 def _log_y(energy: FloatArray) -> FloatArray:
-    return np.log(np.maximum(energy, MIN_SHOWER_GEV) / CRITICAL_GEV)
+    return np.log(np.maximum(energy, PARAMETRISED_FROM_GEV) / CRITICAL_GEV)
 
 
 def _mean_logs(log_y: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -102,7 +103,7 @@ def radial_profile(tau: FloatArray, energy: FloatArray) -> tuple[FloatArray, Flo
 
     f(r) = p 2 r C^2 / (r^2 + C^2)^2 + (1 - p) 2 r T^2 / (r^2 + T^2)^2
     """
-    log_e, z = np.log(np.maximum(energy, MIN_SHOWER_GEV)), Z_EFFECTIVE
+    log_e, z = np.log(np.maximum(energy, PARAMETRISED_FROM_GEV)), Z_EFFECTIVE
     core = 0.0251 + 0.00319 * log_e + (0.1162 - 0.000381 * z) * tau
     shift = tau - 0.645
     tail = (0.659 - 0.00309 * z) * (np.exp(-2.59 * shift) + np.exp((0.3585 + 0.0421 * log_e) * shift))
@@ -125,7 +126,7 @@ def num_spots(energy: FloatArray) -> FloatArray:
 
     In proportion to the energy below the limit of the parametrisation.
     """
-    at_least = np.maximum(energy, MIN_SHOWER_GEV)
+    at_least = np.maximum(energy, PARAMETRISED_FROM_GEV)
     return 93 * np.log(Z_EFFECTIVE) * at_least**0.876 * (energy / at_least)
 
 

@@ -29,11 +29,12 @@ from e2e.simulation.pileup import POOL_EVENTS, Pool, overlay, read_pool, write_p
 from e2e.simulation.processes import PROCESSES, Process, minimum_bias
 from e2e.simulation.response import respond
 from e2e.simulation.stages import Generated, Response
+from e2e.simulation.tracker_hits import with_noise
 
 CHUNKS_PER_SHARD = 5
-MIN_PT_GEV, MAX_PT_GEV = 5.0, 500.0  # of guns
+MIN_GUN_PT_GEV, MAX_GUN_PT_GEV = 5.0, 500.0  # of guns
 MAX_PILEUP = 200.0
-SIMULATION_VERSION = 4  # raised whenever the same seed gives other events
+SIMULATION_VERSION = 5  # raised whenever the same seed gives other events
 SIMULATED_RUN = 1  # run number of simulated events, as in CMS
 POOL = ".pileup-pool.safetensors"
 POOL_SEED = 0
@@ -81,7 +82,7 @@ def simulate(
     Raises InputError for an unknown process (naming the nearest), a number below 1, an impossible pT range, or an
     `output` that cannot be written or holds other events.
     """
-    plan = _plan(process, num_events, seed, pt, pileup)
+    plan = _plan(process, num_events, seed, pt, pileup, pool)
     engine = choose_engine(workers, dask)
     if pileup:
         plan = replace(plan, pool=(pool or output / POOL).resolve())
@@ -95,7 +96,14 @@ def _prepare(plan: Plan) -> None:
         prepare_pool(plan.pool, PROCESSES[plan.process].era)
 
 
-def _plan(process: str, num_events: int, seed: int, pt: tuple[float, float] | None, pileup: float) -> Plan:
+def _plan(
+    process: str,
+    num_events: int,
+    seed: int,
+    pt: tuple[float, float] | None,
+    pileup: float,
+    pool: Path | None,
+) -> Plan:
     if process not in PROCESSES:
         near = get_close_matches(process, PROCESSES, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
@@ -105,11 +113,13 @@ def _plan(process: str, num_events: int, seed: int, pt: tuple[float, float] | No
         raise InputError("simulate", what, "events must be at least 1, the seed at least 0")
     if not 0 <= pileup <= MAX_PILEUP:
         raise InputError("simulate", f"pile-up {pileup}", f"give a mean number of collisions in 0 to {MAX_PILEUP:.0f}")
+    if pool is not None and not pileup:
+        raise InputError("simulate", f"a pool ({pool}) without pile-up", "give the mean pile-up too, or leave it out")
     if pt is not None and not PROCESSES[process].is_gun:
         raise InputError("simulate", f"a pT range for {process}", "only guns have one: leave it out")
-    if pt is not None and not MIN_PT_GEV <= pt[0] <= pt[1] <= MAX_PT_GEV:
+    if pt is not None and not MIN_GUN_PT_GEV <= pt[0] <= pt[1] <= MAX_GUN_PT_GEV:
         raise InputError(
-            "simulate", f"pT range {pt}", f"give two numbers in {MIN_PT_GEV} to {MAX_PT_GEV} GeV, ascending"
+            "simulate", f"pT range {pt}", f"give two numbers in {MIN_GUN_PT_GEV} to {MAX_GUN_PT_GEV} GeV, ascending"
         )
     gun = (Gun(pt=(float(pt[0]), float(pt[1]))) if pt else Gun()) if PROCESSES[process].is_gun else None
     return Plan(process, num_events, seed, gun, float(pileup), None)
@@ -153,7 +163,7 @@ def read_out(generated: Generated, response: Response, process: Process, rng: Ge
     objects = {"truth": generated.truth, "tracks": response.tracks, "vertices": response.vertices}
     if process.tracker_layers:
         layers = [TRACKER_LAYERS[name] for name in process.tracker_layers]
-        objects["tracker_hits"] = response.tracker_hits.select(np.isin(response.tracker_hits["layer"], layers))
+        objects["tracker_hits"] = with_noise(response.tracker_hits, layers, process.era, rng)
     events = Events(
         run=np.full(count, SIMULATED_RUN, dtype=np.uint32),
         luminosity_block=np.zeros(count, dtype=np.uint32),
@@ -174,7 +184,9 @@ def _generator(seed: int, name: str, chunk: int) -> Generator:
 
 
 def prepare_pool(path: Path, era: Era) -> None:
-    """Make the pool file of an era unless it is there. Raises InputError where another one is."""
+    """Make the pool file of an era unless it is there. Raises InputError where another one is, or no place for it."""
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError(path, "no place for a pile-up pool", "give a file, new or not, in a folder that exists")
     if path.exists():
         _pool(path, era.name)
         return
@@ -183,7 +195,7 @@ def prepare_pool(path: Path, era: Era) -> None:
 
 
 def _about_pool(era: Era) -> dict[str, str]:
-    about = {"simulation": str(SIMULATION_VERSION), "era": era.name, "events": str(POOL_EVENTS)}
+    about = {"era": era.name, "simulation": str(SIMULATION_VERSION), "events": str(POOL_EVENTS)}
     return about | {name: str(version) for name, version in versions().items()}
 
 

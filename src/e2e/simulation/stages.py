@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,20 @@ class Generated:
         return len(self.vertex_cm)
 
 
+class CellEnergies(NamedTuple):
+    """Energy (GeV) that reaches cells of events in time with the collision, in any order, cells repeated."""
+
+    event: NDArray[np.int64]
+    cell: NDArray[Any]
+    energy: NDArray[Any]
+
+
 @dataclass(frozen=True)
 class Deposits:
     """True energy in calorimeter cells: rows `offsets[i]` to `offsets[i + 1]` belong to event i, no cell twice.
 
-    cell: a number of `e2e.detector.cells`, ascending within an event. energy: GeV. time: ns after a particle of the
-    nominal collision at light speed, weighted by energy.
+    cell: a number of `e2e.detector.ecal_cells` or `hcal_cells`, ascending within an event. energy: GeV. time: ns
+    after a particle of the nominal collision at light speed, weighted by energy.
     """
 
     offsets: NDArray[np.int64]

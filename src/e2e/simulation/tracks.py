@@ -24,6 +24,7 @@ HIGH_PURITY = 0.95  # of true tracks
 FAKE_SHARE, FAKE_PURITY = 0.02, 0.1
 
 MIN_VERTEX_TRACKS, TRACKS_FOR_VERTEX = 2, 2.5
+HARD_TRACK_GEV, MAX_HARD_GEV = 3.0, 30.0  # a track counts as often as its pT holds the first, up to the second
 VERTEX_SIGMA_CM = (0.0025, 0.0025, 0.004)
 
 
@@ -93,9 +94,11 @@ def _nearest_point(tracks: Particles) -> tuple[FloatArray, FloatArray]:
 
 
 def reconstruct_vertices(vertex_cm: FloatArray, tracks: Table, rng: Generator) -> Table:
-    """The table of vertices: at most one for each collision, found the surer the more tracks it has."""
-    counts = np.bincount(tracks.event_index, tracks["is_high_purity"] > 0, minlength=len(vertex_cm))
-    chance = 1 - np.exp(-counts / TRACKS_FOR_VERTEX)
+    """The table of vertices: at most one for each collision, found the surer the more and the harder tracks it has."""
+    is_pure = tracks["is_high_purity"] > 0
+    counts = np.bincount(tracks.event_index, is_pure, minlength=len(vertex_cm))
+    worth = np.clip(tracks["pt"], HARD_TRACK_GEV, MAX_HARD_GEV) / HARD_TRACK_GEV
+    chance = 1 - np.exp(-np.bincount(tracks.event_index, is_pure * worth, minlength=len(vertex_cm)) / TRACKS_FOR_VERTEX)
     is_found = (counts >= MIN_VERTEX_TRACKS) & (rng.random(len(counts)) < chance)
     point = vertex_cm + rng.normal(0.0, VERTEX_SIGMA_CM, vertex_cm.shape)
     ndof = np.maximum(2 * counts - 3, 1.0)

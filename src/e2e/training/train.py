@@ -6,7 +6,8 @@ import json
 import logging
 import platform
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,8 @@ def train(
 
     An unfinished run in `output` is resumed from its last epoch. Writes `run.json` (recipe, provenance, metrics),
     `weights.safetensors` (of the best epoch), `history/PART/metrics.csv` (a part per start) and the checkpoints.
-    start: an earlier run whose weights to begin with. max_candidates: the first so many, to see what more would bring.
+    start: an earlier run whose weights to begin with; those of channels that it did not have begin at zero, so that the
+    first answers are the earlier run's. max_candidates: the first so many, to see what more would bring.
     threads: of PyTorch.
     Raises InputError for an unknown recipe, unreadable data, or a folder that holds another run.
     """
@@ -72,7 +74,7 @@ def train(
     config = {"input_scale": list(task.scales_of(frame)), **task.network, **plan.config}
     network = build_model(plan.family, frame, config)
     if start is not None:
-        load_weights(network, start)
+        start_from(network, frame.channels, start)
     module = TaskModule(network, task.output, plan.learning_rate)
     training, validation = candidates.split(plan.validation_fraction, seed)
     best = ModelCheckpoint(output, filename="best", monitor="validation_loss", enable_version_counter=False)
@@ -121,11 +123,32 @@ def read_run(run: Path) -> dict[str, Any]:
 
 def load_weights(network: nn.Module, run: Path) -> None:
     """Put the weights of a finished run into a network. Raises InputError when they are missing or do not fit."""
-    try:
+    with _fitting(run):
         network.load_state_dict(load_file(run / WEIGHTS))
-    except (OSError, SafetensorError, RuntimeError) as error:
+
+
+@contextmanager
+def _fitting(run: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
         what = f"{WEIGHTS} is missing or does not fit ({type(error).__name__})"
         raise InputError(run, what, "train again") from None
+
+
+def start_from(network: nn.Module, channels: Sequence[str], start: Path) -> None:
+    """Put the weights of a finished run into a network that has all its channels, or more. Raises InputError when they
+    do not fit."""
+    known = read_run(start).get("channels", [])
+    if list(known) == list(channels) or not set(known) <= set(channels):
+        load_weights(network, start)
+        return
+    first = str(getattr(network, "CHANNEL_WEIGHT", ""))
+    with _fitting(start):
+        weights = load_file(start / WEIGHTS)
+        wide = torch.zeros_like(network.state_dict()[first])
+        wide[:, [list(channels).index(name) for name in known]] = weights[first]
+        network.load_state_dict({**weights, first: wide})
 
 
 def _trained_before(start: Path) -> dict[str, Any]:

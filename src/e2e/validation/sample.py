@@ -39,14 +39,18 @@ class Sample:
 
 
 def measure_sample(
-    paths: Sequence[Path], problems: Problems, measures: Sequence[Callable[..., Any]] = MEASURES
+    paths: Sequence[Path],
+    problems: Problems,
+    measures: Sequence[Callable[..., Any]] = MEASURES,
+    needs_vertex: bool = True,
 ) -> Sample:
     """All events of files and folders that have a vertex, if their source knows vertices: a trigger on crossings takes
-    some without a collision, which no simulation of collisions has. What cannot be read is among the problems."""
+    some without a collision, which no simulation of collisions has. What cannot be read is among the problems.
+    needs_vertex: False for single particles, which leave none."""
     sample = Sample()
     parts: dict[str, list[Values]] = {}
     for _, read in read_inputs(paths, problems):
-        events = _with_vertex(read)
+        events = _with_vertex(read) if needs_vertex else read
         sample.num_events += len(events)
         sample.num_without_vertex += len(read) - len(events)
         if (provenance := dict(events.provenance)) not in sample.provenance:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from e2e.detector.crystals import BARREL_CRYSTAL_ETA
 from e2e.frames.candidates import Candidates
 
 FloatArray = NDArray[np.float64]
 
-CRYSTAL_ETA = 0.01745  # size of a barrel crystal in eta
 LOG_WEIGHT = 4.7  # w = max(0, 4.7 + ln(E / E5x5)); EcalClusterTools::localCovariances
 
 
@@ -37,5 +37,5 @@ def shower_shapes(candidates: Candidates) -> dict[str, FloatArray]:
         "e5x5": e5,
         "e3x3_over_e5x5": e3 / e5,
         "max_over_e5x5": e1 / e5,
-        "sigma_ieta_ieta": CRYSTAL_ETA * np.sqrt(variance),
+        "sigma_ieta_ieta": BARREL_CRYSTAL_ETA * np.sqrt(variance),
     }

@@ -19,9 +19,9 @@ from e2e.validation.quantities import QUANTITIES
 from e2e.validation.report import Validation, compare
 from e2e.validation.sample import Sample, measure_sample
 
-# Share of the collisions of a crossing that have a vertex in the event displays, which keep soft ones. An estimate, the
-# same in `simulation.tracks`: CMS quotes about 70 % for well-measured vertices at the pile-up of 2012.
-VERTEX_EFFICIENCY = 0.8
+# Share of the collisions of a crossing that have a vertex in the event displays, which keep soft ones: what
+# `simulation.tracks` finds in minimum bias. CMS quotes about 70 % for well-measured vertices at the pile-up of 2012.
+VERTEX_EFFICIENCY = 0.78
 ELECTRON_PROCESS = "electron-photon"  # for shower shapes, where the real files have electrons
 _LEGEND = (
     "Points are real events, lines simulated ones; bars and bands are one standard error, from the spread between"
@@ -92,7 +92,9 @@ def _given(stores: Sequence[Path], pileup: float | None) -> _Made:
     problems = Problems()
     sample = measure_sample(stores, problems)
     if problems.has_errors or not sample.num_events:
-        what = str(problems[0]) if problems else "no simulated event with a vertex"
+        if problems:
+            raise InputError(problems[0].where, problems[0].what, problems[0].remedy)
+        what = "no simulated event with a vertex"
         raise InputError(" ".join(map(str, stores)), what, "give event stores of the simulation")
     stored = {entry.get("pileup") for entry in sample.provenance}
     if pileup is None and len(stored) == 1:
@@ -128,7 +130,7 @@ def _fresh(
     sample = measure_sample([simulated(process)], problems)
     electrons = real.values.get("electron-e3x3_over_e5x5")
     if process != ELECTRON_PROCESS and electrons is not None and len(electrons.value):
-        showers = measure_sample([simulated(ELECTRON_PROCESS)], problems, (measure_showers,))
+        showers = measure_sample([simulated(ELECTRON_PROCESS)], problems, (measure_showers,), needs_vertex=False)
         sample.values |= showers.values
         sample.provenance += showers.provenance
     if problems.has_errors:
@@ -139,16 +141,21 @@ def _fresh(
 
 
 def simulate_events(process: str, folder: Path, num_events: int, seed: int, pileup: float) -> Path:
-    """The one door to the simulation."""
+    """The one door to the simulation. Processes of one era share a pool of pile-up, beside their folders."""
+    from e2e.simulation.processes import PROCESSES
     from e2e.simulation.simulate import simulate
 
-    return simulate(process, folder, num_events=num_events, seed=seed, pileup=pileup)
+    era = PROCESSES[process].era.name if process in PROCESSES else ""
+    shared = folder.with_name(f".pool-{era}.safetensors") if pileup else None
+    return simulate(process, folder, num_events=num_events, seed=seed, pileup=pileup, pool=shared)
 
 
 def _notes(real: Sample) -> list[str]:
     notes = [f"Real: {real.num_events} events with a vertex, {real.num_without_vertex} without one left out."]
-    names = [str(entry.get("input", "a store")) for entry in real.provenance]
+    names = [str(entry["input"]) for entry in real.provenance if "input" in entry]
     triggered = [name for name in names if not name.startswith(_UNBIASED)]
+    if len(names) < len(real.provenance):
+        notes.append("How the events of some files were selected is not known.")
     if triggered:
         notes.append(
             f"Selected by a trigger: {', '.join(triggered)}. Their events are harder than an average collision, which"
