@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ def _simulate(pt: list[float] | None, **options: Any) -> int:
 
 
 def _validate_simulation(**options: Any) -> int:
-    result = verb_function("validate-simulation")(**options)
+    result = verb_function("validate-simulation")(**options, say=partial(print, file=sys.stderr))
     print(result.format_table())
     return _report(result.problems)
 

@@ -1,5 +1,7 @@
 """Guns and Pythia's processes: kinematics, truth, and that a seed decides everything."""
 
+import os
+
 import numpy as np
 import pytest
 import pythia8mc
@@ -149,6 +151,14 @@ def test_only_what_the_detector_can_see_is_kept():
     assert np.abs(eta).max() < 3.3
     flight = np.linalg.norm(particles.position - vertex[particles.event], axis=1)
     assert 0.8 < np.mean(flight < 0.01) < 1
+
+
+def test_the_data_of_another_pythia_are_not_taken(monkeypatch):
+    """CMSSW's environment names its own, which Pythia would prefer to those it came with."""
+    monkeypatch.setenv("PYTHIA8DATA", "/nowhere")
+    settings = (*BEAMS, "HardQCD:gg2gg = on", "PhaseSpace:pTHatMin = 77.")  # no instance of these yet
+    assert len(collide(settings, 1, generator()).event)
+    assert os.environ["PYTHIA8DATA"] == "/nowhere"
 
 
 def test_a_setting_that_pythia_does_not_know_is_no_silence():

@@ -111,6 +111,14 @@ def test_the_folder_is_an_input_in_the_order_of_numbers(tmp_path):
     assert not problems
 
 
+def test_a_finished_folder_needs_no_engine_and_one_that_lost_a_part_is_no_input(tmp_path):
+    write(tmp_path)
+    write(tmp_path, Dask("tcp://127.0.0.1:1"))  # nobody there
+    shard_path(tmp_path, 1).unlink()
+    with pytest.raises(InputError, match=f"lacks 1 of {NUM_SHARDS} event stores; give the command"):
+        expand_inputs([tmp_path])
+
+
 def test_the_plan_says_what_was_made_and_that_it_is_finished(tmp_path):
     states = []
     write(tmp_path, progress=lambda done: states.append((done, read_plan(tmp_path)["state"])))

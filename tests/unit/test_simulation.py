@@ -83,6 +83,7 @@ def test_fewer_events_are_the_first_of_more():
         ({"process": "photon", "workers": 0}, "at least 1"),
         ({"process": "photon", "pt": (50.0, 20.0)}, "ascending"),
         ({"process": "top", "pt": (20.0, 50.0)}, "only guns"),
+        ({"process": "photon", "pool": Path("pool")}, "without pile-up"),
         ({"process": "photon", "pileup": -1.0}, "mean number of collisions"),
         ({"process": "photon", "pileup": float("nan")}, "mean number of collisions"),
     ],
@@ -159,8 +160,11 @@ def test_a_pool_is_read_as_it_was_written_and_another_one_refused(pool, tmp_path
     again = pileup.read_pool(tmp_path / "copy.safetensors", about).response
     np.testing.assert_array_equal(again.ecal.energy, held.ecal.energy)
     np.testing.assert_array_equal(again.tracks["pt"], held.tracks["pt"])
-    with pytest.raises(InputError, match="era 2012, not 2018"):
+    with pytest.raises(InputError, match="era 2012, not 2018; give another file"):
         pileup.read_pool(pool, verb._about_pool(ERAS["2018"]))
+    for place in (tmp_path, tmp_path / "nowhere" / "pool.safetensors"):
+        with pytest.raises(InputError, match="no place for a pile-up pool"):
+            prepare_pool(place, ERAS["2012"])
     (tmp_path / "damaged.safetensors").write_bytes(pool.read_bytes()[:1000])
     with pytest.raises(InputError, match="not a pile-up pool"):
         pileup.read_pool(tmp_path / "damaged.safetensors", about)
