@@ -1,6 +1,7 @@
 """Mass of a boosted a -> tau tau whose taus merge into one jet.
 
-Flat in mass (3.6 to 15 GeV) and pT by the gun; both taus decay hadronically. 13 channels in the order of
+Flat in mass (3.6 to 15 GeV) and pT as generated, before the selection of jets, which favours high pT and low mass; both
+taus decay hadronically. 13 channels in the order of
 rchudasa/MLAnalyzer.
 """
 
