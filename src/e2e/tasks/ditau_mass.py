@@ -1,8 +1,7 @@
 """Mass of a boosted a -> tau tau whose taus merge into one jet.
 
-Flat in mass (3.6 to 15 GeV) and pT as generated, before the selection of jets, which favours high pT and low mass; both
-taus decay hadronically. 13 channels in the order of
-rchudasa/MLAnalyzer.
+Flat in mass (3.6 to 15 GeV) and pT as generated; the jets that are found and matched are flat only as far as their
+finding is. Both taus decay hadronically. 13 channels in the order of rchudasa/MLAnalyzer.
 """
 
 from __future__ import annotations
