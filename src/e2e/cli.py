@@ -220,6 +220,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
     add("--precision", default=None, choices=("32-true", "bf16-mixed", "16-mixed"), help="the recipe's unless given")
+    add("--learning-rate", type=float, default=None, metavar="R", help="peak; the recipe's unless given")
     add("--max-candidates", type=int, default=None, metavar="N", help="the first so many; all unless given")
     add("--threads", type=int, default=None, metavar="N")
 

@@ -44,6 +44,7 @@ def train(
     seed: int = 1,
     epochs: int | None = None,
     precision: str | None = None,
+    learning_rate: float | None = None,
     max_candidates: int | None = None,
     threads: int | None = None,
     progress: bool = True,
@@ -54,10 +55,12 @@ def train(
     `weights.safetensors` (of the best epoch), `history/PART/metrics.csv` (a part per start) and the checkpoints.
     start: an earlier run whose weights to begin with; those of channels that it did not have begin at zero, so that the
     first answers are the earlier run's. max_candidates: the first so many, to see what more would bring.
+    learning_rate: peak of the schedule; with `start`, a third of the recipe's or less keeps what was learned.
     threads: of PyTorch.
     Raises InputError for an unknown recipe, unreadable data, or a folder that holds another run.
     """
-    plan = _plan(recipe, seed, threads, epochs=epochs, precision=precision, max_candidates=max_candidates)
+    changes = {"epochs": epochs, "precision": precision, "learning_rate": learning_rate}
+    plan = _plan(recipe, seed, threads, max_candidates=max_candidates, **changes)
     task = TASKS[plan.task]
     if threads:
         torch.set_num_threads(threads)
@@ -106,6 +109,9 @@ def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe
     for name, value, least in (*limits, ("max_candidates", changes["max_candidates"], 2)):
         if value is not None and value < least:
             raise InputError("train", f"{name} {value}", f"give at least {least}")
+    rate = changes["learning_rate"]
+    if rate is not None and not 0 < rate < 1:
+        raise InputError("train", f"learning rate {rate}", "give a number between 0 and 1")
     return replace(RECIPES[recipe], **{key: value for key, value in changes.items() if value is not None})
 
 
@@ -179,6 +185,7 @@ def _trainer(plan: Recipe, output: Path, best: ModelCheckpoint, progress: bool) 
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     return Trainer(
         max_epochs=plan.epochs,
+        gradient_clip_val=plan.max_gradient,
         precision=plan.precision,  # type: ignore[arg-type]
         logger=CSVLogger(output, name="history", version=_next_part(output / "history")),
         callbacks=callbacks,
