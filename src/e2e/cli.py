@@ -111,7 +111,11 @@ def _validate_simulation(**options: Any) -> int:
 
 
 def _train(**options: Any) -> int:
-    print(f"trained: {verb_function('train')(**options, progress=sys.stderr.isatty())}")
+    from e2e.training.train import read_run
+
+    run = verb_function("train")(**options, progress=sys.stderr.isatty())
+    about = read_run(run)
+    print(f"trained: {run} ({about['candidates']} candidates, validation loss {about['best_validation_loss']:.4f})")
     return EXIT_OK
 
 

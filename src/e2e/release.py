@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from e2e.bundles.export import export_bundle
+from e2e.bundles.export import export_bundle, move_bundle
 from e2e.evaluation.evaluate import evaluate
 from e2e.files import make_folder
 from e2e.models import build_model
@@ -50,9 +50,8 @@ def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
         with TemporaryDirectory(prefix=".export.", dir=output.parent) as folder:
             trial = export_bundle(network, task, Path(folder) / "trial", training=training, provenance=provenance)
             result = evaluate(trial, test, Path(folder) / "evaluation")
-        training["test data"] = result["data"]
-        training["test candidates"] = result["candidates"]
-        training["metrics"] = _card_metrics(task, result)
+            measured = {"test data": result["data"], "test candidates": result["candidates"]}
+            return move_bundle(trial, output, {**training, **measured, "metrics": _card_metrics(task, result)})
     return export_bundle(network, task, output, training=training, provenance=provenance)
 
 

@@ -92,7 +92,7 @@ def test_a_damaged_run_is_one_line(events, tmp_path, content):
     [{"seed": -1}, {"epochs": 0}, {"epochs": -1}, {"threads": 0}, {"learning_rate": 0.0}, {"learning_rate": 2.0}],
 )
 def test_impossible_options_leave_nothing_behind(events, tmp_path, options):
-    with pytest.raises(InputError, match="give (at least|a number)"):
+    with pytest.raises(InputError, match=r"give (at least|a number)"):
         training.train("electron-photon-debug", [events], tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
 

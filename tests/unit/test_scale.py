@@ -291,7 +291,7 @@ def test_a_file_that_cannot_grow_is_one_line(tmp_path, undisturbed, program):
     assert done.stderr == ""
     (line,) = done.stdout.splitlines()
     assert "parquet: cannot be written (File too large); make room and call again" in line
-    assert [path.name for path in folder.iterdir()] == [PLAN]
+    assert not list(folder.iterdir())
     assert contents(write(folder)) == undisturbed
 
 

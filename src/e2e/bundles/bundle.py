@@ -57,6 +57,8 @@ def load_bundle(path: Path) -> Bundle:
             raise InputError(path, "no such bundle", "check the path")
         if not path.is_dir():
             raise InputError(path, "not a folder", f"a bundle is a folder with {CONTRACT} inside")
+        if (path / "run.json").exists() and not (path / CONTRACT).exists():
+            raise InputError(path, "a training run, not a bundle", "give it to `e2e export` first")
     contract = read_contract(path / CONTRACT)
     for name in DIGESTED_FILES:
         _check_digest(path / name, contract.files.get(name))

@@ -7,6 +7,7 @@ import logging
 import shutil
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -52,9 +53,7 @@ def export_bundle(
     Raises ParityError naming the case in which PyTorch and ONNX Runtime differ, InputError when `output` is taken or
     cannot be written.
     """
-    with writing(output):
-        if output.exists() and not (output / CONTRACT).is_file():
-            raise InputError(output, "exists and is not a bundle", "choose another place")
+    _check_place(output)
     kinds, scale = [task.output.kind], [task.output.scale]
     final = PhysicalOutput(copy.deepcopy(network), kinds, scale).cpu().float().eval()
     make_folder(output.parent)
@@ -65,11 +64,29 @@ def export_bundle(
         _write_weights(final.network, folder / WEIGHTS)
         _write_golden(final, task, folder)
         contract = _contract(final.network, task, folder, training or {}, provenance or {})
-        contract.write(folder / CONTRACT)
-        (folder / CARD).write_text(write_card(contract), encoding="utf-8")
+        _describe(contract, folder)
         _check_network(final, folder)
         _put_in_place(folder, output)
     return output
+
+
+def move_bundle(bundle: Path, output: Path, training: Mapping[str, Any]) -> Path:
+    """A bundle of the same file system, with other numbers for its card, as `output`; see `export_bundle`."""
+    _check_place(output)
+    _describe(replace(load_bundle(bundle).contract, training=training), bundle)
+    _put_in_place(bundle, output)
+    return output
+
+
+def _check_place(output: Path) -> None:
+    with writing(output):
+        if output.exists() and not (output / CONTRACT).is_file():
+            raise InputError(output, "exists and is not a bundle", "choose another place")
+
+
+def _describe(contract: Contract, folder: Path) -> None:
+    contract.write(folder / CONTRACT)
+    (folder / CARD).write_text(write_card(contract), encoding="utf-8")
 
 
 def _put_in_place(folder: Path, output: Path) -> None:

@@ -8,7 +8,7 @@ finished folder is an input of every verb: readers take its event stores in the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from socket import gethostname
@@ -59,14 +59,12 @@ def write_shards(
             write_json(folder / PLAN, about)
         progress(num_events)
         if missing:
-            prepare()
-            try:
+            with _tidied(folder, about):
+                prepare()
                 with closing(engine.map(partial(_write_shard, folder, about, make_shard), missing)) as made:
                     for count in made:
                         num_events += count
                         progress(num_events)
-            finally:
-                _remove_unfinished(folder)
         write_json(folder / PLAN, {**about, "state": "finished", "events": num_events})
     return output
 
@@ -93,6 +91,19 @@ def _count_events(path: Path) -> int | None:
         return int(pq.read_metadata(path).num_rows)
     except (OSError, pa.ArrowException):
         return None
+
+
+@contextmanager
+def _tidied(folder: Path, about: Mapping[str, Any]) -> Iterator[None]:
+    """Whatever stops the block, half a file does not stay, nor a plan of which nothing was made."""
+    try:
+        yield
+    finally:
+        _remove_unfinished(folder)
+        with suppress(InputError):
+            check_same(folder, about)  # else it is another's by now
+            if not any(folder.glob("part-*.parquet")):
+                (folder / PLAN).unlink()
 
 
 def _remove_unfinished(folder: Path) -> None:

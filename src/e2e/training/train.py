@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,9 @@ def train(
 def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe:
     """The recipe with what the caller gave; None keeps the recipe's own."""
     if recipe not in RECIPES:
-        raise InputError("train", f"unknown recipe {recipe!r}", f"choose one of: {', '.join(RECIPES)}")
+        near = get_close_matches(recipe, RECIPES, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise InputError("train", f"unknown recipe {recipe!r}", f"{hint}known: {', '.join(RECIPES)}")
     limits = (("epochs", changes["epochs"], 1), ("threads", threads, 1), ("seed", seed, 0))
     for name, value, least in (*limits, ("max_candidates", changes["max_candidates"], 2)):
         if value is not None and value < least:
@@ -118,10 +121,12 @@ def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe
 def read_run(run: Path) -> dict[str, Any]:
     """The content of a run folder's `run.json`. Raises InputError when it is not one."""
     remedy = "give a folder that `e2e train` wrote"
+    if not run.is_dir():
+        raise InputError(run, "no such folder", remedy)
     try:
         about = json.loads((run / RUN).read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(run, f"not a training run ({type(error).__name__} in {RUN})", remedy) from None
+    except (OSError, ValueError):
+        raise InputError(run, f"not a training run: {RUN} is missing or unreadable", remedy) from None
     if not isinstance(about, dict) or not {"recipe", "seed", "data", "state"} <= set(about):
         raise InputError(run, f"{RUN} is not that of a training run", remedy)
     return about
