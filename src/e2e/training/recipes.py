@@ -8,9 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Recipe:
-    """learning_rate: peak of a one-cycle schedule (Adam). max_gradient: longer gradients are cut to this norm; without,
-    a network without normalisation now and then forgets all it has learned. patience: epochs without a better
-    validation loss.
+    """learning_rate: peak of a one-cycle schedule (Adam). patience: epochs without a better validation loss.
 
     precision: as Lightning names it; `bf16-mixed` is twice as fast on processors with bf16 instructions.
     max_events: of the input, max_candidates: of those cut from it; None: all. config: numbers of the model family,
@@ -24,7 +22,6 @@ class Recipe:
     epochs: int = 8
     batch_size: int = 256
     learning_rate: float = 2e-3
-    max_gradient: float = 1.0
     patience: int = 4
     validation_fraction: float = 0.07
     precision: str = "32-true"

@@ -190,7 +190,6 @@ def _trainer(plan: Recipe, output: Path, best: ModelCheckpoint, progress: bool) 
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     return Trainer(
         max_epochs=plan.epochs,
-        gradient_clip_val=plan.max_gradient,
         precision=plan.precision,  # type: ignore[arg-type]
         logger=CSVLogger(output, name="history", version=_next_part(output / "history")),
         callbacks=callbacks,
