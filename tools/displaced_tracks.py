@@ -51,7 +51,7 @@ def _difference(one: Columns, two: Columns, is_top: NDArray[np.bool_]) -> float:
 
 
 def _counts(candidates) -> dict[str, Columns]:
-    channels = candidates.candidates.spec.channels
+    channels = TASKS["top"].frame.channels
     pt, d0 = (channels.index(name) for name in ("track_pt", "track_d0"))
     parts = []
     for start in range(0, len(candidates), BATCH):
