@@ -14,7 +14,7 @@ from e2e.tasks import TASKS
 from e2e.training.train import RUN, WEIGHTS, start_from
 
 
-def test_channels_with_long_tails_enter_as_signed_logarithms():
+def test_channels_with_long_tails_enter_as_logarithms_of_their_size():
     task = TASKS["top"]
     network = build_model("resnet15", task.frame, {"input_scale": list(task.input_scale), **task.network})
     seen = []
@@ -24,7 +24,7 @@ def test_channels_with_long_tails_enter_as_signed_logarithms():
     index = torch.tensor([[d0 * size, d0 * size + 1.0, ecal * size, -1.0]])
     network(index, torch.tensor([[0.5, -0.01, 40.0, 9.0]]), torch.zeros(1, 2))
     (image,) = seen
-    expected = torch.tensor([math.log(51), -math.log(2), 0.0])
+    expected = torch.tensor([math.log(51), math.log(2), 0.0])
     torch.testing.assert_close(image[0, d0, 0, :3], expected)
     torch.testing.assert_close(image[0, ecal, 0, 0], torch.tensor(2.0))
     assert describe_config(network.config)["log_channels"] == ("track_d0", "track_dz")

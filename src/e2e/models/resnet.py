@@ -17,7 +17,9 @@ from e2e.models.views import ImageView
 @dataclass(frozen=True)
 class ResNet15Config:
     """input_scale: factor for each channel of the frame, so that values are of order one; inside the exported graph.
-    log_channels: those of the frame that go on as sign(x) log(1 + |x|) of the scaled value: their tails are long."""
+    log_channels: those of the frame that go on as log(1 + |x|) of the scaled value, for long tails whose sign says
+    little: the first convolution adds pixels up before anything else happens, and signs would cancel.
+    """
 
     frame: FrameSpec
     input_scale: tuple[float, ...]
@@ -74,6 +76,6 @@ class ResNet15(nn.Module):
         """(batch, pixels) twice and the seed's (row, column) (batch, 2) -> (batch, outputs), before any activation."""
         image = self.view(pixel_index, pixel_value) * self.scale  # (batch, channels, rows, columns)
         if self.config.log_channels:
-            image = torch.where(self.is_log, torch.sign(image) * torch.log1p(torch.abs(image)), image)
+            image = torch.where(self.is_log, torch.log1p(torch.abs(image)), image)
         features = self.body(self.pool(torch.relu(self.stem(image)))).amax(dim=(2, 3))  # (batch, 2 * maps)
         return self.head(torch.cat((features, seed * self.seed_scale), dim=1))
