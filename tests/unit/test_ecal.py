@@ -237,6 +237,23 @@ def test_a_crystal_has_noise_once_with_a_little_energy_or_none():
     assert many == pytest.approx(few, rel=0.06)
 
 
+class Quiet(np.random.Generator):
+    """Noise of exactly nothing, as one number in some hundred million is."""
+
+    def standard_normal(self, size=None, dtype=np.float64, out=None):
+        return np.zeros(size, dtype)
+
+
+def test_no_crystal_is_read_twice_where_noise_takes_or_gives_exactly_nothing():
+    rng = Quiet(np.random.PCG64(1))
+    showers = deposit(on_face(PHOTON, 30.0, (-1.0, 1.0), 40))
+    lost = Deposits(showers.offsets, showers.cell, np.where(showers.energy < 0.01, 0, showers.energy), showers.time)
+    hits = read_out_ecal(lost, rng)["EB"]
+    key = hits.event_index * 2**32 + hits["detid"].astype(np.int64)
+    assert (hits["energy"] == 0).sum() > 20
+    assert len(np.unique(key)) == len(key)
+
+
 def test_dead_crystals_stay_silent():
     dead = dead_cells()
     assert dead.mean() == pytest.approx(0.007, abs=1e-4)

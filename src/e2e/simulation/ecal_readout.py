@@ -153,10 +153,9 @@ def _read_block(deposits: Deposits, first: int, last: int, rng: Generator) -> tu
     hits, is_full, reached = _read(deposits, first, last, rng)
     image = np.zeros(size * _STRIDE, dtype=np.float32)
     image[hits.flat] = hits.energy
-    is_kept = np.zeros(size * _STRIDE, dtype=bool)
-    hits, candidates = _keep_windows(hits, image, is_full, is_kept, rng)
-    is_empty = image == 0
-    is_empty[reached] = False
+    is_kept, is_empty = np.zeros(size * _STRIDE, dtype=bool), np.ones(size * _STRIDE, dtype=bool)
+    is_empty[reached] = False  # not "image == 0": noise may take a hit's energy to nothing
+    hits, candidates = _keep_windows(hits, image, is_full, is_empty, is_kept, rng)
     hits = _keep_cones(hits, candidates, is_empty, is_kept, rng)
     hits = hits._replace(time=_measured_time(hits, rng))
     kept = hits.where(is_kept[hits.flat] | _is_out_of_time(hits))
@@ -200,7 +199,12 @@ def _is_peak(hits: _Hits, image: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def _keep_windows(
-    hits: _Hits, image: NDArray[np.float32], is_full: NDArray[np.bool_], is_kept: NDArray[np.bool_], rng: Generator
+    hits: _Hits,
+    image: NDArray[np.float32],
+    is_full: NDArray[np.bool_],
+    is_empty: NDArray[np.bool_],
+    is_kept: NDArray[np.bool_],
+    rng: Generator,
 ) -> tuple[_Hits, IntArray]:
     """Mark the windows around clusters. Returns the hits with those of noise alone in the windows, and flat indices of
     the seeds of clusters that could be photons or electrons."""
@@ -210,8 +214,9 @@ def _keep_windows(
     is_barrel = seeds.cell < NUM_BARREL_CELLS
     windows = [_around(seeds.flat[is_barrel], steps(ROW_REACH, DOMINO_REACH))]
     windows += [_around(seeds.flat[~is_barrel], steps(ROW_REACH, ROW_REACH))]
-    noise = _noise_in_full_towers(np.concatenate([window.ravel() for window in windows]), image, is_full, rng)
+    noise = _noise_in_full_towers(np.concatenate([window.ravel() for window in windows]), is_empty, is_full, rng)
     image[noise.flat] = noise.energy
+    is_empty[noise.flat] = False
     candidates = []
     for window, flat in zip(windows, (seeds.flat[is_barrel], seeds.flat[~is_barrel]), strict=True):
         energy = image[window]  # (seeds, 5, 35 or 5)
@@ -226,11 +231,11 @@ def _keep_windows(
 
 
 def _noise_in_full_towers(
-    flat: IntArray, image: NDArray[np.float32], is_full: NDArray[np.bool_], rng: Generator
+    flat: IntArray, is_empty: NDArray[np.bool_], is_full: NDArray[np.bool_], rng: Generator
 ) -> _Hits:
     """Hits in those of the cells that nothing has reached and that are read nevertheless."""
     settings = _settings()
-    flat = flat[image[flat] == 0]
+    flat = flat[is_empty[flat]]
     event, cell = np.divmod(flat, _STRIDE)
     flat = np.unique(flat[settings.is_alive[cell] & is_full[event * NUM_ECAL_TOWERS + settings.tower[cell]]])
     return _noise_hits(flat, rng.standard_normal(len(flat), dtype=np.float32))
