@@ -55,7 +55,7 @@ def _counts(candidates) -> dict[str, Columns]:
     pt, d0 = (channels.index(name) for name in ("track_pt", "track_d0"))
     parts = []
     for start in range(0, len(candidates), BATCH):
-        image = candidates.candidates.select(slice(start, start + BATCH)).to_dense()
+        image = candidates.candidates.select(slice(start, start + BATCH)).load().to_dense()
         is_track, distance = image[:, pt] > MIN_PT_GEV, np.abs(image[:, d0])
         is_displaced = is_track & (distance > MIN_D0_CM) & (distance < MAX_D0_CM)
         parts.append((is_track.sum((1, 2)), is_displaced.sum((1, 2))))

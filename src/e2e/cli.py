@@ -6,7 +6,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -17,9 +18,12 @@ from e2e.problems import InputError, Problems
 
 # verb -> where its function lives; imported only when the verb runs, so that `e2e --help` is instant
 VERBS = {
+    "info": "e2e.info",
     "check": "e2e.checking.check",
     "predict": "e2e.inference.predict",
     "simulate": "e2e.simulation.simulate",
+    "convert": "e2e.datasets.convert",
+    "export-data": "e2e.datasets.export_data",
     "validate-simulation": "e2e.validation.validate",
     "train": "e2e.training.train",
     "export": "e2e.release",
@@ -71,6 +75,17 @@ def _print_json(content: Any) -> None:
     print(json.dumps(content, allow_nan=False))
 
 
+def _info(as_json: bool, **options: Any) -> int:
+    from e2e.info import format_info
+
+    found = verb_function("info")(**options)
+    if as_json:
+        _print_json(found.to_json())
+    else:
+        print(format_info(found))
+    return _report(found.problems)
+
+
 def _check(inputs: list[Path], as_json: bool) -> int:
     result = verb_function("check")(inputs)
     if as_json:
@@ -102,6 +117,36 @@ def _simulate(pt: list[float] | None, **options: Any) -> int:
         path = verb_function("simulate")(**options, pt=(pt[0], pt[1]) if pt else None, progress=progress)
     print(f"{total} events in {path}")
     return EXIT_OK
+
+
+def _convert(**options: Any) -> int:
+    with _progress("entries") as progress:
+        result = verb_function("convert")(**options, progress=progress)
+    print(f"{result.num_candidates} candidates of {result.num_entries} events or images in {result.output}")
+    return _report(result.problems)
+
+
+def _export_data(**options: Any) -> int:
+    with _progress("entries") as progress:
+        count = verb_function("export-data")(**options, progress=progress)
+    print(f"{count} candidates in {options['output']}")
+    return EXIT_OK
+
+
+@contextmanager
+def _progress(unit: str) -> Iterator[Callable[[int, int], None]]:
+    """For work that learns how much it is when it begins."""
+    from e2e.scale.progress import progress_bar
+
+    with ExitStack() as stack:
+        bars: list[Callable[[int], None]] = []
+
+        def show(done: int, total: int) -> None:
+            if not bars:
+                bars.append(stack.enter_context(progress_bar(total, unit)))
+            bars[0](done)
+
+        yield show
 
 
 def _validate_simulation(**options: Any) -> int:
@@ -143,9 +188,12 @@ def _demo(**options: Any) -> int:
 
 
 _RUN: dict[str, Callable[..., int]] = {
+    "info": _info,
     "check": _check,
     "predict": _predict,
     "simulate": _simulate,
+    "convert": _convert,
+    "export-data": _export_data,
     "validate-simulation": _validate_simulation,
     "train": _train,
     "export": _export,
@@ -165,10 +213,28 @@ def make_parser() -> argparse.ArgumentParser:
         return verbs.add_parser(name, help=about, description=about).add_argument
 
     def inputs(add: Callable[..., argparse.Action], dest: str = "inputs") -> None:
-        add(dest, nargs="+", type=Path, metavar="INPUT", help=".ig files, event stores, or folders of them")
+        add(dest, nargs="+", type=Path, metavar="INPUT", help="files of events or candidates, or folders of them")
+
+    def formats(add: Callable[..., argparse.Action]) -> None:
+        add("--task", default=None, metavar="TASK", help=f"for events that do not say it: {', '.join(TASK_NAMES)}")
+        add(
+            "--channels",
+            type=lambda text: tuple(text.split(",")),
+            default=None,
+            metavar="NAME,NAME",
+            help="of images whose order is not known, as they are stored",
+        )
+        add("--endcap-factor", type=float, default=1.0, metavar="F", help="4 for images of MLAnalyzer's resample_EE")
+        add("--hcal-factor", type=float, default=1.0, metavar="F", help="0.04 for images with undivided HCAL towers")
 
     def as_json(add: Callable[..., argparse.Action]) -> None:
         add("--json", dest="as_json", action="store_true", help="print JSON on standard output")
+
+    add = verb("info", "what is in files or folders of any format: events, candidates, channels, sparsity, provenance")
+    inputs(add)
+    as_json(add)
+    add("--plot", type=Path, default=None, metavar="OUT.svg", help="average image of each kind and channel")
+    formats(add)
 
     add = verb("check", "does this file say what we think? DetIds, positions, CMS's own photon sums")
     inputs(add)
@@ -200,6 +266,18 @@ def make_parser() -> argparse.ArgumentParser:
     add("--pool", type=Path, default=None, metavar="FILE", help="pile-up pool to share between calls; made if missing")
     add("--workers", type=int, default=1, metavar="W", help="processes; the result does not depend on it")
     add("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler, whose workers to use instead")
+
+    add = verb("convert", "files of any format to candidate stores; goes on where an interrupted call was")
+    inputs(add)
+    add("-o", "--output", type=Path, required=True, metavar="DIR", help="a folder of candidate stores")
+    formats(add)
+    add("--workers", type=int, default=1, metavar="W", help="processes; the result does not depend on it")
+    add("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler, whose workers to use instead")
+
+    add = verb("export-data", "candidates to dense images in the layouts of ML4SCI")
+    inputs(add)
+    add("-o", "--output", type=Path, required=True, metavar="FILE", help="ending in .parquet, .h5 or .hdf5")
+    add("--task", default=None, metavar="TASK", help="for events that do not say it")
 
     add = verb("validate-simulation", "set the simulation beside real collisions: pictures and a table of distances")
     add("--against", type=Path, nargs="+", required=True, metavar="INPUT", help="files of real events")

@@ -74,7 +74,7 @@ def demo(
 def _verdict(task: Task, answer: Any, candidates: CandidateSet) -> str:
     if task.output.kind == "probability":
         return f"{task.title}: area under the curve {area_under_curve(answer, candidates.target)}"
-    is_signal = task.is_signal(candidates.truth)
+    is_signal = candidates.is_signal(task)
     truth, given = candidates.target[is_signal], np.maximum(answer[is_signal], 0.0)
     constant = mean_absolute_error(np.full(len(truth), np.median(truth)), truth)
     error = mean_absolute_error(given, truth)
@@ -86,7 +86,7 @@ def _verdict(task: Task, answer: Any, candidates: CandidateSet) -> str:
 
 def _pictures(task: Task, candidates: CandidateSet) -> Any:
     """Four candidates as the network sees them."""
-    images = candidates.candidates.select(slice(0, 4)).to_dense()[:, 0]
+    images = candidates.candidates.select(slice(0, 4)).load().to_dense()[:, 0]
     figure, many = plots.plt.subplots(1, 4, figsize=(11, 3), layout="constrained")
     if task.output.kind == "probability":
         names = [task.signal.name if target > 0.5 else task.other.name for target in candidates.target[:4]]

@@ -9,7 +9,8 @@ from lightning.pytorch import Callback
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from e2e.datasets import load_candidates
+from e2e.datasets import candidate_store, load_candidates
+from e2e.datasets.convert import convert
 from e2e.problems import InputError
 from e2e.simulation.simulate import simulate
 from e2e.tasks import TASKS
@@ -41,6 +42,21 @@ class KillAfter(Callback):
             raise KilledError
 
 
+class Stopped(Callback):
+    """Writes a checkpoint after some batches of the second epoch, as the clock would, and is killed a batch later."""
+
+    def __init__(self, output, batch):
+        self.output, self.batch = output, batch
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_index):
+        if trainer.current_epoch == 1 and batch_index == self.batch - 1:
+            trainer.save_checkpoint(self.output / "last.ckpt")
+
+    def on_train_batch_start(self, trainer, module, batch, batch_index):
+        if trainer.current_epoch == 1 and batch_index == self.batch:
+            raise KilledError
+
+
 def run(events, output):
     return training.train("electron-photon-debug", [events], output, seed=3, threads=1, progress=False)
 
@@ -57,6 +73,35 @@ def test_a_resumed_run_ends_with_the_same_weights(events, tmp_path, small, monke
     assert json.loads((tmp_path / "killed" / "run.json").read_text())["state"] == "finished"
     for name, tensor in whole.items():
         torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0)
+
+
+@pytest.fixture(scope="module")
+def stores(events, tmp_path_factory):
+    """The same candidates, on disk in many row groups."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(candidate_store, "ROW_GROUP_CANDIDATES", 7)
+        return convert([events], tmp_path_factory.mktemp("stores") / "s").output
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_a_run_from_candidate_stores_goes_on_in_the_middle_of_an_epoch(stores, tmp_path, small, monkeypatch, batch):
+    whole = last_weights(run(stores, tmp_path / "whole"))
+
+    def checkpointed(*args, **kwargs):
+        return Stopped(tmp_path / "killed", batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "EarlyStopping", checkpointed)
+        with pytest.raises(KilledError):
+            run(stores, tmp_path / "killed")
+    resumed = last_weights(run(stores, tmp_path / "killed"))
+    for name, tensor in whole.items():
+        torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0)
+
+
+def last_weights(run):
+    """Not the best epoch's, which may be the first."""
+    return SafeCheckpointIO().load_checkpoint(run / "last.ckpt")["state_dict"]
 
 
 def test_run_folder_tells_its_story_and_holds_no_pickle(events, tmp_path, small):

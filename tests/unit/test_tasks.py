@@ -132,13 +132,14 @@ def test_jets_without_any_true_particle_are_no_candidates():
 
 def test_jets_of_one_event_stay_on_one_side_of_a_split():
     from e2e.datasets import CandidateSet
+    from e2e.datasets.labels import complete_labels
     from e2e.frames import Candidates, Seeds
 
     task, number = TASKS["quark-gluon"], np.repeat(np.arange(50), 2).astype(np.uint64)
     nothing, zeros = np.zeros(101, np.int64), np.zeros(100, np.float32)
     seeds = Seeds.from_columns(np.arange(100), zeros, zeros, zeros)
     pixels = Candidates(task.frame, nothing, np.zeros(0, np.int32), np.zeros(0, np.float32), seeds)
-    whole = CandidateSet(pixels, zeros, {"event": number}, zeros, zeros, [])
+    whole = CandidateSet(pixels, complete_labels(100, {"event": number}), [])
     training, validation = whole.split(0.3, 1)
     assert len(validation) == 30
     assert not set(training.truth["event"]) & set(validation.truth["event"])

@@ -9,7 +9,10 @@ from typing import Any
 from e2e.bundles.contract_file import OUTPUT_TENSOR, Contract
 from e2e.contract import CHANNELS
 
-_ALWAYS_TRUE_LIMITS = ("ECAL barrel only: the seed must be an EB crystal.",)
+_LIMIT_OF_GRID = {
+    "barrel": "ECAL barrel only: the seed must be an EB crystal.",
+    "stitched": "The window must lie on the grid in eta: the seed within HCAL |ieta| 16.",
+}
 
 
 def write_card(contract: Contract) -> str:
@@ -22,7 +25,7 @@ def write_card(contract: Contract) -> str:
         f"# {contract.title}",
         f"Task `{contract.task}`; {model.family} with {model.num_parameters:,} parameters. "
         "Machine-readable: `contract.json`. Run: `e2e predict THIS_FOLDER INPUT`.",
-        f"## Takes\n\nA {frame.rows} x {frame.columns} window of the {frame.grid} grid around a seed crystal at row "
+        f"## Takes\n\nA {frame.rows} x {frame.columns} window of the {frame.grid} grid around a seed at row "
         f"{frame.centre_row}, column {frame.centre_column}, as its occupied pixels. Channels, in order: {channels}. "
         "Raw units; the scaling is inside.",
         _table(
@@ -39,7 +42,7 @@ def write_card(contract: Contract) -> str:
     ]
     if metrics:
         sections += ["## How good", _table(("metric", "value", "what"), [_metric(*item) for item in metrics.items()])]
-    sections += ["## Limits", "\n".join(f"- {limit}" for limit in (*_ALWAYS_TRUE_LIMITS, *limits))]
+    sections += ["## Limits", "\n".join(f"- {limit}" for limit in (_LIMIT_OF_GRID[frame.grid], *limits))]
     sections += ["## Made with", _listing(contract.provenance)]
     return "\n\n".join(sections) + "\n"
 

@@ -33,10 +33,11 @@ from e2e.contract.limits import (
     TRACK_MAX_DZ_CM,
     TRACK_MAX_ETA,
 )
-from e2e.contract.versions import BUNDLE_VERSION, CONTRACT_VERSION, EVENT_STORE_VERSION
+from e2e.contract.versions import BUNDLE_VERSION, CANDIDATE_STORE_VERSION, CONTRACT_VERSION, EVENT_STORE_VERSION
 
 __all__ = [
     "BUNDLE_VERSION",
+    "CANDIDATE_STORE_VERSION",
     "CHANNELS",
     "CONTRACT_VERSION",
     "CROP_CENTRE",

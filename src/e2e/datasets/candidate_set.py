@@ -1,25 +1,21 @@
-"""Labelled candidates in memory: built from event stores by the same core that serves inference."""
+"""Labelled candidates, in memory or on disk, and the batches that a training takes of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from e2e.contract import FrameSpec
-from e2e.datasets.balance import balanced
-from e2e.events.reader import expand_inputs, read_events
-from e2e.events.record import Events
-from e2e.frames.build import build_candidates
+from e2e.datasets.labels import TRUTH_PREFIX, Labels
+from e2e.datasets.order import IntArray, num_batches, share_of, shuffled, visit
 from e2e.frames.candidates import Candidates, Packed
-from e2e.problems import InputError, Problems
 from e2e.tasks import Task
-from e2e.tasks.selection import MatchedJets
-from e2e.tasks.task import spread_evenly
+
+Provenance = list[dict[str, Any]]
 
 
 class Batch(NamedTuple):
@@ -29,127 +25,104 @@ class Batch(NamedTuple):
     target: NDArray[np.float32]  # (batch,)
 
 
-@dataclass(frozen=True)
-class CandidateSet:
-    """Candidates with the target and the truth of each.
+class PixelSource(Protocol):
+    """Where the pixels of candidates come from: `Candidates` in memory, or `StoredCandidates` on disk.
 
-    target: in the unit of the task's output. truth: columns of the truth table, and `event`, the event's number. pt,
-    eta: of the candidate, as measured where it was. provenance: one entry for each way the events were made.
+    group: (candidates,) what is stored together. select: fewer, or in another order; reads nothing. load: all into
+    memory. stream: those of `rows` in pieces that end at `bounds`, rows `cuts[i]` to `cuts[i + 1]` being best read
+    together.
     """
 
-    candidates: Candidates
-    target: NDArray[np.float32]
-    truth: dict[str, NDArray[Any]]
-    pt: NDArray[np.float32]
-    eta: NDArray[np.float32]
-    provenance: list[dict[str, Any]]
+    @property
+    def spec(self) -> FrameSpec: ...
+
+    @property
+    def group(self) -> IntArray: ...
+
+    def __len__(self) -> int: ...
+
+    def select(self, indices: Any) -> Self: ...
+
+    def load(self) -> Candidates: ...
+
+    def stream(self, rows: IntArray, cuts: IntArray, bounds: IntArray) -> Iterator[Candidates]: ...
+
+
+@dataclass(frozen=True)
+class CandidateSet:
+    """Candidates and what is known of each.
+
+    labels: the columns of `LABEL_COLUMNS`. provenance: one entry for each way the events were made.
+    """
+
+    candidates: PixelSource
+    labels: Labels
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        wrong = [name for name, column in self.labels.items() if len(column) != len(self.candidates)]
+        if wrong:
+            raise ValueError(f"{len(self.candidates)} candidates, but {', '.join(wrong)} of other length")
 
     def __len__(self) -> int:
         return len(self.candidates)
 
+    @property
+    def target(self) -> NDArray[np.float32]:
+        """In the unit of the task's output."""
+        return self.labels["target"]
+
+    @property
+    def pt(self) -> NDArray[np.float32]:
+        """As measured where the candidate was, GeV."""
+        return self.labels["pt"]
+
+    @property
+    def eta(self) -> NDArray[np.float32]:
+        """As measured where the candidate was."""
+        return self.labels["eta"]
+
+    @property
+    def truth(self) -> dict[str, NDArray[Any]]:
+        """Columns of the truth table, and `event`, the event's number."""
+        columns = {k.removeprefix(TRUTH_PREFIX): v for k, v in self.labels.items() if k.startswith(TRUTH_PREFIX)}
+        return {**columns, "event": self.labels["event"]}
+
+    def is_signal(self, task: Task) -> NDArray[np.bool_]:
+        """True for the task's signal: by the true particle, else by a target that says so."""
+        is_unknown = np.isnan(self.labels[TRUTH_PREFIX + "pdg_id"])
+        by_target = self.target > 0.5 if task.output.kind == "probability" else ~np.isnan(self.target)
+        return np.where(is_unknown, by_target, task.is_signal(self.truth))
+
     def select(self, indices: Any) -> CandidateSet:
-        truth = {name: column[indices] for name, column in self.truth.items()}
-        return CandidateSet(
-            self.candidates.select(indices),
-            self.target[indices],
-            truth,
-            self.pt[indices],
-            self.eta[indices],
-            self.provenance,
-        )
+        labels = {name: column[indices] for name, column in self.labels.items()}
+        return CandidateSet(self.candidates.select(indices), labels, self.provenance)
 
     def split(self, fraction: float, seed: int) -> tuple[CandidateSet, CandidateSet]:
         """(the rest, a random `fraction` of the events held back); the seed alone decides which."""
-        events, owner = np.unique(self.truth["event"], return_inverse=True)
-        held_back = _shuffled(len(events), (seed,))[len(events) - round(len(events) * fraction) :]
+        events, owner = np.unique(self.labels["event"], return_inverse=True)
+        held_back = shuffled(len(events), (seed,))[len(events) - round(len(events) * fraction) :]
         is_held_back = np.isin(owner, held_back)
         return self.select(~is_held_back), self.select(is_held_back)
 
-    def batches(self, batch_size: int, shuffle_seed: Sequence[int] | None = None) -> Iterator[Batch]:
-        """Every candidate once; in an order that depends on the seed alone, or as stored."""
-        order = np.arange(len(self)) if shuffle_seed is None else _shuffled(len(self), shuffle_seed)
-        for start in range(0, len(self), batch_size):
-            chosen = order[start : start + batch_size]
-            yield Batch(self.candidates.select(chosen).pack(), self.target[chosen])
+    def num_batches(self, batch_size: int, ranks: int = 1) -> int:
+        return num_batches(ranks, len(self), batch_size)
 
+    def batches(
+        self,
+        batch_size: int,
+        shuffle_seed: Sequence[int] | None = None,
+        *,
+        rank: int = 0,
+        ranks: int = 1,
+        start: int = 0,
+    ) -> Iterator[Batch]:
+        """Every candidate once, over all `ranks`; in an order that depends on the seed alone, or as stored.
 
-def load_candidates(
-    task: Task, inputs: Sequence[Path], frame: FrameSpec | None = None, limit: int | None = None
-) -> CandidateSet:
-    """Read event stores and cut the task's candidates out of their events; balanced where the task asks for it.
-
-    frame: the task's own unless given. limit: stop after so many events. Raises InputError for an unreadable file, one
-    without truth, or of another task.
-    """
-    frame = frame or task.frame
-    parts: list[CandidateSet] = []
-    num_events = 0
-    for path in expand_inputs(inputs):
-        if num_events == limit:
-            break
-        problems = Problems()
-        for events in read_events(path, problems):
-            if limit is not None:
-                events = events.slice(0, min(len(events), limit - num_events))
-            _check_truth(task, path, events)
-            parts.append(_candidates_of(task, events, frame))
-            num_events += len(events)
-            if num_events == limit:
-                break
-        if problems.has_errors:
-            raise InputError(problems[0].where, problems[0].what, "make the file again")
-    where = ", ".join(map(str, inputs))
-    if not parts:
-        raise InputError(where, "no events", "give an event store with events")
-    whole = _concatenate(parts)
-    if task.balance is not None:
-        order = spread_evenly(whole.truth["event"])
-        whole = whole.select(balanced(task.balance, whole.pt, whole.eta, task.is_signal(whole.truth), order))
-    if not len(whole):
-        raise InputError(where, f"no candidates of {task.name} in {num_events} events", "simulate more events")
-    return whole
-
-
-def _check_truth(task: Task, path: Path, events: Events) -> None:
-    tables = {**events.hits, **events.objects}
-    missing = [name for name in ("truth", *task.selection.needs) if name not in tables]
-    remedy = f"simulate process {task.name!r}"
-    if missing:
-        raise InputError(path, f"no {' and no '.join(missing)} in it", remedy)
-    process = events.provenance.get("process", task.name)
-    if isinstance(task.selection, MatchedJets):  # takes the jets of its own true particles, and leaves the others
-        if process != task.name:
-            raise InputError(path, f"events of process {process}, not of {task.name}", remedy)
-        return
-    truth = events.objects["truth"]
-    if not (truth.counts == 1).all() or not task.is_known(truth.columns).all():
-        raise InputError(path, f"its true particles are not those of {task.name}, one an event", remedy)
-
-
-def _shuffled(count: int, seed: Sequence[int]) -> NDArray[np.int64]:
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed))).permutation(count)
-
-
-def _candidates_of(task: Task, events: Events, frame: FrameSpec) -> CandidateSet:
-    found = task.selection.find(events, frame)
-    truth = {name: column[found.truth_row] for name, column in events.objects["truth"].columns.items()}
-    truth["event"] = events.event[found.seeds.event_index]
-    is_known = task.is_known(truth)
-    truth = {name: column[is_known] for name, column in truth.items()}
-    candidates = build_candidates(events, frame, found.seeds.select(is_known))
-    provenance = [dict(events.provenance)]
-    return CandidateSet(candidates, task.target(truth), truth, found.pt[is_known], found.eta[is_known], provenance)
-
-
-def _concatenate(parts: list[CandidateSet]) -> CandidateSet:
-    provenance: list[dict[str, Any]] = []
-    for part in parts:
-        provenance += [entry for entry in part.provenance if entry not in provenance]
-    return CandidateSet(
-        Candidates.concatenate([part.candidates for part in parts]),
-        np.concatenate([part.target for part in parts]),
-        {name: np.concatenate([part.truth[name] for part in parts]) for name in parts[0].truth},
-        np.concatenate([part.pt for part in parts]),
-        np.concatenate([part.eta for part in parts]),
-        provenance,
-    )
+        start: the first batches to leave out, which costs nothing: a training goes on in the middle of an epoch.
+        """
+        order = visit(self.candidates.group, shuffle_seed)
+        bounds = share_of(rank, ranks, len(self), batch_size)[start:]
+        pieces = self.candidates.stream(order.rows, order.cuts, bounds)
+        for candidates, first, last in zip(pieces, bounds[:-1], bounds[1:], strict=True):
+            yield Batch(candidates.pack(), self.target[order.rows[first:last]])

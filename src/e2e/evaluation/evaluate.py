@@ -134,7 +134,7 @@ def measure_quantity(task: Task, answer: FloatArray, candidates: CandidateSet) -
     as its lower end, as published. The two simple predictors are fitted on one half and asked about the other.
     """
     low, high = task.output.trained_range or (-np.inf, np.inf)
-    is_signal = task.is_signal(candidates.truth)
+    is_signal = candidates.is_signal(task)
     truth = candidates.target[is_signal].astype(np.float64)
     pt = candidates.pt[is_signal]
     raw = answer[is_signal]

@@ -8,8 +8,9 @@ from typing import Any
 
 import matplotlib
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
+from e2e.contract import CHANNELS, FrameSpec
 from e2e.datasets.candidate_set import CandidateSet
 from e2e.tasks import Task
 
@@ -29,7 +30,8 @@ def new_axes(label: str = SIMULATION, width: float = 6.0, height: float = 5.0) -
 
 
 def save(figure: Any, path: Path) -> None:
-    figure.savefig(path, metadata={"Date": None})
+    """SVG whatever the name."""
+    figure.savefig(path, format="svg", metadata={"Date": None})
     plt.close(figure)
 
 
@@ -65,7 +67,7 @@ def roc_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any:
 
 def response_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any:
     """Column by column: where the answers to one true value go."""
-    is_signal = task.is_signal(candidates.truth)
+    is_signal = candidates.is_signal(task)
     low, high = task.output.trained_range or (0.0, 1.0)
     margin = 0.2 * (high - low)
     edges = np.linspace(low, high, 41), np.linspace(low - margin, high + margin / 3, 51)
@@ -86,3 +88,26 @@ def plot_histograms(axes: Any, samples: Mapping[str, ArrayLike], edges: Any, has
         errors = np.sqrt(counts) / total if has_errors else False
         mplhep.histplot(counts / total, edges, ax=axes, label=f"{name} ({counts.sum()})", yerr=errors)
     axes.legend(fontsize=9)
+
+
+def average_images_figure(frame: FrameSpec, images: Mapping[str, NDArray[np.float64]]) -> Any:
+    """A row for each kind, a column for each channel; colour by the size of the mean, over four decades.
+
+    images: kind -> (channels, rows, columns), as they lie in `frame`.
+    """
+    shape = max(len(images), 1), len(frame.channels)
+    figure, axes = plt.subplots(
+        *shape, figsize=(2.4 * shape[1] + 1, 2.4 * shape[0]), layout="constrained", squeeze=False
+    )
+    size = {name: np.abs(image) for name, image in images.items()}
+    for column, name in enumerate(frame.channels):
+        highest = max((image[column].max() for image in size.values()), default=0.0) or 1.0
+        colours = matplotlib.colors.LogNorm(1e-4 * highest, highest)
+        for row, (kind, image) in enumerate(size.items()):
+            place = axes[row][column]
+            shown = place.imshow(image[column], origin="lower", norm=colours, cmap="viridis", interpolation="nearest")
+            place.set_facecolor("black")
+            place.set(xticks=[], yticks=[], title=name if row == 0 else "", ylabel=kind if column == 0 else "")
+        if size:
+            figure.colorbar(shown, ax=axes[:, column], label=CHANNELS[name].unit, shrink=0.8)
+    return figure

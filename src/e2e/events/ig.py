@@ -85,18 +85,25 @@ class IgReader:
         with path.open("rb") as file:
             return file.read(len(_ZIP_MAGIC)) == _ZIP_MAGIC
 
-    def read(self, path: Path, problems: Problems) -> Iterator[Events]:
-        try:
-            archive = zipfile.ZipFile(path)
-        except _ZIP_ERRORS as error:
-            raise InputError(path, f"truncated or damaged zip ({error})", "fetch the file again") from None
-        with archive:
+    def count(self, path: Path) -> int:
+        with _opened(path) as archive:
+            return len(_event_members(archive))
+
+    def read(self, path: Path, problems: Problems, start: int = 0, stop: int | None = None) -> Iterator[Events]:
+        with _opened(path) as archive:
             members = _event_members(archive)
             if not members:
                 raise InputError(path, "a zip without Events/Run_*/Event_* inside", "is it an .ig file?")
-            events = (event for info in members if (event := _read_event(archive, info, path, problems)))
+            events = (event for info in members[start:stop] if (event := _read_event(archive, info, path, problems)))
             for batch in _batches(events):
                 yield _to_record(batch, path)
+
+
+def _opened(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except _ZIP_ERRORS as error:
+        raise InputError(path, f"truncated or damaged zip ({error})", "fetch the file again") from None
 
 
 def _read_event(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, problems: Problems) -> _Event | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+from e2e.events.edm import EdmReader
 from e2e.events.ig import IgReader
 from e2e.events.record import Events
 from e2e.events.screen import screen_events
@@ -14,15 +15,21 @@ from e2e.events.store import StoreReader
 from e2e.files import reading
 from e2e.problems import InputError, Problems
 
-EVENT_FILE_SUFFIXES = (".ig", ".parquet")  # what a folder is searched for; a file given by name may have any
+EVENT_FILE_SUFFIXES = (
+    ".ig",
+    ".parquet",
+    ".root",
+    ".h5",
+    ".hdf5",
+)  # what a folder is searched for; a file given by name may have any
 
 
 class Reader(Protocol):
     """Reads one format.
 
-    name: for messages. recognises: from the content, not from the name; never raises on strange bytes. read: batches of
-    bounded size, faithful to the file; what is wrong with one event goes to `problems`, what is wrong with the whole
-    file raises InputError.
+    name: for messages. recognises: from the content, not from the name; never raises on strange bytes. count: events in
+    the file. read: those from `start` to `stop` in batches of bounded size, faithful to the file; what is wrong with
+    one event goes to `problems`, what is wrong with the whole file raises InputError.
     """
 
     @property
@@ -30,23 +37,33 @@ class Reader(Protocol):
 
     def recognises(self, path: Path) -> bool: ...
 
-    def read(self, path: Path, problems: Problems) -> Iterator[Events]: ...
+    def count(self, path: Path) -> int: ...
+
+    def read(self, path: Path, problems: Problems, start: int = 0, stop: int | None = None) -> Iterator[Events]: ...
 
 
-READERS: tuple[Reader, ...] = (IgReader(), StoreReader())
+READERS: tuple[Reader, ...] = (IgReader(), EdmReader(), StoreReader())
 
 
-def read_events(path: Path, problems: Problems, keep_bad_hits: bool = False) -> Iterator[Events]:
-    """Batches of one file. Bad hits are reported and left out, unless `keep_bad_hits`, which is for `e2e check`.
-
-    Raises InputError when the file as a whole cannot be read.
-    """
+def find_reader(path: Path) -> Reader:
+    """Raises InputError when no reader recognises the file."""
     with reading(path):
         reader = next((reader for reader in READERS if reader.recognises(path)), None)
     if reader is None:
         accepted = ", ".join(reader.name for reader in READERS)
         raise InputError(path, "not a file of events", f"accepted: {accepted}")
-    for batch in reader.read(path, problems):
+    return reader
+
+
+def read_events(
+    path: Path, problems: Problems, keep_bad_hits: bool = False, *, start: int = 0, stop: int | None = None
+) -> Iterator[Events]:
+    """Events `start` to `stop` of one file, in batches. Bad hits are reported and left out, unless `keep_bad_hits`,
+    which is for `e2e check`.
+
+    Raises InputError when the file as a whole cannot be read.
+    """
+    for batch in find_reader(path).read(path, problems, start, stop):
         screened = screen_events(batch, path, problems, keep_bad_hits)
         if len(screened):
             yield screened

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -21,17 +20,14 @@ import pyarrow.parquet as pq
 from e2e.contract import EVENT_STORE_VERSION
 from e2e.detector.detid import SUBDETECTORS
 from e2e.events.record import HIT_COLUMNS, OBJECT_COLUMNS, STORED_POSITION_COLUMNS, Events, Table
-from e2e.files import replacing, writing
+from e2e.parquet import ParquetOutput, groups_between, is_parquet, reading_parquet
 from e2e.problems import InputError, Problems
 
 ROW_GROUP_EVENTS = 1024
 ROW_GROUP_HITS = 2_000_000  # about 60 MB; a row group ends at the event that reaches either
 READ_EVENTS = 256  # of a batch
 
-_MAGIC = b"PAR1"
 _VERSION_KEY, _PROVENANCE_KEY = b"e2e.event_store_version", b"e2e.provenance"
-# What Arrow raises on damaged bytes, and the JSON library on a damaged provenance.
-_READ_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError, RecursionError)
 
 _NUMBERS: dict[str, type] = {"run": np.uint32, "luminosity_block": np.uint32, "event": np.uint64}
 _HITS: dict[str, dict[str, type]] = {name: {**HIT_COLUMNS, **STORED_POSITION_COLUMNS} for name in SUBDETECTORS}
@@ -74,7 +70,7 @@ def write_events(path: Path, batches: Iterable[Events]) -> None:
             writer.write(batch)
 
 
-class EventWriter:
+class EventWriter(ParquetOutput):
     """Writes batches as they come; the file appears under its name when the block ends without an exception.
 
     The provenance stored is that of the first batch. Raises InputError when `path` cannot be written, ValueError for a
@@ -82,57 +78,28 @@ class EventWriter:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: Any = None
-        self._parquet: pq.ParquetWriter | None = None
-        self._pending: list[Events] = []
-
-    def __enter__(self) -> EventWriter:
-        with ExitStack() as stack:
-            hidden = stack.enter_context(replacing(self._path))
-            with writing(self._path):
-                self._file = hidden.open("wb")
-            stack.push(self._close)
-            self._on_exit = stack.pop_all()
-        return self
-
-    def write(self, events: Events) -> None:
-        if self._parquet is None:
-            self._open(events.provenance)
-        self._pending.append(events)
-        num_pending = sum(len(batch) for batch in self._pending)
-        num_hits = sum(len(table) for batch in self._pending for table in batch.hits.values())
-        if num_pending >= ROW_GROUP_EVENTS or num_hits >= ROW_GROUP_HITS:
-            self._flush(keep_rest=True)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._on_exit.__exit__(kind, error, trace)
-
-    def _close(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._finish()
-        finally:
-            with suppress(OSError):  # what is closed after an error is thrown away
-                if self._parquet is not None:
-                    self._parquet.close()
-                self._file.close()
-
-    def _open(self, provenance: Mapping[str, Any]) -> None:
-        text = json.dumps(dict(provenance), sort_keys=True)
-        self._parquet = pq.ParquetWriter(
-            self._file,
-            _SCHEMA.with_metadata({_VERSION_KEY: str(EVENT_STORE_VERSION), _PROVENANCE_KEY: text}),
+        super().__init__(
+            path,
             compression="zstd",
             use_dictionary=False,  # a dictionary would take all NaNs for the same
             column_encoding={f"{name}.detid.list.element": "DELTA_BINARY_PACKED" for name in _HITS},
             write_statistics=False,
             write_page_checksum=True,
         )
+        self._pending: list[Events] = []
+
+    def write(self, events: Events) -> None:
+        if not self.is_begun:
+            self._begin_store(events.provenance)
+        self._pending.append(events)
+        num_pending = sum(len(batch) for batch in self._pending)
+        num_hits = sum(len(table) for batch in self._pending for table in batch.hits.values())
+        if num_pending >= ROW_GROUP_EVENTS or num_hits >= ROW_GROUP_HITS:
+            self._flush(keep_rest=True)
+
+    def _begin_store(self, provenance: Mapping[str, Any]) -> None:
+        text = json.dumps(dict(provenance), sort_keys=True)
+        self._begin(_SCHEMA.with_metadata({_VERSION_KEY: str(EVENT_STORE_VERSION), _PROVENANCE_KEY: text}))
 
     def _flush(self, keep_rest: bool) -> None:
         """Write whole row groups, whose ends depend on the events alone, not on the batches they came in."""
@@ -143,21 +110,15 @@ class EventWriter:
             if size > len(rest) and keep_rest:
                 break
             size = min(size, len(rest))
-            with writing(self._path):
-                assert self._parquet is not None
-                self._parquet.write_batch(_to_arrow(rest.slice(0, size)), row_group_size=size)
+            self._put(_to_arrow(rest.slice(0, size)))
             rest = rest.slice(size, len(rest))
         self._pending = [rest]
 
     def _finish(self) -> None:
-        if self._parquet is None:
-            self._open({})
+        if not self.is_begun:
+            self._begin_store({})
         if self._pending:
             self._flush(keep_rest=False)
-        with writing(self._path):
-            assert self._parquet is not None
-            self._parquet.close()
-            self._file.close()
 
 
 def _to_arrow(events: Events) -> pa.RecordBatch:
@@ -193,32 +154,34 @@ class StoreReader:
     name = "e2e event store (Parquet)"
 
     def recognises(self, path: Path) -> bool:
-        with path.open("rb") as file:
-            return file.read(len(_MAGIC)) == _MAGIC
+        return is_parquet(path)
 
-    def read(self, path: Path, problems: Problems) -> Iterator[Events]:
+    def count(self, path: Path) -> int:
+        with _reading(path), pq.ParquetFile(path) as file:
+            _check_metadata(path, file)
+            return int(file.metadata.num_rows)
+
+    def read(self, path: Path, problems: Problems, start: int = 0, stop: int | None = None) -> Iterator[Events]:
         with _reading(path):
             file = pq.ParquetFile(path, page_checksum_verification=True)
         with file:
             with _reading(path):
                 provenance = _check_metadata(path, file)
-                batches = file.iter_batches(READ_EVENTS, use_threads=False)
-            while True:
+                groups, first, stop = groups_between(file.metadata, start, stop)
+                batches = file.iter_batches(READ_EVENTS, row_groups=groups, use_threads=False)
+            while first < stop:
                 with _reading(path):
-                    batch = next(batches, None)
-                    if batch is None:
-                        return
+                    batch = next(batches)
                     batch.validate(full=True)
-                    events = _to_events(batch, provenance)
-                yield events
+                    low, high = (min(max(edge - first, 0), len(batch)) for edge in (start, stop))
+                    events = _to_events(batch, provenance).slice(low, high)
+                    first += len(batch)
+                if len(events):
+                    yield events
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except _READ_ERRORS as error:
-        raise InputError(path, f"truncated or damaged event store ({error})", "fetch or make the file again") from None
+def _reading(path: Path) -> AbstractContextManager[None]:
+    return reading_parquet(path, "event store")
 
 
 def _check_metadata(path: Path, file: pq.ParquetFile) -> dict[str, Any]:

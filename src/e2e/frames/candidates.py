@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -163,6 +164,19 @@ class Candidates:
         return Candidates(
             self.spec, offsets, self.pixel_index[pixels], self.pixel_value[pixels], self.seeds.select(chosen)
         )
+
+    @property
+    def group(self) -> LongArray:
+        """(candidates,) what is stored together: all, in memory."""
+        return np.zeros(len(self), dtype=np.int64)
+
+    def load(self) -> Candidates:
+        return self
+
+    def stream(self, rows: LongArray, cuts: LongArray, bounds: LongArray) -> Iterator[Candidates]:
+        """Those of `rows` in pieces that end at `bounds`."""
+        for low, high in pairwise(bounds):
+            yield self.select(rows[low:high])
 
     @classmethod
     def concatenate(cls, parts: Sequence[Candidates]) -> Candidates:

@@ -17,7 +17,7 @@ from e2e.events.reader import read_inputs
 from e2e.events.record import Events
 from e2e.files import writing
 from e2e.frames.build import build_candidates
-from e2e.inference.candidate_rows import MODES, CandidateRows, Mode, find_candidates, has_objects, modes_of
+from e2e.frames.candidate_rows import MODES, CandidateRows, Mode, find_candidates, has_objects, modes_of
 from e2e.inference.engine import Device, Engine, load_engine
 from e2e.inference.prediction_file import PredictionWriter, prediction_schema, to_record_batch
 from e2e.inference.predictions import Predictions, Timing

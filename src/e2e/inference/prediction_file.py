@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from e2e.bundles import Contract
 from e2e.events.record import Events
-from e2e.files import replacing, writing
-from e2e.inference.candidate_rows import CandidateRows
+from e2e.frames.candidate_rows import CandidateRows
+from e2e.parquet import ParquetOutput
 from e2e.problems import InputError
 
 PROVENANCE_KEY = b"e2e.provenance"
@@ -73,50 +70,27 @@ def to_record_batch(
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-class PredictionWriter:
+class PredictionWriter(ParquetOutput):
     """Collects rows into row groups of a Parquet file; it gets its name when the block ends without an exception.
 
     Raises InputError when `path` cannot be written.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._path, self._schema = path, schema
+        super().__init__(path, compression="zstd")
+        self._schema = schema
         self._pending: list[pa.RecordBatch] = []
-        self._num_pending = 0
 
     def __enter__(self) -> PredictionWriter:
-        with ExitStack() as stack:
-            hidden = stack.enter_context(replacing(self._path))
-            with writing(self._path):
-                self._file = pq.ParquetWriter(hidden, self._schema, compression="zstd")
-            stack.push(self._close)
-            self._on_exit = stack.pop_all()
+        super().__enter__()
+        self._begin(self._schema)
         return self
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._pending.append(batch)
-        self._num_pending += len(batch)
-        if self._num_pending >= ROW_GROUP_ROWS:
-            self._flush()
+        if sum(len(part) for part in self._pending) >= ROW_GROUP_ROWS:
+            self._finish()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._on_exit.__exit__(kind, error, trace)
-
-    def _close(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._flush()
-                with writing(self._path):
-                    self._file.close()
-        finally:
-            with suppress(OSError):  # what is closed after an error is thrown away
-                self._file.close()
-
-    def _flush(self) -> None:
-        with writing(self._path):
-            self._file.write_table(pa.Table.from_batches(self._pending, self._schema))
-        self._pending, self._num_pending = [], 0
+    def _finish(self) -> None:
+        self._put(pa.Table.from_batches(self._pending, self._schema))
+        self._pending = []

@@ -19,12 +19,13 @@ FloatArray = NDArray[np.float32]
 
 
 class Found(NamedTuple):
-    """One entry per candidate. truth_row: of the truth table. pt, eta: of the candidate, as measured where it was."""
+    """One entry per candidate. truth_row: of the truth table. pt, eta, phi: as measured where the candidate was."""
 
     seeds: Seeds
     truth_row: IntArray
     pt: FloatArray
     eta: FloatArray
+    phi: FloatArray
 
 
 class Selection(Protocol):
@@ -40,7 +41,7 @@ def _of_truth(events: Events, seeds: Seeds) -> Found:
     """Candidates of events that hold one true particle each."""
     truth = events.objects["truth"]
     row = truth.offsets[seeds.event_index]
-    return Found(seeds, row, truth["pt"][row], truth["eta"][row])
+    return Found(seeds, row, *(truth[name][row] for name in ("pt", "eta", "phi")))
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,10 @@ class MatchedJets:
     def find(self, events: Events, frame: FrameSpec) -> Found:
         jets = events.objects["jets"]
         seeds, jet = jet_seeds(events, frame)
-        pt, eta = jets["pt"][jet], jets["eta"][jet]
+        pt, eta, phi = (jets[name][jet] for name in ("pt", "eta", "phi"))
         truth_row = _match(events, self.max_distance)[jet]
         is_good = (truth_row >= 0) & (pt >= self.pt[0]) & (pt < self.pt[1]) & (np.abs(eta) < self.max_abs_eta)
-        return Found(seeds.select(is_good), truth_row[is_good], pt[is_good], eta[is_good])
+        return Found(seeds.select(is_good), truth_row[is_good], pt[is_good], eta[is_good], phi[is_good])
 
 
 def _match(events: Events, max_distance: float) -> IntArray:

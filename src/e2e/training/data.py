@@ -15,14 +15,27 @@ TensorBatch = tuple[Tensor, Tensor, Tensor, Tensor]  # pixel_index, pixel_value,
 
 
 class Batches(IterableDataset[TensorBatch]):
-    def __init__(self, data: CandidateSet, batch_size: int, shuffle_seed: tuple[int, ...] | None) -> None:
+    """One epoch of one rank, from batch `start` on; its length is that of the whole epoch."""
+
+    def __init__(
+        self,
+        data: CandidateSet,
+        batch_size: int,
+        shuffle_seed: tuple[int, ...] | None,
+        *,
+        rank: int = 0,
+        ranks: int = 1,
+        start: int = 0,
+    ) -> None:
         self.data, self.batch_size, self.shuffle_seed = data, batch_size, shuffle_seed
+        self.rank, self.ranks, self.start = rank, ranks, start
 
     def __len__(self) -> int:
-        return -(-len(self.data) // self.batch_size)
+        return self.data.num_batches(self.batch_size, self.ranks)
 
     def __iter__(self) -> Iterator[TensorBatch]:
-        for packed, target in self.data.batches(self.batch_size, self.shuffle_seed):
+        share = {"rank": self.rank, "ranks": self.ranks, "start": self.start}
+        for packed, target in self.data.batches(self.batch_size, self.shuffle_seed, **share):
             index, value, seed = (torch.from_numpy(array) for array in packed)
             yield index, value, seed, torch.from_numpy(target)
 
@@ -36,8 +49,20 @@ class CandidateData(LightningDataModule):
         self.batch_size, self.seed = batch_size, seed
 
     def train_dataloader(self) -> DataLoader[TensorBatch]:
-        epoch = self.trainer.current_epoch if self.trainer else 0
-        return DataLoader(Batches(self.training, self.batch_size, (self.seed, epoch)), batch_size=None)
+        """Goes on where a checkpoint was written, be it in the middle of an epoch."""
+        trainer = self.trainer
+        if trainer is None:
+            return self._loader(self.training, self.batch_size, (self.seed, 0))
+        done = trainer.fit_loop.epoch_loop.batch_progress.current.ready
+        start = done if trainer.fit_loop.restarting else 0
+        return self._loader(self.training, self.batch_size, (self.seed, trainer.current_epoch), start)
 
     def val_dataloader(self) -> DataLoader[TensorBatch]:
-        return DataLoader(Batches(self.validation, 4 * self.batch_size, None), batch_size=None)
+        return self._loader(self.validation, 4 * self.batch_size, None)
+
+    def _loader(
+        self, data: CandidateSet, batch_size: int, shuffle_seed: tuple[int, ...] | None, start: int = 0
+    ) -> DataLoader[TensorBatch]:
+        rank, ranks = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        batches = Batches(data, batch_size, shuffle_seed, rank=rank, ranks=ranks, start=start)
+        return DataLoader(batches, batch_size=None)

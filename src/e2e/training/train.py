@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ from e2e.training.data import CandidateData
 from e2e.training.module import TaskModule
 from e2e.training.recipes import RECIPES, Recipe
 
+CHECKPOINT_EVERY = timedelta(minutes=10)  # and after every epoch
+
 RUN, WEIGHTS, LAST, BEST = "run.json", "weights.safetensors", "last.ckpt", "best.ckpt"
 
 
@@ -50,10 +53,11 @@ def train(
     threads: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Train `recipe` on event stores; returns the run folder `output`.
+    """Train `recipe` on event stores or candidate stores; returns the run folder `output`.
 
-    An unfinished run in `output` is resumed from its last epoch. Writes `run.json` (recipe, provenance, metrics),
-    `weights.safetensors` (of the best epoch), `history/PART/metrics.csv` (a part per start) and the checkpoints.
+    An unfinished run in `output` is resumed where it was at most `CHECKPOINT_EVERY` before it ended. Writes `run.json`
+    (recipe, provenance, metrics), `weights.safetensors` (of the best epoch), `history/PART/metrics.csv` (a part per
+    start) and the checkpoints.
     start: an earlier run whose weights to begin with; those of channels that it did not have begin at zero, so that the
     first answers are the earlier run's. max_candidates: the first so many, to see what more would bring.
     learning_rate: peak of the schedule; with `start`, a third of the recipe's or less keeps what was learned.
@@ -183,6 +187,7 @@ def _trainer(plan: Recipe, output: Path, best: ModelCheckpoint, progress: bool) 
     callbacks: list[Callback] = [
         best,
         ModelCheckpoint(output, filename="last", every_n_epochs=1, enable_version_counter=False),
+        ModelCheckpoint(output, filename="last", train_time_interval=CHECKPOINT_EVERY, enable_version_counter=False),
         EarlyStopping("validation_loss", patience=plan.patience),
     ]
     if progress:
@@ -198,7 +203,7 @@ def _trainer(plan: Recipe, output: Path, best: ModelCheckpoint, progress: bool) 
         num_sanity_val_steps=0,
         enable_progress_bar=progress,
         enable_model_summary=False,
-        deterministic=True,
+        deterministic=True if not torch.cuda.is_available() else "warn",  # CUDA lacks some of the operations
     )
 
 

@@ -1,0 +1,119 @@
+"""Parquet images of MLAnalyzer and ML4SCI: nested lists, or one flat list, usually a row group for each.
+
+These files have no checksums: a flipped bit may give another number. What cannot be read ends in one line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from e2e.datasets.candidate_set import CandidateSet
+from e2e.datasets.images import IMAGE_COLUMNS, SCALARS, Shape, batch_size, image_layout, slices, to_candidates
+from e2e.datasets.source import Layout, Options
+from e2e.parquet import groups_between, is_parquet, reading_parquet
+from e2e.problems import InputError, Problems
+
+
+def _reading(path: Path) -> AbstractContextManager[None]:
+    return reading_parquet(path, "Parquet file of images")
+
+
+class ImageParquet:
+    name = "images of MLAnalyzer and ML4SCI (Parquet)"
+
+    def recognises(self, path: Path) -> bool:
+        if not is_parquet(path):
+            return False
+        try:
+            with pq.ParquetFile(path) as file:
+                is_ours = any(key.startswith(b"e2e.") for key in file.metadata.metadata or {})
+                return not is_ours and _image_column(file) is not None
+        except (OSError, ValueError, pa.ArrowException):
+            return False
+
+    def layout(self, path: Path, options: Options) -> Layout:
+        with _reading(path), pq.ParquetFile(path) as file:
+            return image_layout(path, _shape(path, file), file.schema_arrow.names, options)
+
+    def count(self, path: Path) -> int:
+        with _reading(path), pq.ParquetFile(path) as file:
+            return int(file.metadata.num_rows)
+
+    def read(
+        self, path: Path, start: int, stop: int, layout: Layout, options: Options, problems: Problems
+    ) -> Iterator[CandidateSet]:
+        with _reading(path):
+            file = pq.ParquetFile(path)
+        with file:
+            with _reading(path):
+                shape, column = _shape(path, file), _image_column(file)
+            if shape.channels != len(layout.frame.channels):
+                what = f"images of {shape.channels} channels, {len(layout.frame.channels)} in the others"
+                raise InputError(path, what, "convert it apart")
+            scalars = [name for name in SCALARS if name in file.schema_arrow.names]
+            for low, high in slices(start, stop, batch_size(shape)):
+                with _reading(path):
+                    groups, first, _ = groups_between(file.metadata, low, high)
+                    table = file.read_row_groups(groups, columns=[column, *scalars], use_threads=False)
+                    table = table.slice(low - first, high - low)
+                    images = _images(path, low, table[column], shape)
+                    numbers = {name: _numbers(path, name, table[name]) for name in scalars}
+                yield to_candidates(path, low, images, numbers, layout, options, problems)
+
+
+def _image_column(file: pq.ParquetFile) -> str | None:
+    schema = file.schema_arrow
+    return next((name for name in IMAGE_COLUMNS if name in schema.names and _is_list(schema.field(name).type)), None)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def _shape(path: Path, file: pq.ParquetFile) -> Shape:
+    """Of the first image."""
+    column = _image_column(file)
+    if column is None:
+        raise InputError(path, "no column of images", f"known: {', '.join(IMAGE_COLUMNS)}")
+    if file.metadata.num_rows == 0:
+        raise InputError(path, "no images in it", "leave it out")
+    group = next(i for i in range(file.metadata.num_row_groups) if file.metadata.row_group(i).num_rows)
+    first: Any = file.read_row_group(group, columns=[column], use_threads=False)[column].combine_chunks().slice(0, 1)
+    lengths = []
+    while _is_list(first.type):
+        lengths.append(
+            int(first.value_lengths()[0].as_py() or 0)
+            if not pa.types.is_fixed_size_list(first.type)
+            else first.type.list_size
+        )
+        first = first.flatten()
+    return Shape.of(path, lengths)
+
+
+def _images(path: Path, row: int, column: pa.ChunkedArray, shape: Shape) -> NDArray[np.float32]:
+    """(candidates, channels, rows, columns). Raises InputError where a list is longer or shorter than the first."""
+    count = len(column)
+    values: Any = column.combine_chunks()
+    num_lists = count
+    while _is_list(values.type):
+        values, lengths = values.flatten(), None if pa.types.is_fixed_size_list(values.type) else values.value_lengths()
+        if lengths is not None and (lengths.null_count or len({*lengths.unique().to_pylist()}) > 1):
+            raise InputError(path, f"images of different sizes after row {row}", "make the file again, or leave it out")
+        num_lists = len(values)
+    if num_lists != count * shape.channels * shape.size**2 or values.null_count:
+        raise InputError(path, f"images of different sizes after row {row}", "make the file again, or leave it out")
+    return shape.channels_first(values.to_numpy(zero_copy_only=False).reshape(count, -1))
+
+
+def _numbers(path: Path, name: str, column: pa.ChunkedArray) -> NDArray[Any]:
+    if _is_list(column.type):
+        raise InputError(path, f"column {name} holds lists, not numbers", "make the file again, or leave it out")
+    return np.asarray(column.to_numpy(), dtype=np.float64)

@@ -1,0 +1,68 @@
+"""What is in a file or folder, in words; with the average images if asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from e2e.datasets.describe import Description, average_images, describe
+from e2e.datasets.source import Options
+from e2e.evaluation.plots import average_images_figure, save
+from e2e.files import replacing
+
+
+def info(
+    inputs: Sequence[Path],
+    *,
+    plot: Path | None = None,
+    task: str | None = None,
+    channels: Sequence[str] | None = None,
+    endcap_factor: float = 1.0,
+    hcal_factor: float = 1.0,
+) -> Description:
+    """Describe files and folders of any format that `convert` takes.
+
+    plot: a picture (SVG) to write, of the average image of each kind and channel. task: for events that do not say what
+    they were simulated for. The others: of images, see `convert`. Raises InputError where nothing can be understood.
+    """
+    options = Options(task, tuple(channels) if channels else None, endcap_factor, hcal_factor)
+    found = describe(inputs, options)
+    if plot is not None and found.sample is not None and found.frame is not None:
+        figure = average_images_figure(found.frame, average_images(found.sample, found.task))
+        with replacing(plot) as hidden:
+            save(figure, hidden)
+    return found
+
+
+def format_info(found: Description) -> str:
+    """A few lines."""
+    said = found.to_json()
+    what, per = ("events", "bytes_per_event") if found.is_events else ("candidates", "bytes_per_candidate")
+    lines = [
+        f"{', '.join(said['formats'])}: {said['files']} files, {said['bytes'] / 1e6:.1f} MB",
+        f"{said[what]} {what}, {said[per]:.0f} bytes each",
+    ]
+    if "rows_per_event" in said:
+        lines.append("rows an event: " + ", ".join(f"{name} {rows:g}" for name, rows in said["rows_per_event"].items()))
+    if found.frame is not None:
+        frame = found.frame
+        channels = ", ".join(f"{channel['name']} [{channel['unit']}]" for channel in frame.to_json()["channels"])
+        lines.append(f"task {found.task}: {frame.rows} x {frame.columns} of the {frame.grid} grid: {channels}")
+    if "sample" in said:
+        lines += _sample_lines(said["sample"])
+    lines += [f"made by: {entry}" for entry in said["provenance"]]
+    return "\n".join(lines)
+
+
+def _sample_lines(sample: dict[str, Any]) -> list[str]:
+    pixels = sample["pixels_per_candidate"]
+    lines = [
+        f"of {sample['candidates']} candidates: "
+        + ", ".join(f"{n} {kind}" for kind, n in sample["kinds"].items() if n),
+        f"{pixels['mean']:.0f} occupied pixels each (at most {pixels['max']}), {sample['empty_fraction']:.2%} empty: "
+        + ", ".join(f"{name} {count:g}" for name, count in sample["pixels_per_channel"].items()),
+    ]
+    if sample["pt"]:
+        lines.append("pT {:g} to {:g} GeV, median {:g}".format(sample["pt"][0], sample["pt"][2], sample["pt"][1]))
+    return lines
