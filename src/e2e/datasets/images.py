@@ -66,6 +66,8 @@ DATA_SETS = (
     DataSet(JET_CROP_SIZE, DITAU_MASS.frame.channels, _MASS, "ditau-mass"),
     DataSet(JET_CROP_SIZE, DITAU_MASS.frame.channels, _LABEL, "tau"),
     DataSet(CROP_SIZE, ("ecal_energy", "ecal_time"), _LABEL, "electron-photon"),
+    DataSet(CROP_SIZE, ("ecal_energy",), _LABEL, "electron-photon"),  # ours, exported
+    DataSet(CROP_SIZE, ("ecal_energy",), _MASS, "diphoton-mass"),
 )
 
 

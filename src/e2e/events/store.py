@@ -171,7 +171,9 @@ class StoreReader:
                 batches = file.iter_batches(READ_EVENTS, row_groups=groups, use_threads=False)
             while first < stop:
                 with _reading(path):
-                    batch = next(batches)
+                    batch = next(batches, None)
+                    if batch is None:
+                        raise ValueError("fewer events than its footer says")
                     batch.validate(full=True)
                     low, high = (min(max(edge - first, 0), len(batch)) for edge in (start, stop))
                     events = _to_events(batch, provenance).slice(low, high)
