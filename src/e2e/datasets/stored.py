@@ -57,11 +57,12 @@ class StoredCandidates:
         for number in np.unique(self.group[rows]):
             place = np.flatnonzero(self.group[rows] == number)
             group = self.groups[number]
-            parts.append(with_channels(group.file.pixels(group.number).select(self.row[rows[place]]), self.spec))
+            stored = with_channels(group.file.pixels(group.number), self.spec)
+            parts.append(_in_order(stored, self.row[rows[place]]))
             places.append(place)
         back = np.empty(len(rows), dtype=np.int64)
         back[np.concatenate(places)] = np.arange(len(rows))
-        return Candidates.concatenate(parts).select(back)
+        return _in_order(Candidates.concatenate(parts) if len(parts) > 1 else parts[0], back)
 
     def stream(self, rows: IntArray, cuts: IntArray, bounds: IntArray) -> Iterator[Candidates]:
         """Those of `rows` in pieces that end at `bounds`; a block between `cuts` is read in one go, once."""
@@ -79,6 +80,12 @@ class StoredCandidates:
                 held = block if held is None else Candidates.concatenate([held.select(slice(low - start, None)), block])
                 start = start if held is block else low
             yield held.select(slice(low - start, high - start))
+
+
+def _in_order(candidates: Candidates, rows: IntArray) -> Candidates:
+    """These rows; the same object where they are all of them as they lie."""
+    is_whole = len(rows) == len(candidates) and bool(np.all(rows == np.arange(len(rows))))
+    return candidates if is_whole else candidates.select(rows)
 
 
 def with_channels(candidates: Candidates, spec: FrameSpec) -> Candidates:
