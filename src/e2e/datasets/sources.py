@@ -15,6 +15,7 @@ from e2e.datasets.from_events import check_truth, has_truth, labelled_candidates
 from e2e.datasets.image_hdf5 import ImageHdf5
 from e2e.datasets.image_parquet import ImageParquet
 from e2e.datasets.labels import LABEL_COLUMNS
+from e2e.datasets.rhtree import RhTree
 from e2e.datasets.source import Layout, Options, Source
 from e2e.datasets.stored import with_channels
 from e2e.events.reader import READERS, find_reader, read_events
@@ -99,7 +100,7 @@ class CandidateStores:
 
 
 EVENT_FILES = EventFiles()
-SOURCES: tuple[Source, ...] = (CandidateStores(), ImageParquet(), ImageHdf5(), EVENT_FILES)
+SOURCES: tuple[Source, ...] = (CandidateStores(), ImageParquet(), ImageHdf5(), RhTree(), EVENT_FILES)
 
 
 def find_source(path: Path) -> Source:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from e2e.contract import GRIDS, JET_SEED_HALF_TOWERS, FrameSpec
 from e2e.contract.grids import HCAL_COLUMN_SHIFT, HCAL_MAX_IETA, HCAL_UPSAMPLING, HE_TOWER_EDGES
@@ -44,9 +44,14 @@ def jet_seeds(events: Events, spec: FrameSpec, backend: Any = None) -> tuple[See
     row[is_found], column[is_found], energy[is_found] = highest.row, highest.column, highest.energy
 
     pixel = tower_middle(row, column)
-    first_row = pixel.row - spec.centre_row
-    is_inside = (first_row >= 0) & (first_row + spec.rows <= spec.parent.rows)
+    is_inside = jet_window_is_inside(pixel.row, spec)
     return Seeds.from_columns(event, *pixel, energy).select(is_inside), index[is_inside]
+
+
+def jet_window_is_inside(row: IntArray, spec: FrameSpec) -> NDArray[np.bool_]:
+    """Whether the window around a seed at this row lies on its grid in eta."""
+    first_row = row - spec.centre_row
+    return (first_row >= 0) & (first_row + spec.rows <= spec.parent.rows)
 
 
 def whole_seeds(events: Events, spec: FrameSpec) -> Seeds:
