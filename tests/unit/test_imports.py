@@ -7,6 +7,7 @@ LIGHT = {
     "e2e.contract": ("numpy", "torch", "pyarrow"),
     "e2e.events.record": ("torch", "pyarrow", "lightning", "onnxruntime"),
     "e2e.frames.native": ("torch", "pyarrow", "lightning", "onnxruntime"),
+    "e2e.datasets.convert": ("torch", "lightning", "onnxruntime", "matplotlib", "uproot", "awkward", "h5py"),
     "e2e.simulation": ("torch", "lightning", "onnxruntime", "matplotlib"),
     "e2e.inference.predict": ("torch", "lightning", "matplotlib"),
     "e2e.bundles": ("torch", "lightning", "onnxruntime", "matplotlib"),
