@@ -86,6 +86,14 @@ def is_parquet(path: Path) -> bool:
         return file.read(len(MAGIC)) == MAGIC
 
 
+def read_footer(path: Path) -> pq.FileMetaData | None:
+    """None where `path` is no Parquet file, or its footer cannot be read."""
+    try:
+        return pq.read_metadata(path)
+    except _READ_ERRORS:
+        return None
+
+
 def groups_between(metadata: pq.FileMetaData, start: int, stop: int | None) -> tuple[list[int], int, int]:
     """Row groups with rows `start` to `stop`, the first row of these groups, and where to stop at the latest."""
     sizes = np.array([metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)], dtype=np.int64)

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -249,6 +249,14 @@ def test_an_export_that_cannot_be_made_leaves_nothing(tmp_path):
     assert {entry.name for entry in tmp_path.iterdir()} == {"a", "bad"}
 
 
+@pytest.mark.parametrize("first", [None, [], [[]]])
+def test_a_first_image_without_pixels_is_one_line(tmp_path, first):
+    images = pa.array([first, JETS[0].tolist()], pa.list_(pa.list_(pa.list_(pa.float64()))))
+    pq.write_table(pa.table({"X_jets": images}), tmp_path / "a")
+    with pytest.raises(InputError, match=r"image is empty|images of"):
+        read(tmp_path / "a")
+
+
 # ---- any bytes at all
 
 
@@ -263,6 +271,8 @@ def samples(tmp_path_factory) -> tuple[Path, dict[str, bytes]]:
 @pytest.mark.parametrize("kind", ["parquet", "hdf5"])
 @settings(max_examples=150, deadline=None)
 @given(place=st.integers(0, 1 << 22), flip=st.integers(1, 255), cut=st.booleans())
+@example(place=591222, flip=1, cut=False)  # the first image of the Parquet file has lost its rows
+@example(place=3203, flip=245, cut=False)  # a key of its footer is no text
 def test_damaged_files_end_in_one_line_or_other_numbers(samples, kind, place, flip, cut):
     folder, contents = samples
     content = contents[kind]

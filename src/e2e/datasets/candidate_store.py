@@ -24,7 +24,7 @@ from e2e.contract import CANDIDATE_STORE_VERSION, FrameSpec
 from e2e.datasets.candidate_set import CandidateSet
 from e2e.datasets.labels import LABEL_COLUMNS, SEED_COLUMNS
 from e2e.frames.candidates import Candidates, Seeds
-from e2e.parquet import ParquetOutput, reading_parquet
+from e2e.parquet import ParquetOutput, read_footer, reading_parquet
 from e2e.problems import InputError
 
 # A row group ends at the candidate that reaches either: what is read at once, and the unit of shuffling.
@@ -154,10 +154,8 @@ def _reading(path: Path) -> AbstractContextManager[None]:
 
 def is_candidate_store(path: Path) -> bool:
     """From the footer of a Parquet file; False for one that cannot be read."""
-    try:
-        return _VERSION_KEY in (pq.read_metadata(path).metadata or {})
-    except (OSError, pa.ArrowException):
-        return False
+    footer = read_footer(path)
+    return footer is not None and _VERSION_KEY in (footer.metadata or {})
 
 
 class CandidateFile:

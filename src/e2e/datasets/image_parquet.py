@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from e2e.datasets.candidate_set import CandidateSet
 from e2e.datasets.images import IMAGE_COLUMNS, SCALARS, Shape, batch_size, image_layout, slices, to_candidates
 from e2e.datasets.source import Layout, Options
-from e2e.parquet import groups_between, is_parquet, reading_parquet
+from e2e.parquet import groups_between, read_footer, reading_parquet
 from e2e.problems import InputError, Problems
 
 
@@ -30,13 +30,12 @@ class ImageParquet:
     name = "images of MLAnalyzer and ML4SCI (Parquet)"
 
     def recognises(self, path: Path) -> bool:
-        if not is_parquet(path):
+        footer = read_footer(path)
+        if footer is None or any(key.startswith(b"e2e.") for key in footer.metadata or {}):
             return False
         try:
-            with pq.ParquetFile(path) as file:
-                is_ours = any(key.startswith(b"e2e.") for key in file.metadata.metadata or {})
-                return not is_ours and _image_column(file) is not None
-        except (OSError, ValueError, pa.ArrowException):
+            return _image_column(footer.schema.to_arrow_schema()) is not None
+        except (ValueError, pa.ArrowException):  # a damaged schema
             return False
 
     def layout(self, path: Path, options: Options) -> Layout:
@@ -54,7 +53,7 @@ class ImageParquet:
             file = pq.ParquetFile(path)
         with file:
             with _reading(path):
-                shape, column = _shape(path, file), _image_column(file)
+                shape, column = _shape(path, file), _image_column(file.schema_arrow)
             if shape.channels != len(layout.frame.channels):
                 what = f"images of {shape.channels} channels, {len(layout.frame.channels)} in the others"
                 raise InputError(path, what, "convert it apart")
@@ -69,8 +68,7 @@ class ImageParquet:
                 yield to_candidates(path, low, images, numbers, layout, options, problems)
 
 
-def _image_column(file: pq.ParquetFile) -> str | None:
-    schema = file.schema_arrow
+def _image_column(schema: pa.Schema) -> str | None:
     return next((name for name in IMAGE_COLUMNS if name in schema.names and _is_list(schema.field(name).type)), None)
 
 
@@ -80,20 +78,19 @@ def _is_list(kind: pa.DataType) -> bool:
 
 def _shape(path: Path, file: pq.ParquetFile) -> Shape:
     """Of the first image."""
-    column = _image_column(file)
+    column = _image_column(file.schema_arrow)
     if column is None:
         raise InputError(path, "no column of images", f"known: {', '.join(IMAGE_COLUMNS)}")
     if file.metadata.num_rows == 0:
         raise InputError(path, "no images in it", "leave it out")
     group = next(i for i in range(file.metadata.num_row_groups) if file.metadata.row_group(i).num_rows)
     first: Any = file.read_row_group(group, columns=[column], use_threads=False)[column].combine_chunks().slice(0, 1)
-    lengths = []
+    lengths: list[int] = []
     while _is_list(first.type):
-        lengths.append(
-            int(first.value_lengths()[0].as_py() or 0)
-            if not pa.types.is_fixed_size_list(first.type)
-            else first.type.list_size
-        )
+        if len(first) == 0 or first[0].as_py() is None:
+            raise InputError(path, "the first image is empty", "make the file again, or leave it out")
+        is_fixed = pa.types.is_fixed_size_list(first.type)
+        lengths.append(first.type.list_size if is_fixed else first.value_lengths()[0].as_py())
         first = first.flatten()
     return Shape.of(path, lengths)
 

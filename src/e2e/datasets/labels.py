@@ -44,7 +44,8 @@ def complete_labels(count: int, known: Mapping[str, Any]) -> dict[str, NDArray[A
     labels = {}
     for name, kind in LABEL_COLUMNS.items():
         nothing: NDArray[Any] = np.full(count, np.nan if kind is np.float32 else 0, dtype=kind)
-        labels[name] = np.asarray(known[name]).astype(kind) if name in known else nothing
+        with np.errstate(over="ignore"):  # a damaged file may hold any number
+            labels[name] = np.asarray(known[name]).astype(kind) if name in known else nothing
         if len(labels[name]) != count:
             raise ValueError(f"{name} has {len(labels[name])} entries, there are {count} candidates")
     return labels

@@ -14,11 +14,9 @@ from pathlib import Path
 from socket import gethostname
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from e2e.events.store import write_events
 from e2e.files import make_folder, write_json
+from e2e.parquet import read_footer
 from e2e.problems import InputError
 from e2e.scale.engines import Engine
 from e2e.scale.plan import PLAN, check_same, claimed, new_plan, versions
@@ -28,10 +26,8 @@ MAX_SHARDS = 100_000  # what five digits keep in order
 
 def count_rows(path: Path) -> int | None:
     """Rows of a Parquet file; None where there is no whole file."""
-    try:
-        return int(pq.read_metadata(path).num_rows)
-    except (OSError, pa.ArrowException):
-        return None
+    footer = read_footer(path)
+    return None if footer is None else int(footer.num_rows)
 
 
 def write_shards(
