@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from e2e.datasets.describe import Description, average_images, describe
+from e2e.datasets.look import raise_first
 from e2e.datasets.source import Options
 from e2e.evaluation.plots import average_images_figure, save
 from e2e.files import replacing
+from e2e.problems import InputError
 
 
 def info(
@@ -24,11 +26,15 @@ def info(
     """Describe files and folders of any format that `convert` takes.
 
     plot: a picture (SVG) to write, of the average image of each kind and channel. task: for events that do not say what
-    they were simulated for. The others: of images, see `convert`. Raises InputError where nothing can be understood.
+    they were simulated for. The others: of images, see `convert`. Raises InputError where nothing can be understood, or
+    there is nothing to draw.
     """
-    options = Options(task, tuple(channels) if channels else None, endcap_factor, hcal_factor)
-    found = describe(inputs, options)
-    if plot is not None and found.sample is not None and found.frame is not None:
+    found = describe(inputs, Options(task, channels, endcap_factor, hcal_factor))
+    if plot is not None:
+        if found.frame is None or found.sample is None or not len(found.sample):
+            raise_first(found.problems)
+            remedy = "give files with some, and --task for events that do not say what to cut"
+            raise InputError(plot, "no candidates to draw", remedy)
         figure = average_images_figure(found.frame, average_images(found.sample, found.task))
         with replacing(plot) as hidden:
             save(figure, hidden)
@@ -38,11 +44,9 @@ def info(
 def format_info(found: Description) -> str:
     """A few lines."""
     said = found.to_json()
-    what, per = ("events", "bytes_per_event") if found.is_events else ("candidates", "bytes_per_candidate")
-    lines = [
-        f"{', '.join(said['formats'])}: {said['files']} files, {said['bytes'] / 1e6:.1f} MB",
-        f"{said[what]} {what}, {said[per]:.0f} bytes each",
-    ]
+    lines = [f"{', '.join(said['formats'])}: {said['files']} files, {said['bytes'] / 1e6:.1f} MB"]
+    for kind, count in found.counts.items():
+        lines.append(f"{count} {kind}" + (f", {found.bytes[kind] / count:.0f} bytes each" if count else ""))
     if "rows_per_event" in said:
         lines.append("rows an event: " + ", ".join(f"{name} {rows:g}" for name, rows in said["rows_per_event"].items()))
     if found.frame is not None:

@@ -34,12 +34,16 @@ class InputError(Exception):
 
 @dataclass(frozen=True)
 class Problem:
-    """Something wrong in the input that did not stop the rest; `remedy` says what was done or what to do."""
+    """Something wrong in the input that did not stop the rest; `remedy` says what was done or what to do.
+
+    is_unread: what is there could not be read, and may be when the file is mended; else it was read, and is wrong.
+    """
 
     where: str
     what: str
     remedy: str
     severity: Severity = "error"
+    is_unread: bool = False
 
     def __str__(self) -> str:
         return f"{self.severity}: {one_line(self.where)}: {one_line(self.what)}; {one_line(self.remedy)}"
@@ -48,12 +52,18 @@ class Problem:
 class Problems(list[Problem]):
     """The problems met so far, in order."""
 
-    def report(self, where: object, what: str, remedy: str, severity: Severity = "error") -> None:
-        self.append(Problem(str(where), what, remedy, severity))
+    def report(
+        self, where: object, what: str, remedy: str, severity: Severity = "error", *, is_unread: bool = False
+    ) -> None:
+        self.append(Problem(str(where), what, remedy, severity, is_unread))
 
     @property
     def has_errors(self) -> bool:
         return any(problem.severity == "error" for problem in self)
+
+    @property
+    def has_unread(self) -> bool:
+        return any(problem.is_unread for problem in self)
 
     @contextmanager
     def collected(self) -> Iterator[None]:
@@ -61,7 +71,7 @@ class Problems(list[Problem]):
         try:
             yield
         except InputError as error:
-            self.report(error.where, error.what, error.remedy)
+            self.report(error.where, error.what, error.remedy, is_unread=True)
 
 
 @contextmanager

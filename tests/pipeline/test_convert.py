@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import uproot
 
 from e2e.cli import main
 from e2e.datasets import convert as converting
@@ -21,13 +24,17 @@ from e2e.datasets import load_candidates
 from e2e.datasets.convert import convert
 from e2e.datasets.stored import open_candidates
 from e2e.detector.detid import pack_eb
+from e2e.evaluation.evaluate import check_unseen
 from e2e.events import store
 from e2e.events.record import Events, Table
 from e2e.events.store import write_events
+from e2e.info import info
 from e2e.problems import InputError
 from e2e.scale.shards import shard_path
 from e2e.simulation.simulate import simulate
 from e2e.tasks import TASKS
+
+EDM = Path(__file__).parents[1] / "golden" / "edm_aod_run2.root"
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +75,26 @@ def damage_energies(path: Path) -> None:
     chunk = next(chunk for chunk in chunks if chunk.path_in_schema.startswith("EB.energy"))
     content[chunk.data_page_offset + chunk.total_compressed_size - 1] ^= 1
     path.write_bytes(content)
+
+
+def write_images(path: Path, seed: int) -> None:
+    """Ten jets, not compressed: of the same size whatever they are."""
+    path.parent.mkdir(exist_ok=True)
+    with h5py.File(path, "w") as file:
+        file["X_jets"] = np.random.default_rng(seed).random((10, 125, 125, 3), dtype=np.float32)
+        file["y"] = np.arange(10) % 2
+
+
+def damaged_basket(good: bytes) -> bytes:
+    """The energies of the barrel's rec hits cannot be unpacked."""
+    with uproot.open(EDM) as file:
+        hits = next(b for b in file["Events"].branches if "EcalRecHitsSorted" in b.name and "EB" in b.name)
+        energy = next(b for name, b in hits.iteritems(recursive=True) if name.endswith("energy_"))
+        start, size = (int(energy.member(name)[0]) for name in ("fBasketSeek", "fBasketBytes"))
+    spoilt = bytearray(good)
+    for place in range(start + size - 40, start + size - 10):
+        spoilt[place] ^= 0xFF
+    return bytes(spoilt)
 
 
 @pytest.mark.parametrize("sample", ["jets", "electrons"])
@@ -137,6 +164,107 @@ def test_a_bad_file_is_named_and_the_others_are_converted(tmp_path, small_shards
     assert "120 candidates of 120" in capsys.readouterr().out
     events = open_candidates(sorted((tmp_path / "c").glob("part-*"))).labels["event"]
     assert events.tolist() == list(range(1, 121))
+
+
+def test_other_inputs_of_the_same_name_size_and_count_are_refused(tmp_path):
+    for number in range(2):
+        write_images(tmp_path / str(number) / "img.h5", seed=number)
+    assert (tmp_path / "0" / "img.h5").stat().st_size == (tmp_path / "1" / "img.h5").stat().st_size
+    convert([tmp_path / "0" / "img.h5"], tmp_path / "c")
+    before = content(tmp_path / "c")
+    with pytest.raises(InputError, match=r"holds shards of another plan \(inputs.0 img.h5"):
+        convert([tmp_path / "1" / "img.h5"], tmp_path / "c")
+    assert content(tmp_path / "c") == before
+
+
+def test_files_that_could_not_be_opened_are_taken_in_when_they_are_mended(tmp_path, small_shards):
+    """The folder is then what it would have been from the beginning."""
+    names = [tmp_path / f"{number}.parquet" for number in range(4)]
+    for number, path in enumerate(names):
+        write_events(path, [tiny_events(20, 1 + 20 * number)])
+    convert(names, tmp_path / "whole")
+    missing, damaged = names[1].read_bytes(), names[2].read_bytes()
+    names[1].unlink()
+    names[2].write_bytes(damaged[:-50])
+    first = convert(names, tmp_path / "c")
+    assert first.num_candidates == 40 and len(first.problems) == 2
+    assert len(convert(names, tmp_path / "c").problems) == 2, "the same again"
+    names[1].write_bytes(missing)
+    names[2].write_bytes(damaged)
+    again = convert(names, tmp_path / "c")
+    assert (again.num_candidates, again.problems) == (80, [])
+    assert content(tmp_path / "c") == content(tmp_path / "whole")
+    write_events(names[0], [tiny_events(20, 500)])
+    with pytest.raises(InputError, match="another plan"):
+        convert(names, tmp_path / "c")
+
+
+def test_events_that_a_reader_could_not_read_are_tried_again(tmp_path):
+    good = EDM.read_bytes()
+    events = tmp_path / "a.root"
+    events.write_bytes(damaged_basket(good))
+    lacking = convert([events], tmp_path / "c", task="quark-gluon")
+    assert any("cannot be read" in problem.what for problem in lacking.problems)
+    events.write_bytes(good)
+    mended = convert([events], tmp_path / "c", task="quark-gluon")
+    assert lacking.problems.has_unread and not mended.problems.has_unread
+    convert([events], tmp_path / "whole", task="quark-gluon")
+    assert content(tmp_path / "c") == content(tmp_path / "whole")
+
+
+def test_a_shard_that_is_damaged_later_is_made_again(tmp_path, small_shards):
+    write_events(tmp_path / "a.parquet", [tiny_events(60)])
+    convert([tmp_path / "a.parquet"], tmp_path / "c")
+    before, path = content(tmp_path / "c"), shard_path(tmp_path / "c", 1)
+    damaged = bytearray(path.read_bytes())
+    damaged[damaged.rfind(b'"provenance"') + 3] ^= 1
+    path.write_bytes(damaged)
+    convert([tmp_path / "a.parquet"], tmp_path / "c")
+    assert content(tmp_path / "c") == before
+
+
+def test_candidates_of_stores_keep_their_names_apart(tmp_path, small_shards):
+    for number in range(3):
+        write_events(tmp_path / f"{number}.parquet", [tiny_events(20)])  # the same numbers in each
+    convert([tmp_path / f"{number}.parquet" for number in range(3)], tmp_path / "a")
+    convert([tmp_path / "a"], tmp_path / "b")
+    convert([tmp_path / "b", tmp_path / "a"], tmp_path / "c")
+    for folder, count in (("a", 60), ("b", 60), ("c", 120)):
+        found = open_candidates(sorted((tmp_path / folder).glob("part-*"))).labels
+        names = {*zip(*(found[n].tolist() for n in ("input", "run", "event", "number")), strict=True)}
+        assert len(names) == len(found["event"]) == count
+
+
+def test_one_damaged_file_does_not_take_the_others_with_it_in_info(electrons, tmp_path):
+    first = tmp_path / "a.parquet"
+    write_events(first, [tiny_events(40)])
+    damaged = bytearray(first.read_bytes())
+    damaged[100:2000] = bytes(1900)
+    first.write_bytes(damaged)
+    write_events(tmp_path / "b.parquet", [tiny_events(30)])
+    found = info([first, tmp_path / "b.parquet"])
+    assert found.problems.has_errors and len(found.sample) == 30
+    events = tiny_events(5)
+    write_events(tmp_path / "c.parquet", [Events(events.run, events.luminosity_block, events.event, events.hits)])
+    with pytest.raises(InputError, match="no candidates to draw; give files with some, and --task"):
+        info([tmp_path / "c.parquet"], plot=tmp_path / "p.svg")
+    assert not (tmp_path / "p.svg").exists()
+    convert([tmp_path / "b.parquet"], tmp_path / "s")
+    both = info([tmp_path / "b.parquet", tmp_path / "s"])
+    assert both.counts == {"events": 30, "candidates": 30} and len(both.sample) == 60
+
+
+def test_the_file_that_was_trained_on_is_not_unseen(tmp_path):
+    for number in range(2):
+        write_images(tmp_path / f"{number}.h5", seed=number)
+        convert([tmp_path / f"{number}.h5"], tmp_path / f"c{number}")
+    one, other = (open_candidates([shard_path(tmp_path / name, 0)]) for name in ("c0", "c1"))
+    simulated = [{"process": "quark-gluon", "seed": 1}]
+    check_unseen(tmp_path, [*one.provenance, *simulated, {"reader": "images"}], other)
+    with pytest.raises(InputError, match=r"was trained on 0\.h5; evaluate on another file"):
+        check_unseen(tmp_path, one.provenance, one)
+    with pytest.raises(InputError, match="was trained on process quark-gluon with seed 1"):
+        check_unseen(tmp_path, simulated, replace(one, provenance=simulated))
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,14 @@ from hypothesis.extra import numpy as hnp
 
 from e2e.cli import main
 from e2e.contract import FrameSpec
+from e2e.datasets import images as images_module
 from e2e.datasets.convert import convert
 from e2e.datasets.export_data import export_data
 from e2e.datasets.source import Options
 from e2e.datasets.sources import find_source
 from e2e.datasets.stored import open_candidates
 from e2e.frames import Candidates, Seeds
+from e2e.info import format_info, info
 from e2e.problems import InputError, Problems
 from e2e.scale.shards import shard_path
 from e2e.tasks import TASKS
@@ -255,6 +257,100 @@ def test_a_first_image_without_pixels_is_one_line(tmp_path, first):
     pq.write_table(pa.table({"X_jets": images}), tmp_path / "a")
     with pytest.raises(InputError, match=r"image is empty|images of"):
         read(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"task": "electron-photon"}, "are 125 x 125 windows of the stitched grid, electron-photon takes 32 x 32"),
+        ({"task": "quark-gloun"}, "unknown task 'quark-gloun'; did you mean 'quark-gluon'"),
+        ({"endcap_factor": np.nan}, "endcap factor nan; give a number above 0"),
+        ({"hcal_factor": np.inf}, "HCAL factor inf; give a number above 0"),
+        ({"channels": ("track_pt", "track_pt", "ecal_energy")}, "channels with track_pt twice"),
+    ],
+)
+def test_options_that_cannot_be_meant_are_refused_by_every_verb(tmp_path, options, message):
+    path = write_parquet(tmp_path / "a", JETS, y=Y, **TOWERS)
+    with pytest.raises(InputError, match=message):
+        info([path], **options)
+    with pytest.raises(InputError, match=message):
+        convert([path], tmp_path / "c", **options)
+    if options.keys() == {"task"}:
+        with pytest.raises(InputError, match=message):
+            export_data([path], tmp_path / "out.h5", **options)
+
+
+@pytest.mark.parametrize(("y", "message"), [(np.eye(5, 2), r"data set y of shape \(5, 2\)"), (1.0, r"y of shape \(\)")])
+def test_what_is_not_one_number_an_image_is_named(tmp_path, y, message):
+    path = write_hdf5(tmp_path / "a", JETS.transpose(LAST), "X_jets", y=y)
+    with pytest.raises(InputError, match=message):
+        read(path)
+
+
+def test_large_row_groups_are_read_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(images_module, "BATCH_BYTES", 2 * JETS[0].nbytes)
+    for name in ("read", "read_row_group", "read_row_groups"):  # they hold a whole row group
+        monkeypatch.delattr(pq.ParquetFile, name)
+    table = pa.table({"X_jets": JETS.tolist(), "y": Y})
+    pq.write_table(table, tmp_path / "b")
+    assert pq.read_metadata(tmp_path / "b").num_row_groups == 1
+    _, parts, _ = read(tmp_path / "b", start=1)
+    assert [len(part) for part in parts] == [1, 2, 1]
+    np.testing.assert_array_equal(dense(parts), JETS[1:])
+    assert labels(parts, "event") == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("ending", ["parquet", "h5"])
+def test_seeds_that_are_not_known_stay_unknown_in_an_export(tmp_path, ending):
+    with_seeds = write_parquet(tmp_path / "a", JETS[:2], y=Y[:2], ieta=[20.0, 21.0], iphi=[71.0, 0.0])
+    without = write_parquet(tmp_path / "b", JETS[2:], y=Y[2:])
+    out = tmp_path / f"out.{ending}"
+    assert export_data([with_seeds, without], out) == 5
+    _, (part,), _ = read(out)
+    seeds = part.candidates.load().seeds
+    assert seeds.row.tolist() == [102, 107, -1, -1, -1] and seeds.column.tolist() == [357, 2, -1, -1, -1]
+    with pytest.raises(InputError, match="image 2 has no ieta and iphi"):
+        read(out, Options(endcap_factor=4.0))
+
+
+@pytest.mark.parametrize("ending", ["parquet", "h5"])
+def test_an_export_says_its_channels_and_task(tmp_path, ending):
+    named = ("ecal_energy", "track_pt", "hcal_energy")  # those of no known data set, though as many
+    path, out = write_parquet(tmp_path / "a", JETS, y=Y), tmp_path / f"out.{ending}"
+    convert([path], tmp_path / "c", channels=named)
+    export_data([tmp_path / "c"], out)
+    layout, parts, _ = read(out)
+    assert (layout.task, layout.frame.channels) == ("quark-gluon", named)
+    np.testing.assert_array_equal(dense(parts), JETS)
+    with pytest.raises(InputError, match="says that its channels are ecal_energy, track_pt, hcal_energy"):
+        read(out, Options(channels=("track_pt", "ecal_energy", "hcal_energy")))
+    with pytest.raises(InputError, match="says that it holds quark-gluon, not top"):
+        read(out, Options(task="top"))
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"task": "x", "channels": []}', '{"task": null, "channels": [[]]}'])
+def test_what_an_export_says_may_be_damaged(tmp_path, text):
+    path = write_hdf5(tmp_path / "a", JETS.transpose(LAST), "X_jets", y=Y)
+    with h5py.File(path, "a") as file:
+        file.attrs["e2e_images"] = text
+    with pytest.raises(InputError, match="e2e_images are damaged"):
+        read(path)
+
+
+def test_files_of_several_layouts_are_told_apart(tmp_path):
+    jets, crops = write_parquet(tmp_path / "a", JETS, y=Y), write_parquet(tmp_path / "b", CROPS, "X", y=Y)
+    found = info([jets, crops, jets])
+    assert (found.counts, found.task, len(found.sample)) == ({"candidates": 15}, "quark-gluon", 10)
+    (problem,) = found.problems
+    assert problem.where == str(crops) and "gives electron-photon with 32 x 32" in problem.what
+
+
+def test_a_file_without_images_is_described_and_not_drawn(tmp_path):
+    path = write_hdf5(tmp_path / "a", JETS[:0].transpose(LAST), "X_jets", y=[])
+    assert "0 candidates" in format_info(info([path]))
+    with pytest.raises(InputError, match="no candidates to draw"):
+        info([path], plot=tmp_path / "p.svg")
+    assert not (tmp_path / "p.svg").exists()
 
 
 # ---- any bytes at all

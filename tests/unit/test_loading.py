@@ -8,11 +8,12 @@ from candidate_samples import assert_same_pixels, random_candidates
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from e2e.datasets import CandidateSet, candidate_store, order, stored
+from e2e.datasets import CandidateSet, candidate_store, load_candidates, order, stored
 from e2e.datasets.candidate_store import CandidateWriter
 from e2e.datasets.order import num_batches, share_of, visit
 from e2e.datasets.stored import open_candidates, read_ahead
 from e2e.problems import InputError
+from e2e.tasks import TASKS
 
 COUNT = 230
 
@@ -143,6 +144,26 @@ def test_a_selection_of_a_selection(sample, on_disk):
     rows = np.arange(COUNT)[::-3]
     same(on_disk.select(rows).select(slice(5, 40)).batches(8), sample.select(rows[5:40]).batches(8))
     assert_same_pixels(on_disk.select(rows).candidates.load(), sample.select(rows).candidates.load())
+
+
+def test_no_candidates_are_loaded_as_none(on_disk):
+    nothing = on_disk.select(slice(0, 0))
+    assert len(nothing.candidates.load()) == 0 and list(nothing.batches(4, (1, 0))) == []
+
+
+@pytest.mark.parametrize("task", ["electron-photon", None])
+def test_candidates_of_another_task_are_refused(sample, tmp_path, task):
+    path = tmp_path / "a.parquet"
+    with CandidateWriter(path, sample.candidates.spec, task) as writer:
+        writer.write(sample)
+    assert len(open_candidates([path], task="electron-photon")) == COUNT
+    if task is None:  # nobody knows better
+        assert len(open_candidates([path], task="diphoton-mass")) == COUNT
+        with pytest.raises(InputError, match="holds 32 x 32 windows of the barrel grid, not 125 x 125"):
+            load_candidates(TASKS["quark-gluon"], [path])
+    else:
+        with pytest.raises(InputError, match="holds candidates of electron-photon, not of quark-gluon"):
+            load_candidates(TASKS["quark-gluon"], [path])
 
 
 def test_a_file_that_is_damaged_later_stops_the_loading_with_one_line(sample, tmp_path):

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from e2e.datasets import rhtree
 from e2e.datasets.convert import convert
 from e2e.datasets.rhtree import _BRANCHES, BATCH_EVENTS, RhTree
 from e2e.datasets.source import Options
@@ -109,6 +110,36 @@ def test_a_window_of_events_is_that_part_of_the_whole(monkeypatch):
 def test_missing_branches_are_named():
     with pytest.raises(InputError, match="no branch ECAL_tracksD0_atECALfixIP, ECAL_tracksDz_atECALfixIP for top"):
         RhTree().layout(GOLDEN, Options("top"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (Options("electron-photon"), "stitched grid, electron-photon takes 32 x 32 windows of the barrel grid"),
+        (Options(channels=("track_pt",)), "leave out --channels"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        RhTree().layout(GOLDEN, options)
+
+
+def test_jets_of_an_event_that_is_not_finite_are_left_out_and_named(monkeypatch):
+    original = rhtree._vectors
+
+    def spoilt(tree, name, low, high):
+        lengths, values = original(tree, name, low, high)
+        if name == "HBHE_energy":
+            values = values.copy()
+            values[-1] = np.nan  # of event 2
+        return lengths, values
+
+    monkeypatch.setattr(rhtree, "_vectors", spoilt)
+    problems, options = Problems(), Options("quark-gluon")
+    layout = RhTree().layout(GOLDEN, options)
+    (part,) = RhTree().read(GOLDEN, 0, 3, layout, options, problems)
+    assert part.labels["event"].tolist() == [1000]
+    assert [str(p) for p in problems] == [f"error: {GOLDEN}: event 2: hcal_energy is not finite; its jets are left out"]
 
 
 def test_it_is_converted(tmp_path):

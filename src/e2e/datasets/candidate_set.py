@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -16,6 +17,15 @@ from e2e.frames.candidates import Candidates, Packed
 from e2e.tasks import Task
 
 Provenance = list[dict[str, Any]]
+
+
+def merged_provenance(parts: Iterable[Provenance]) -> Provenance:
+    """Every entry once, in order."""
+    merged: Provenance = []
+    for entry in chain.from_iterable(parts):
+        if entry not in merged:
+            merged.append(entry)
+    return merged
 
 
 class Batch(NamedTuple):

@@ -8,7 +8,7 @@ window), the task, and the provenance. The same candidates give the same bytes, 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from e2e.contract import CANDIDATE_STORE_VERSION, FrameSpec
-from e2e.datasets.candidate_set import CandidateSet
+from e2e.datasets.candidate_set import CandidateSet, Provenance, merged_provenance
 from e2e.datasets.labels import LABEL_COLUMNS, SEED_COLUMNS
 from e2e.frames.candidates import Candidates, Seeds
 from e2e.parquet import ParquetOutput, read_footer, reading_parquet
@@ -55,7 +55,7 @@ class About:
 
     frame: FrameSpec
     task: str | None
-    provenance: list[dict[str, Any]]
+    provenance: Provenance
     pixels: dict[str, int]
     more: dict[str, Any]
 
@@ -82,7 +82,7 @@ class CandidateWriter(ParquetOutput):
         self.frame, self.task = frame, task
         self.more: dict[str, Any] = {} if more is None else more
         self._pixels = np.zeros(len(frame.channels), dtype=np.int64)
-        self._provenance: list[dict[str, Any]] = []
+        self._provenance: Provenance = []
         self._pending: list[pa.Table] = []
 
     def __enter__(self) -> CandidateWriter:
@@ -94,7 +94,7 @@ class CandidateWriter(ParquetOutput):
         pixels = candidates.candidates.load()
         if pixels.spec != self.frame:
             raise ValueError(f"candidates of {pixels.spec} cannot be stored with {self.frame}")
-        self._provenance += [entry for entry in candidates.provenance if entry not in self._provenance]
+        self._provenance = merged_provenance([self._provenance, candidates.provenance])
         channel = pixels.pixel_index // (self.frame.rows * self.frame.columns)
         self._pixels += np.bincount(channel, minlength=len(self._pixels))
         self._pending.append(_to_arrow(candidates, pixels))
@@ -173,11 +173,11 @@ class CandidateFile:
     def __len__(self) -> int:
         return int(self.group_sizes.sum())
 
-    def labels(self) -> dict[str, NDArray[Any]]:
+    def labels(self, names: Sequence[str] = tuple(_NUMBERS)) -> dict[str, NDArray[Any]]:
         """Columns of `LABEL_COLUMNS` and `SEED_COLUMNS` of all candidates."""
         with _reading(self.path), pq.ParquetFile(self.path, page_checksum_verification=True) as file:
-            table = file.read(columns=list(_NUMBERS), use_threads=False)
-            return {name: table[name].to_numpy() for name in _NUMBERS}
+            table = file.read(columns=list(names), use_threads=False)
+            return {name: table[name].to_numpy() for name in names}
 
     def pixels(self, group: int) -> Candidates:
         """Candidates of a row group."""

@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from e2e.contract import FrameSpec
 from e2e.datasets.candidate_set import CandidateSet, Provenance
 from e2e.datasets.load import concatenate
+from e2e.datasets.look import Input, look, raise_first
 from e2e.datasets.source import Options
-from e2e.datasets.sources import EVENT_FILES, find_source
-from e2e.events.reader import expand_inputs, find_reader
+from e2e.datasets.sources import EVENT_FILES
+from e2e.events.reader import find_reader
 from e2e.events.record import Events
-from e2e.problems import InputError, Problems
+from e2e.problems import Problems
 from e2e.tasks import TASKS
 
 SAMPLE = 1000  # candidates; of events, those of as many
@@ -25,14 +26,14 @@ SAMPLE = 1000  # candidates; of events, those of as many
 
 @dataclass(frozen=True)
 class Description:
-    """entries: events of event files, else candidates. tables: hits and objects of the first events, rows an event.
-    frame, task: of the candidates, None where it is not said what to cut. sample: the first candidates, in memory."""
+    """counts, bytes: of `events` in files of events, and of `candidates` in the others. tables: hits and objects of the
+    first events, rows an event. frame, task: of the candidates, None where it is not said what to cut. sample: the
+    first candidates, in memory."""
 
     formats: list[str]
     files: int
-    bytes: int
-    entries: int
-    is_events: bool
+    counts: dict[str, int]
+    bytes: dict[str, int]
     tables: dict[str, float]
     frame: FrameSpec | None
     task: str | None
@@ -42,13 +43,9 @@ class Description:
 
     def to_json(self) -> dict[str, Any]:
         """Numbers for a reader; sizes in bytes."""
-        said = {
-            "formats": self.formats,
-            "files": self.files,
-            "bytes": self.bytes,
-            "events" if self.is_events else "candidates": self.entries,
-            "bytes_per_event" if self.is_events else "bytes_per_candidate": round(self.bytes / max(self.entries, 1), 1),
-        }
+        said: dict[str, Any] = {"formats": self.formats, "files": self.files, "bytes": sum(self.bytes.values())}
+        for kind, count in self.counts.items():
+            said |= {kind: count, f"bytes_per_{kind.removesuffix('s')}": round(self.bytes[kind] / max(count, 1), 1)}
         if self.tables:
             said["rows_per_event"] = self.tables
         if self.frame is not None:
@@ -61,41 +58,36 @@ class Description:
 def describe(inputs: Sequence[Path], options: Options = Options(), sample: int = SAMPLE) -> Description:  # noqa: B008
     """Look at files and folders of any format. sample: candidates to look at the pixels of.
 
-    What is wrong with a file goes to `problems`. Raises InputError where no file can be understood.
+    What is wrong with a file goes to `problems`, as does a file that gives other candidates than the first, of which
+    no more is said than what is counted. Raises InputError where no file can be understood.
     """
     problems = Problems()
-    paths = expand_inputs(inputs)
-    formats: dict[str, None] = {}
-    counts: dict[Path, int] = {}
-    for path in paths:
-        with problems.collected():
-            source = find_source(path)
-            counts[path] = source.count(path)
-            formats[find_reader(path).name if source is EVENT_FILES else source.name] = None
-    if not counts:
-        raise InputError(problems[0].where, problems[0].what, problems[0].remedy)
-    first = next((path for path, count in counts.items() if count), next(iter(counts)))
-    source = find_source(first)
-    is_events = source is EVENT_FILES
-    layout = None
-    try:
-        layout = source.layout(first, options)
-    except InputError:
-        if not is_events or options != Options():  # else it is only not said what to cut
-            raise
-    found = _sample(counts, layout, options, sample, problems) if layout else None
+    found = [item for item in look(inputs, options, problems, is_cut=False) if item.source is not None]
+    if not found:
+        raise_first(problems)
+    counts: dict[str, int] = {}
+    sizes: dict[str, int] = {}
+    for item in found:
+        kind = "events" if item.source is EVENT_FILES else "candidates"
+        counts[kind] = counts.get(kind, 0) + item.entries
+        sizes[kind] = sizes.get(kind, 0) + item.path.stat().st_size
+    alike = _like_the_first(found, problems)
+    layout = alike[0].layout if alike else None
+    chosen = _sample(alike, options, sample, problems) if alike else None
+    first = next((item for item in found if item.source is EVENT_FILES and item.entries), None)
+    events = _first_events(first.path, problems) if first else None
+    first_made = [dict(events.provenance)] if events else []
     return Description(
-        list(formats),
-        len(counts),
-        sum(path.stat().st_size for path in counts),
-        sum(counts.values()),
-        is_events,
-        _tables(first, problems) if is_events else {},
+        list(dict.fromkeys(map(_format, found))),
+        len(found),
+        counts,
+        sizes,
+        _tables(events) if events else {},
         layout.frame if layout else None,
         layout.task if layout else None,
-        found,
-        found.provenance if found is not None else _provenance(first),
-        problems,
+        chosen,
+        first_made if chosen is None else chosen.provenance,
+        Problems(dict.fromkeys(problems)),  # the same events may have been read twice
     )
 
 
@@ -126,29 +118,45 @@ def kinds(candidates: CandidateSet, task: str | None) -> dict[str, NDArray[np.bo
     }
 
 
-def _tables(path: Path, problems: Problems) -> dict[str, float]:
-    events: Events | None = next(find_reader(path).read(path, problems), None)
-    if events is None:
-        return {}
+def _format(item: Input) -> str:
+    assert item.source is not None
+    return find_reader(item.path).name if item.source is EVENT_FILES else item.source.name
+
+
+def _like_the_first(found: Sequence[Input], problems: Problems) -> list[Input]:
+    """Those that give the same candidates as the first that gives any; the others are named."""
+    first = next((item for item in found if item.layout is not None), None)
+    if first is None:
+        return []
+    for item in found:
+        if item.entries and item.layout != first.layout:
+            gives = f"gives {item.layout}" if item.layout else "gives events that do not say what to cut"
+            what = f"{gives}, {first.path.name} gives {first.layout}"
+            problems.report(item.path, what, "only counted; ask for it alone, or say --task", "warning")
+    return [item for item in found if item.layout == first.layout]
+
+
+def _first_events(path: Path, problems: Problems) -> Events | None:
+    with problems.collected():
+        return next(find_reader(path).read(path, problems), None)
+    return None
+
+
+def _tables(events: Events) -> dict[str, float]:
     tables = {**events.hits, **events.objects}
     return {name: round(len(table) / len(events), 2) for name, table in tables.items()}
 
 
-def _provenance(path: Path) -> Provenance:
-    first = next(find_reader(path).read(path, Problems(), 0, 1), None)
-    return [] if first is None else [dict(first.provenance)]
-
-
-def _sample(counts: dict[Path, int], layout: Any, options: Options, size: int, problems: Problems) -> CandidateSet:
+def _sample(items: Sequence[Input], options: Options, size: int, problems: Problems) -> CandidateSet | None:
     """The first candidates of each file, about as many from every one."""
     parts: list[CandidateSet] = []
-    share = -(-size // len(counts))
-    for path, count in counts.items():
+    share = -(-size // len(items))
+    for item in items:
+        assert item.source is not None and item.layout is not None
         with problems.collected():
-            parts += find_source(path).read(path, 0, min(count, share), layout, options, problems)
-    if not parts:
-        raise InputError(problems[-1].where, problems[-1].what, problems[-1].remedy)
-    return concatenate(parts)
+            for part in item.source.read(item.path, 0, min(item.entries, share), item.layout, options, problems):
+                parts.append(part)
+    return concatenate(parts) if parts else None
 
 
 def _sample_json(sample: CandidateSet, task: str | None) -> dict[str, Any]:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from e2e.contract import FrameSpec
 from e2e.contract.grids import HCAL_UPSAMPLING
 from e2e.datasets.candidate_set import CandidateSet
+from e2e.datasets.image_metadata import KEY, write_said
+from e2e.datasets.look import common_layout, look, raise_first, with_entries
 from e2e.datasets.source import Layout, Options
-from e2e.datasets.sources import find_source
-from e2e.events.reader import expand_inputs
 from e2e.files import replacing, writing
 from e2e.problems import InputError, Problems
 from e2e.tasks import TASKS
@@ -41,33 +41,28 @@ def export_data(
     output: `.parquet`: nested lists `X_jets` (channels, rows, columns), a row group for each candidate; `.h5` or
     `.hdf5`: `X_jets` (candidates, rows, columns, channels) for jets, `X` for crops of the barrel, `all_jet`
     (candidates, channels, rows, columns) for tasks that give a quantity. Beside it `y` (1: signal) or `am` (the
-    quantity) and `apt`; `pt`, `m0` (measured mass), `iphi`, `ieta` (of the seed's HCAL tower).
+    quantity) and `apt`; `pt`, `m0` (measured mass), and for jets `iphi`, `ieta` (of the seed's HCAL tower; NaN: not
+    known). The file says its task and channels, see `image_metadata`.
     Raises InputError for an input that cannot be read in whole, another ending, or an output that cannot be written.
     """
-    paths = expand_inputs(inputs)
-    sources = {path: find_source(path) for path in paths}
-    counts = {path: source.count(path) for path, source in sources.items()}
-    layouts = {path: sources[path].layout(path, Options(task)) for path in paths if counts[path]}
-    if not layouts:
-        raise InputError(", ".join(map(str, inputs)), "no candidates", "give files with some")
-    layout = next(iter(layouts.values()))
-    for path, other in layouts.items():
-        if other != layout:
-            raise InputError(path, f"gives other candidates than {next(iter(layouts))}", "export them apart")
+    options, problems = Options(task), Problems()
+    some = with_entries(look(inputs, options, problems), problems)
+    raise_first(problems)
+    layout, total = common_layout(some), sum(item.entries for item in some)
     opened = _opener(output)
     done = written = 0
     with replacing(output) as hidden, opened(hidden, output, layout) as write:
-        for path in layouts:
-            problems = Problems()
-            for candidates in sources[path].read(path, 0, counts[path], layout, Options(task), problems):
+        for item in some:
+            assert item.source is not None
+            for candidates in item.source.read(item.path, 0, item.entries, layout, options, problems):
                 for start in range(0, len(candidates), BATCH):
                     part = candidates.select(slice(start, start + BATCH))
                     write(dense_columns(part, layout.task))
                     written += len(part)
-            if problems.has_errors:
-                raise InputError(problems[0].where, problems[0].what, "convert first, which leaves it out")
-            done += counts[path]
-            progress(done, sum(counts.values()))
+            if worst := next((problem for problem in problems if problem.severity == "error"), None):
+                raise InputError(worst.where, worst.what, "convert first, which leaves it out")
+            done += item.entries
+            progress(done, total)
     return written
 
 
@@ -80,9 +75,10 @@ def dense_columns(candidates: CandidateSet, task: str | None) -> Columns:
     else:
         columns["y"] = candidates.target
     columns |= {"pt": candidates.pt, "m0": candidates.labels["mass"]}
-    if pixels.spec.grid == "stitched" and np.all(pixels.seeds.row >= 0):
-        columns["iphi"] = (pixels.seeds.column // HCAL_UPSAMPLING).astype(np.float32)
-        columns["ieta"] = (pixels.seeds.row // HCAL_UPSAMPLING).astype(np.float32)
+    if pixels.spec.grid == "stitched":
+        is_known = (pixels.seeds.row >= 0) & (pixels.seeds.column >= 0)
+        for name, place in (("iphi", pixels.seeds.column), ("ieta", pixels.seeds.row)):
+            columns[name] = np.where(is_known, place // HCAL_UPSAMPLING, np.nan).astype(np.float32)
     return columns
 
 
@@ -105,6 +101,7 @@ def _parquet(hidden: Path, output: Path, layout: Layout) -> Iterator[Write]:
         for size in images.shape[:0:-1]:
             values = pa.ListArray.from_arrays(pa.array(np.arange(0, len(values) + 1, size, dtype=np.int32)), values)
         table = pa.table({"X_jets": values, **{k: v for k, v in columns.items() if k != "image"}})
+        table = table.replace_schema_metadata({KEY: write_said(layout)})
         with writing(output):
             file = file or pq.ParquetWriter(hidden, table.schema, compression="snappy")
             file.write_table(table, row_group_size=1)
@@ -123,6 +120,7 @@ def _hdf5(hidden: Path, output: Path, layout: Layout) -> Iterator[Write]:
 
     name, is_channels_last = _image_name(layout.frame, layout.task)
     with writing(output), h5py.File(hidden, "w") as file:
+        file.attrs[KEY] = write_said(layout)
 
         def write(columns: Columns) -> None:
             image = columns.pop("image")

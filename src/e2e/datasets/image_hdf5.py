@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from e2e.datasets.candidate_set import CandidateSet
+from e2e.datasets.image_metadata import KEY, read_said
 from e2e.datasets.images import IMAGE_COLUMNS, SCALARS, Shape, batch_size, image_layout, slices, to_candidates
 from e2e.datasets.source import Layout, Options
 from e2e.problems import InputError, Problems
@@ -29,7 +30,8 @@ class ImageHdf5:
 
     def layout(self, path: Path, options: Options) -> Layout:
         with _opened(path) as file:
-            return image_layout(path, _shape(path, file), list(file), options)
+            said = read_said(path, file.attrs.get(KEY))
+            return image_layout(path, _shape(path, file), list(file), options, said)
 
     def count(self, path: Path) -> int:
         with _opened(path) as file:
@@ -42,9 +44,7 @@ class ImageHdf5:
             name, shape = _image_name(path, file), _shape(path, file)
             scalars = [key for key in SCALARS if key in file]
             for key in scalars:
-                if len(file[key]) != len(file[name]):
-                    what = f"{len(file[name])} images in {name}, but {len(file[key])} numbers in {key}"
-                    raise InputError(path, what, "make the file again")
+                _check_numbers(path, file, key, name)
             chunk = (file[name].chunks or (1,))[0]
             size = max(chunk, batch_size(shape) // chunk * chunk)
             for low, high in slices(start, stop, size):
@@ -85,8 +85,21 @@ def _outside() -> Iterator[None]:
         raise _OutsideError(error) from error
 
 
+def _check_numbers(path: Path, file: Any, key: str, images: str) -> None:
+    """Raises InputError unless data set `key` has one number for each image."""
+    shape, kind = getattr(file[key], "shape", ()), getattr(file[key], "dtype", None)
+    if kind is None or kind.kind not in "biuf":
+        raise InputError(path, f"{key} holds no numbers", "make the file again, or rename it")
+    if not shape or shape[1:] not in ((), (1,)):
+        what = f"data set {key} of shape {shape}, not one number for each image"
+        raise InputError(path, what, "make the file again, or rename it")
+    if shape[0] != len(file[images]):
+        what = f"{len(file[images])} images in {images}, but {shape[0]} numbers in {key}"
+        raise InputError(path, what, "make the file again")
+
+
 def _image_name(path: Path, file: Any) -> str:
-    name = next((name for name in IMAGE_COLUMNS if name in file and len(file[name].shape) > 2), None)
+    name = next((name for name in IMAGE_COLUMNS if name in file and len(getattr(file[name], "shape", ())) > 2), None)
     if name is None:
         raise InputError(path, "no data set of images", f"known: {', '.join(IMAGE_COLUMNS)}")
     return name

@@ -5,7 +5,7 @@ These files have no checksums: a flipped bit may give another number. What canno
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,13 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from e2e.datasets.candidate_set import CandidateSet
-from e2e.datasets.images import IMAGE_COLUMNS, SCALARS, Shape, batch_size, image_layout, slices, to_candidates
+from e2e.datasets.image_metadata import KEY, read_said
+from e2e.datasets.images import IMAGE_COLUMNS, SCALARS, Shape, batch_size, image_layout, to_candidates
 from e2e.datasets.source import Layout, Options
 from e2e.parquet import groups_between, read_footer, reading_parquet
 from e2e.problems import InputError, Problems
+
+BUFFER_BYTES = 1 << 20  # of each column; else Arrow takes in the whole column of a row group
 
 
 def _reading(path: Path) -> AbstractContextManager[None]:
@@ -40,7 +43,8 @@ class ImageParquet:
 
     def layout(self, path: Path, options: Options) -> Layout:
         with _reading(path), pq.ParquetFile(path) as file:
-            return image_layout(path, _shape(path, file), file.schema_arrow.names, options)
+            said = read_said(path, (file.metadata.metadata or {}).get(KEY.encode()))
+            return image_layout(path, _shape(path, file), file.schema_arrow.names, options, said)
 
     def count(self, path: Path) -> int:
         with _reading(path), pq.ParquetFile(path) as file:
@@ -50,7 +54,7 @@ class ImageParquet:
         self, path: Path, start: int, stop: int, layout: Layout, options: Options, problems: Problems
     ) -> Iterator[CandidateSet]:
         with _reading(path):
-            file = pq.ParquetFile(path)
+            file = pq.ParquetFile(path, buffer_size=BUFFER_BYTES)
         with file:
             with _reading(path):
                 shape, column = _shape(path, file), _image_column(file.schema_arrow)
@@ -58,14 +62,29 @@ class ImageParquet:
                 what = f"images of {shape.channels} channels, {len(layout.frame.channels)} in the others"
                 raise InputError(path, what, "convert it apart")
             scalars = [name for name in SCALARS if name in file.schema_arrow.names]
-            for low, high in slices(start, stop, batch_size(shape)):
+            batches = _batches(file, [column, *scalars], start, stop, batch_size(shape))
+            low = start
+            while low < stop:
                 with _reading(path):
-                    groups, first, _ = groups_between(file.metadata, low, high)
-                    table = file.read_row_groups(groups, columns=[column, *scalars], use_threads=False)
-                    table = table.slice(low - first, high - low)
-                    images = _images(path, low, table[column], shape)
-                    numbers = {name: _numbers(path, name, table[name]) for name in scalars}
+                    batch = next(batches, None)
+                    if batch is None:
+                        raise ValueError(f"{low} images of {stop}")
+                    images = _images(path, low, batch.column(column), shape)
+                    numbers = {name: _numbers(path, name, batch.column(name)) for name in scalars}
                 yield to_candidates(path, low, images, numbers, layout, options, problems)
+                low += len(batch)
+
+
+def _batches(
+    file: pq.ParquetFile, columns: Sequence[str | None], start: int, stop: int, size: int
+) -> Iterator[pa.RecordBatch]:
+    """Rows `start` to `stop`, at most `size` at once, however large the row groups are."""
+    groups, row, _ = groups_between(file.metadata, start, stop)
+    for batch in file.iter_batches(size, row_groups=groups, columns=columns, use_threads=False):
+        wanted = batch.slice(max(start - row, 0), max(min(stop, row + len(batch)) - max(start, row), 0))
+        row += len(batch)
+        if len(wanted):
+            yield wanted
 
 
 def _image_column(schema: pa.Schema) -> str | None:
@@ -84,7 +103,10 @@ def _shape(path: Path, file: pq.ParquetFile) -> Shape:
     if file.metadata.num_rows == 0:
         raise InputError(path, "no images in it", "leave it out")
     group = next(i for i in range(file.metadata.num_row_groups) if file.metadata.row_group(i).num_rows)
-    first: Any = file.read_row_group(group, columns=[column], use_threads=False)[column].combine_chunks().slice(0, 1)
+    batch = next(file.iter_batches(1, row_groups=[group], columns=[column], use_threads=False), None)
+    if batch is None:
+        raise ValueError("no rows in a row group that has some")
+    first: Any = batch.column(column)
     lengths: list[int] = []
     while _is_list(first.type):
         if len(first) == 0 or first[0].as_py() is None:
@@ -95,11 +117,9 @@ def _shape(path: Path, file: pq.ParquetFile) -> Shape:
     return Shape.of(path, lengths)
 
 
-def _images(path: Path, row: int, column: pa.ChunkedArray, shape: Shape) -> NDArray[np.float32]:
+def _images(path: Path, row: int, values: Any, shape: Shape) -> NDArray[np.float32]:
     """(candidates, channels, rows, columns). Raises InputError where a list is longer or shorter than the first."""
-    count = len(column)
-    values: Any = column.combine_chunks()
-    num_lists = count
+    num_lists = count = len(values)
     while _is_list(values.type):
         values, lengths = values.flatten(), None if pa.types.is_fixed_size_list(values.type) else values.value_lengths()
         if lengths is not None and (lengths.null_count or len({*lengths.unique().to_pylist()}) > 1):
@@ -110,7 +130,7 @@ def _images(path: Path, row: int, column: pa.ChunkedArray, shape: Shape) -> NDAr
     return shape.channels_first(values.to_numpy(zero_copy_only=False).reshape(count, -1))
 
 
-def _numbers(path: Path, name: str, column: pa.ChunkedArray) -> NDArray[Any]:
+def _numbers(path: Path, name: str, column: Any) -> NDArray[Any]:
     if _is_list(column.type):
         raise InputError(path, f"column {name} holds lists, not numbers", "make the file again, or leave it out")
-    return np.asarray(column.to_numpy(), dtype=np.float64)
+    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -8,6 +8,7 @@ bhbam/conversion_plot_script; readers of ML4SCI/E2E for the public sets.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 from e2e.contract import CHANNELS, CROP_SIZE, GRIDS, JET_CROP_SIZE, FrameSpec
 from e2e.contract.grids import ENDCAP_ROWS, HCAL_UPSAMPLING
 from e2e.datasets.candidate_set import CandidateSet
+from e2e.datasets.image_metadata import Said
 from e2e.datasets.labels import complete_labels
-from e2e.datasets.source import Layout, Options
+from e2e.datasets.names import KNOWN_AS, MASSES, first_of
+from e2e.datasets.source import Layout, Options, is_same_window, window_of
 from e2e.frames import Candidates, Seeds
 from e2e.problems import InputError, Problems
 from e2e.tasks import DITAU_MASS, TASKS
@@ -29,21 +32,8 @@ BATCH_BYTES = 64 << 20  # of dense images held at once
 
 Columns = Mapping[str, NDArray[Any]]
 
-_MASS = ("am", "m", "genM")
 _LABEL = ("y", "Y")
-# Names that the converters gave to what we call otherwise.
-_KNOWN_AS: dict[str, tuple[str, ...]] = {
-    "pt": ("pt", "jetPt", "jet_pt", "jetpt", "pT"),
-    "mass": ("m0", "jetM", "jet_mass"),
-    "eta": ("jetEta", "jet_Eta"),
-    "phi": ("jetPhi", "jet_Phi"),
-    "truth.mass": _MASS,
-    "truth.pt": ("apt",),
-    "truth.eta": ("a_eta",),
-}
-SCALARS = tuple(
-    dict.fromkeys([*(n for names in _KNOWN_AS.values() for n in names), *_LABEL, "ieta", "iphi", "ae", "adR"])
-)
+SCALARS = (*chain.from_iterable(KNOWN_AS.values()), *_LABEL, "ieta", "iphi", "ae", "adR")
 
 _TOP = ("track_pt", "track_d0", "track_dz", "ecal_energy", "hcal_energy", "bpix1", "bpix2", "bpix3")
 _TOP_GUN = ("track_pt", "track_dz", "track_d0", *_TOP[3:])
@@ -61,13 +51,13 @@ class DataSet(NamedTuple):
 DATA_SETS = (
     DataSet(JET_CROP_SIZE, ("track_pt", "ecal_energy", "hcal_energy"), _LABEL, "quark-gluon"),
     DataSet(JET_CROP_SIZE, _TOP, _LABEL, "top"),
-    DataSet(JET_CROP_SIZE, _TOP_GUN, _MASS, "top"),
+    DataSet(JET_CROP_SIZE, _TOP_GUN, MASSES, "top"),
     DataSet(JET_CROP_SIZE, _TOP, (), "top"),
-    DataSet(JET_CROP_SIZE, DITAU_MASS.frame.channels, _MASS, "ditau-mass"),
+    DataSet(JET_CROP_SIZE, DITAU_MASS.frame.channels, MASSES, "ditau-mass"),
     DataSet(JET_CROP_SIZE, DITAU_MASS.frame.channels, _LABEL, "tau"),
     DataSet(CROP_SIZE, ("ecal_energy", "ecal_time"), _LABEL, "electron-photon"),
     DataSet(CROP_SIZE, ("ecal_energy",), _LABEL, "electron-photon"),  # ours, exported
-    DataSet(CROP_SIZE, ("ecal_energy",), _MASS, "diphoton-mass"),
+    DataSet(CROP_SIZE, ("ecal_energy",), MASSES, "diphoton-mass"),
 )
 
 
@@ -100,15 +90,20 @@ class Shape(NamedTuple):
         return single.reshape(-1, self.channels, self.size, self.size)
 
 
-def image_layout(path: Path, shape: Shape, names: Sequence[str], options: Options) -> Layout:
-    """What the images of a file show. names: of its columns. Raises InputError where their order is not known."""
+def image_layout(path: Path, shape: Shape, names: Sequence[str], options: Options, said: Said | None) -> Layout:
+    """What the images of a file show. names: of its columns. said: by the file itself, which goes before what we know
+    of public data sets. Raises InputError where their order is not known, or the options say otherwise than the file.
+    """
     if shape.size not in (JET_CROP_SIZE, CROP_SIZE):
         remedy = f"known are {JET_CROP_SIZE} (jets) and {CROP_SIZE} (photons)"
         raise InputError(path, f"images of {shape.size} x {shape.size}", remedy)
     fitting = (s for s in DATA_SETS if (s.size, len(s.channels)) == (shape.size, shape.channels))
     known = next((s for s in fitting if not s.has or set(s.has) & set(names)), None)
-    channels = options.channels or (known.channels if known else None)
-    if channels is None:
+    if said is not None:
+        _check_said(path, said, options)
+        known = DataSet(shape.size, said.channels, (), said.task or "")
+    channels = tuple(options.channels or (known.channels if known else ()))
+    if not channels:
         what = f"images of {shape.channels} channels in an order that is not known"
         raise InputError(path, what, f"give --channels NAME,NAME,...; names: {', '.join(CHANNELS)}")
     if len(channels) != shape.channels:
@@ -120,7 +115,19 @@ def image_layout(path: Path, shape: Shape, names: Sequence[str], options: Option
     if options.endcap_factor != 1 and not {"ieta", "iphi"} <= set(names):
         what = "images without ieta and iphi, so that their endcaps are not known"
         raise InputError(path, what, "leave out the endcap factor")
-    return Layout(frame, options.task or (known.task if known else None))
+    task = options.task or (known.task if known else "") or None
+    if task is not None and not is_same_window(TASKS[task].frame, frame):
+        what = f"images are {window_of(frame)}, {task} takes {window_of(TASKS[task].frame)}"
+        raise InputError(path, what, "choose another task")
+    return Layout(frame, task)
+
+
+def _check_said(path: Path, said: Said, options: Options) -> None:
+    """Raises InputError where the options contradict the file."""
+    if options.channels not in (None, said.channels):
+        raise InputError(path, f"says that its channels are {', '.join(said.channels)}", "leave out --channels")
+    if said.task is not None and options.task not in (None, said.task):
+        raise InputError(path, f"says that it holds {said.task}, not {options.task}", "choose another task")
 
 
 def batch_size(shape: Shape) -> int:
@@ -143,13 +150,16 @@ def to_candidates(
     """
     spec, count = layout.frame, len(images)
     seeds = _seeds(scalars, count, spec)
+    if options.endcap_factor != 1 and np.any(seeds.row < 0):
+        what = f"image {first + int(np.argmax(seeds.row < 0))} has no ieta and iphi, so that its endcaps are not known"
+        raise InputError(path, what, "leave out the endcap factor")
     images = _rescaled(images, seeds, spec, options)
     with np.errstate(invalid="ignore"):
         is_bad = ~np.isfinite(images)
     is_good = np.logical_not(is_bad.any(axis=(1, 2, 3)))
     _report(path, first, is_bad, is_good, spec, problems)
     labels: dict[str, Any] = {
-        ours: scalars[name] for ours, names in _KNOWN_AS.items() if (name := _first(names, scalars)) is not None
+        ours: scalars[name] for ours, names in KNOWN_AS.items() if (name := first_of(names, scalars)) is not None
     }
     labels["event"] = np.arange(first, first + count, dtype=np.uint64)
     labels["target"] = _target(scalars, layout.task, count)
@@ -158,27 +168,25 @@ def to_candidates(
     return CandidateSet(pixels, complete, [{"reader": "images", "input": path.name}])
 
 
-def _first(names: Sequence[str], columns: Columns) -> str | None:
-    return next((name for name in names if name in columns), None)
-
-
 def _target(scalars: Columns, task: str | None, count: int) -> NDArray[Any]:
     """The label of a task that gives a probability, the mass of one that gives a quantity; NaN where there is none."""
     is_quantity = task is not None and TASKS[task].output.kind == "quantity"
-    name = _first(_MASS if is_quantity else _LABEL, scalars)
+    name = first_of(MASSES if is_quantity else _LABEL, scalars)
     return np.full(count, np.nan) if name is None else scalars[name]
 
 
 def _seeds(scalars: Columns, count: int, spec: FrameSpec) -> Seeds:
     """ieta, iphi: HCAL towers of the stitched grid, counted from 0 on its axes; in files that know `ae` or `adR` the
-    pixels themselves (crovellac/MLAnalyzer_run3). -1 where a file has none."""
+    pixels themselves (crovellac/MLAnalyzer_run3). -1 where there is none."""
     if not {"ieta", "iphi"} <= scalars.keys():
         unknown = -np.ones(count)
         return Seeds.from_columns(np.arange(count), unknown, unknown, np.zeros(count))
     is_pixel = bool({"ae", "adR"} & scalars.keys()) or spec.grid == "barrel"
-    towers = (np.nan_to_num(scalars[name]).astype(np.int64) for name in ("ieta", "iphi"))
+    is_known = np.isfinite(scalars["ieta"]) & np.isfinite(scalars["iphi"])
+    towers = (np.where(is_known, scalars[name], 0).astype(np.int64) for name in ("ieta", "iphi"))
     middle = HCAL_UPSAMPLING // 2
-    row, column = (tower if is_pixel else HCAL_UPSAMPLING * tower + middle for tower in towers)
+    pixels = (tower if is_pixel else HCAL_UPSAMPLING * tower + middle for tower in towers)
+    row, column = (np.where(is_known, pixel, -1) for pixel in pixels)
     return Seeds.from_columns(np.arange(count), row, column, np.zeros(count))
 
 

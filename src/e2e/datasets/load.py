@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from e2e.contract import FrameSpec
 from e2e.datasets.balance import balanced
-from e2e.datasets.candidate_set import CandidateSet, Provenance
+from e2e.datasets.candidate_set import CandidateSet, merged_provenance
 from e2e.datasets.candidate_store import is_candidate_store
+from e2e.datasets.fingerprint import fingerprint, with_fingerprint
 from e2e.datasets.from_events import check_truth, labelled_candidates
 from e2e.datasets.stored import open_candidates
 from e2e.events.reader import expand_inputs, read_events
@@ -44,7 +46,7 @@ def load_candidates(
 
 
 def _open(task: Task, paths: Sequence[Path], frame: FrameSpec, limit: int | None) -> CandidateSet:
-    whole = open_candidates(paths, frame)
+    whole = open_candidates(paths, frame, task.name)
     labels = whole.labels
     is_new = [np.diff(labels[name], prepend=labels[name][:1]) != 0 for name in ("input", "luminosity_block", "event")]
     is_taken = ~np.isnan(whole.target)
@@ -61,12 +63,13 @@ def _cut(task: Task, paths: Sequence[Path], frame: FrameSpec, limit: int | None)
     for path in paths:
         if num_events == limit:
             break
-        problems = Problems()
+        problems, mark = Problems(), fingerprint(path)
         for events in read_events(path, problems):
             if limit is not None:
                 events = events.slice(0, min(len(events), limit - num_events))
             check_truth(task, path, events)
-            parts.append(labelled_candidates(task, events, frame))
+            part = labelled_candidates(task, events, frame)
+            parts.append(replace(part, provenance=with_fingerprint(part.provenance, mark)))
             num_events += len(events)
             if num_events == limit:
                 break
@@ -79,9 +82,7 @@ def _cut(task: Task, paths: Sequence[Path], frame: FrameSpec, limit: int | None)
 
 def concatenate(parts: Sequence[CandidateSet]) -> CandidateSet:
     """Candidates in memory, one after the other."""
-    provenance: Provenance = []
-    for part in parts:
-        provenance += [entry for entry in part.provenance if entry not in provenance]
     pixels = [part.candidates.load() for part in parts]
     labels = {name: np.concatenate([part.labels[name] for part in parts]) for name in parts[0].labels}
+    provenance = merged_provenance(part.provenance for part in parts)
     return CandidateSet(Candidates.concatenate(pixels), labels, provenance)

@@ -19,7 +19,8 @@ from e2e.contract.grids import ENDCAP_ROWS, HCAL_UPSAMPLING
 from e2e.datasets.candidate_set import CandidateSet
 from e2e.datasets.images import slices
 from e2e.datasets.labels import complete_labels
-from e2e.datasets.source import Layout, Options
+from e2e.datasets.names import KNOWN_AS, first_of
+from e2e.datasets.source import Layout, Options, window_of
 from e2e.frames import Candidates, ChannelFrames, Seeds, native
 from e2e.frames.jet_seeds import jet_window_is_inside
 from e2e.problems import InputError, Problems
@@ -45,14 +46,6 @@ _BRANCHES: dict[str, tuple[str, ...]] = {
         for name in TRACKER_LAYERS
     },
 }
-_OF_JETS: dict[str, tuple[str, ...]] = {
-    "pt": ("jetPt", "jetpT", "jet_Pt"),
-    "mass": ("jetM", "jet_M"),
-    "eta": ("jetEta", "jet_Eta"),
-    "phi": ("jetPhi", "jet_Phi"),
-    "truth.mass": ("a_m",),
-    "truth.pt": ("a_pt",),
-}
 # The branch with a task's target, one number for each jet.
 _TARGETS = {"quark-gluon": "jetIsQuark", "ditau-mass": "a_m", "tau": "jet_IsTau"}
 _SEEDS = ("jetSeed_ieta", "jetSeed_iphi")
@@ -72,14 +65,19 @@ class RhTree:
             return False
 
     def layout(self, path: Path, options: Options) -> Layout:
+        if options.channels:
+            raise InputError(path, "an ntuple, whose images have names", "leave out --channels")
         with _tree(path) as tree:
             task = options.task or next((task for task, name in _TARGETS.items() if name in tree), None)
             if task is None:
                 raise InputError(path, "its jets have no truth that names a task", "say --task")
             frame = TASKS[task].frame
+            if frame.grid != "stitched":
+                what = f"images of the stitched grid, {task} takes {window_of(frame)}"
+                raise InputError(path, what, "choose another task")
             missing = [_BRANCHES.get(name, (name,))[0] for name in frame.channels if _branch(tree, name) is None]
             missing += [name for name in _SEEDS if name not in tree]
-            if frame.grid != "stitched" or missing:
+            if missing:
                 raise InputError(path, f"no branch {', '.join(missing)} for {task}", "choose another task")
             return Layout(frame, task)
 
@@ -92,14 +90,20 @@ class RhTree:
     ) -> Iterator[CandidateSet]:
         for low, high in slices(start, stop, BATCH_EVENTS):
             with _tree(path) as tree:
-                frames = [_frames(path, tree, name, low, high, options) for name in layout.frame.channels]
+                is_good = np.ones(high - low, dtype=bool)
+                frames = []
+                for name in layout.frame.channels:
+                    found, is_finite = _frames(path, tree, name, low, high, options)
+                    _report(path, low, name, is_finite, problems)
+                    frames.append(found)
+                    is_good &= is_finite
                 counts, jets = _jets(tree, low, high)
                 numbers = {
                     ours: tree[name].array(entry_start=low, entry_stop=high, library="np")
                     for ours, name in (("run", "runId"), ("luminosity_block", "lumiId"), ("event", "eventId"))
                     if name in tree
                 }
-            yield _candidates(path, low, frames, counts, jets, numbers, layout)
+            yield _candidates(path, low, frames, is_good, counts, jets, numbers, layout)
 
 
 @contextmanager
@@ -120,8 +124,16 @@ def _tree(path: Path) -> Iterator[Any]:
         raise InputError(path, what, "fetch or make the file again") from None
 
 
+def _report(path: Path, first: int, channel: str, is_finite: NDArray[np.bool_], problems: Problems) -> None:
+    bad = np.flatnonzero(~is_finite)
+    if len(bad):
+        others = f" ({len(bad) - 1} more like it)" if len(bad) > 1 else ""
+        where, what = f"{path}: event {first + bad[0]}", f"{channel} is not finite{others}"
+        problems.report(where, what, "its jets are left out")
+
+
 def _branch(tree: Any, channel: str) -> str | None:
-    return next((name for name in _BRANCHES.get(channel, ()) if name in tree), None)
+    return first_of(_BRANCHES.get(channel, ()), tree)
 
 
 def _vectors(tree: Any, name: str, low: int, high: int) -> tuple[NDArray[np.int64], NDArray[Any]]:
@@ -133,8 +145,10 @@ def _vectors(tree: Any, name: str, low: int, high: int) -> tuple[NDArray[np.int6
     return lengths.astype(np.int64), np.asarray(awkward.to_numpy(awkward.flatten(array, axis=1)))
 
 
-def _frames(path: Path, tree: Any, channel: str, low: int, high: int, options: Options) -> ChannelFrames:
-    """Whole frames of a channel on the stitched grid; each HCAL tower shared by its 25 pixels."""
+def _frames(
+    path: Path, tree: Any, channel: str, low: int, high: int, options: Options
+) -> tuple[ChannelFrames, NDArray[np.bool_]]:
+    """Whole frames of a channel on the stitched grid, each HCAL tower shared by its 25 pixels; which are finite."""
     name, is_hcal = str(_branch(tree, channel)), channel == "hcal_energy"
     grid = _HCAL if is_hcal else _STITCHED
     lengths, values = _vectors(tree, name, low, high)
@@ -148,17 +162,19 @@ def _frames(path: Path, tree: Any, channel: str, low: int, high: int, options: O
     elif channel == "ecal_energy":
         images[:, :ENDCAP_ROWS] *= np.float32(options.endcap_factor)
         images[:, -ENDCAP_ROWS:] *= np.float32(options.endcap_factor)
-    flat = np.where(np.isfinite(images), images, np.float32(0)).reshape(len(images), -1)
+    flat = images.reshape(len(images), -1)
+    is_finite: NDArray[np.bool_] = np.all(np.isfinite(flat), axis=1)
+    flat[~is_finite] = 0
     event, pixel = np.nonzero(flat)
     offsets = np.concatenate(([0], np.cumsum(np.bincount(event, minlength=len(flat)))))
-    return ChannelFrames(_STITCHED, offsets, pixel.astype(np.int32), flat[event, pixel])
+    return ChannelFrames(_STITCHED, offsets, pixel.astype(np.int32), flat[event, pixel]), is_finite
 
 
 def _jets(tree: Any, low: int, high: int) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
     """Jets of each event, and the columns that have a number for each of them."""
     counts, ieta = _vectors(tree, _SEEDS[0], low, high)
     columns = {"ieta": ieta, "iphi": _vectors(tree, _SEEDS[1], low, high)[1]}
-    wanted = {**{ours: _first(names, tree) for ours, names in _OF_JETS.items()}, **{t: t for t in _TARGETS.values()}}
+    wanted = {**{ours: first_of(names, tree) for ours, names in KNOWN_AS.items()}, **{t: t for t in _TARGETS.values()}}
     for ours, name in wanted.items():
         if name is not None and name in tree:
             lengths, values = _vectors(tree, name, low, high)
@@ -167,14 +183,11 @@ def _jets(tree: Any, low: int, high: int) -> tuple[NDArray[np.int64], dict[str, 
     return counts, columns
 
 
-def _first(names: Sequence[str], tree: Any) -> str | None:
-    return next((name for name in names if name in tree), None)
-
-
 def _candidates(
     path: Path,
     first: int,
     frames: Sequence[ChannelFrames],
+    is_good: NDArray[np.bool_],
     counts: NDArray[np.int64],
     jets: dict[str, NDArray[Any]],
     numbers: dict[str, NDArray[Any]],
@@ -185,7 +198,8 @@ def _candidates(
     row, column = (HCAL_UPSAMPLING * jets[name].astype(np.int64) + middle for name in ("ieta", "iphi"))
     seeds = Seeds.from_columns(event, row, column, np.zeros(len(event)))
     is_inside = jet_window_is_inside(seeds.row, layout.frame) & (column >= 0) & (column < _STITCHED.columns)
-    labels: dict[str, Any] = {ours: jets[ours][is_inside] for ours in _OF_JETS if ours in jets}
+    is_inside &= is_good[event]
+    labels: dict[str, Any] = {ours: jets[ours][is_inside] for ours in KNOWN_AS if ours in jets}
     labels |= {name: values[event[is_inside]] for name, values in numbers.items()}
     labels.setdefault("event", (first + event)[is_inside])
     labels["number"] = (np.arange(len(event)) - np.searchsorted(event, event))[is_inside]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from e2e.contract import FrameSpec
 from e2e.datasets.candidate_set import CandidateSet
-from e2e.problems import Problems
+from e2e.problems import InputError, Problems
+from e2e.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,30 @@ class Options:
     of a known data set. endcap_factor: the ECAL energies of images in the endcaps are multiplied by it; 4 for files
     of MLAnalyzer, whose `resample_EE` divides by 4 once too often. hcal_factor: likewise for the HCAL; 0.04 for files
     in which a tower's energy was copied to its 25 pixels instead of shared among them.
+    Raises InputError for what no file can mean.
     """
 
     task: str | None = None
-    channels: tuple[str, ...] | None = None
+    channels: Sequence[str] | None = None
     endcap_factor: float = 1.0
     hcal_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.task is not None and self.task not in TASKS:
+            near = get_close_matches(self.task, TASKS, n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            raise InputError("options", f"unknown task {self.task!r}", f"{hint}known: {', '.join(TASKS)}")
+        for name, factor in (("endcap", self.endcap_factor), ("HCAL", self.hcal_factor)):
+            if not (isfinite(factor) and factor > 0):
+                raise InputError("options", f"{name} factor {factor}", "give a number above 0")
+        channels = tuple(self.channels) if self.channels else None
+        if twice := [name for name in dict.fromkeys(channels or ()) if (channels or ()).count(name) > 1]:
+            raise InputError("options", f"channels with {', '.join(twice)} twice", "name each of them once")
+        object.__setattr__(self, "channels", channels)
+
+    @property
+    def has_factors(self) -> bool:
+        return self.endcap_factor != 1 or self.hcal_factor != 1
 
     def to_json(self) -> dict[str, Any]:
         return dict(vars(self))
@@ -37,14 +58,20 @@ class Layout(NamedTuple):
     frame: FrameSpec
     task: str | None
 
+    def __str__(self) -> str:
+        frame = self.frame
+        task = "candidates" if self.task is None else self.task
+        return f"{task} with {frame.rows} x {frame.columns} of {', '.join(frame.channels)}"
+
 
 class Source(Protocol):
     """Reads one format.
 
     name: for messages. recognises: from the content, not from the name; never raises on strange bytes. layout: what
-    will come. count: entries in the file, events or candidates. read: candidates of entries `start` to `stop`, in
-    batches of bounded size, with the frame of `layout`; what is wrong with one entry goes to `problems`. All but
-    `recognises` raise InputError for a file that as a whole cannot be read, or understood with these options.
+    will come, None for events that do not say what to cut. count: entries in the file, events or candidates. read:
+    candidates of entries `start` to `stop`, in batches of bounded size, with the frame of `layout`; what is wrong with
+    one entry goes to `problems`. All but `recognises` raise InputError for a file that as a whole cannot be read, or
+    understood with these options.
     """
 
     @property
@@ -52,10 +79,22 @@ class Source(Protocol):
 
     def recognises(self, path: Path) -> bool: ...
 
-    def layout(self, path: Path, options: Options) -> Layout: ...
+    def layout(self, path: Path, options: Options) -> Layout | None: ...
 
     def count(self, path: Path) -> int: ...
 
     def read(
         self, path: Path, start: int, stop: int, layout: Layout, options: Options, problems: Problems
     ) -> Iterator[CandidateSet]: ...
+
+
+def is_same_window(one: FrameSpec, other: FrameSpec) -> bool:
+    """Whether they differ in their channels at most."""
+    return window_of(one) == window_of(other) and (one.centre_row, one.centre_column) == (
+        other.centre_row,
+        other.centre_column,
+    )
+
+
+def window_of(frame: FrameSpec) -> str:
+    return f"{frame.rows} x {frame.columns} windows of the {frame.grid} grid"

@@ -33,13 +33,11 @@ class EventFiles:
     def recognises(self, path: Path) -> bool:
         return any(reader.recognises(path) for reader in READERS)
 
-    def layout(self, path: Path, options: Options) -> Layout:
-        task = options.task or self._process(path)
-        if task is None:
-            raise InputError(path, "events, which can be cut for many tasks", f"say --task: {', '.join(TASKS)}")
-        if options.channels or options.endcap_factor != 1 or options.hcal_factor != 1:
+    def layout(self, path: Path, options: Options) -> Layout | None:
+        if options.channels or options.has_factors:
             raise InputError(path, "events, not images", "leave out --channels and the factors")
-        return Layout(TASKS[task].frame, task)
+        task = options.task or self._process(path)
+        return None if task is None else Layout(TASKS[task].frame, task)
 
     def count(self, path: Path) -> int:
         return find_reader(path).count(path)
@@ -63,7 +61,7 @@ class EventFiles:
 
 
 class CandidateStores:
-    """Our own candidate stores: joined, or with fewer channels."""
+    """Our own candidate stores: joined, or with fewer channels. Their inputs are numbered from 0 on, without gaps."""
 
     name = "e2e candidate store (Parquet)"
 
@@ -72,7 +70,7 @@ class CandidateStores:
 
     def layout(self, path: Path, options: Options) -> Layout:
         about = CandidateFile(path).about
-        if options.endcap_factor != 1 or options.hcal_factor != 1:
+        if options.has_factors:
             raise InputError(path, "a candidate store, whose energies are as they should be", "leave out the factors")
         if options.task not in (None, about.task):
             raise InputError(path, f"candidates of {about.task}, not of {options.task}", "convert the events again")
@@ -80,16 +78,22 @@ class CandidateStores:
         if missing:
             what = f"has no channel {', '.join(missing)}; it has {', '.join(about.frame.channels)}"
             raise InputError(path, what, "leave them out")
-        return Layout(replace(about.frame, channels=options.channels or about.frame.channels), about.task)
+        channels = tuple(options.channels or about.frame.channels)
+        return Layout(replace(about.frame, channels=channels), about.task)
 
     def count(self, path: Path) -> int:
         return len(CandidateFile(path))
+
+    def count_inputs(self, path: Path) -> int:
+        """Files that its candidates came from."""
+        return max(1, len(np.unique(CandidateFile(path).labels(["input"])["input"])))
 
     def read(
         self, path: Path, start: int, stop: int, layout: Layout, options: Options, problems: Problems
     ) -> Iterator[CandidateSet]:
         file = CandidateFile(path)
-        labels: dict[str, Any] = {name: column for name, column in file.labels().items() if name in LABEL_COLUMNS}
+        labels: dict[str, Any] = file.labels(list(LABEL_COLUMNS))
+        labels["input"] = np.unique(labels["input"], return_inverse=True)[1].astype(np.uint32)
         ends = np.cumsum(file.group_sizes)
         for group, (first, last) in enumerate(zip(ends - file.group_sizes, ends, strict=True)):
             low, high = max(first, start), min(last, stop)
@@ -99,8 +103,8 @@ class CandidateStores:
                 yield CandidateSet(pixels, chosen, file.about.provenance)
 
 
-EVENT_FILES = EventFiles()
-SOURCES: tuple[Source, ...] = (CandidateStores(), ImageParquet(), ImageHdf5(), RhTree(), EVENT_FILES)
+CANDIDATE_STORES, EVENT_FILES = CandidateStores(), EventFiles()
+SOURCES: tuple[Source, ...] = (CANDIDATE_STORES, ImageParquet(), ImageHdf5(), RhTree(), EVENT_FILES)
 
 
 def find_source(path: Path) -> Source:

@@ -13,11 +13,12 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from e2e.contract import FrameSpec
-from e2e.datasets.candidate_set import CandidateSet, Provenance
+from e2e.datasets.candidate_set import CandidateSet, merged_provenance
 from e2e.datasets.candidate_store import CandidateFile
 from e2e.datasets.labels import LABEL_COLUMNS
 from e2e.datasets.order import IntArray
-from e2e.frames.candidates import Candidates
+from e2e.datasets.source import is_same_window, window_of
+from e2e.frames.candidates import Candidates, Seeds
 from e2e.problems import InputError
 
 READERS = 2  # threads that read ahead; decoding and unpacking leave Python's lock alone
@@ -53,6 +54,10 @@ class StoredCandidates:
 
     def read(self, rows: IntArray) -> Candidates:
         """Pixels of some candidates, in this order. Raises InputError naming the file that is damaged."""
+        if not len(rows):
+            nothing: list[int] = []
+            none = Seeds.from_columns(nothing, nothing, nothing, nothing)
+            return Candidates.from_dense(self.spec, np.zeros((0, *self.spec.shape)), none)
         parts, places = [], []
         for number in np.unique(self.group[rows]):
             place = np.flatnonzero(self.group[rows] == number)
@@ -94,7 +99,7 @@ def with_channels(candidates: Candidates, spec: FrameSpec) -> Candidates:
         return candidates
     pixels = spec.rows * spec.columns
     known = candidates.spec.channels
-    if replace(candidates.spec, channels=spec.channels) != spec or not set(spec.channels) <= set(known):
+    if not is_same_window(candidates.spec, spec) or not set(spec.channels) <= set(known):
         raise ValueError(f"{spec} cannot be taken from {candidates.spec}")
     new_channel = np.array([spec.channels.index(name) if name in spec.channels else -1 for name in known])
     channel, pixel = np.divmod(candidates.pixel_index, pixels)
@@ -122,18 +127,21 @@ def read_ahead(read: Callable[[Any], Result], items: Iterable[Any], readers: int
                 future.cancel()
 
 
-def open_candidates(paths: Sequence[Path], frame: FrameSpec | None = None) -> CandidateSet:
+def open_candidates(paths: Sequence[Path], frame: FrameSpec | None = None, task: str | None = None) -> CandidateSet:
     """Candidates of candidate stores, in the order of the files; their labels in memory, their pixels on disk.
 
-    frame: with channels to take; those that are stored unless given. Raises InputError for a file that is none, is
-    damaged, or holds candidates of another frame or task than the first.
+    frame: with channels to take; those that are stored unless given. task: that their targets are of, unless the files
+    do not say it. Raises InputError for a file that is none, is damaged, or holds candidates of another frame or task.
     """
     files = [CandidateFile(path) for path in paths]
     about = files[0].about
     frame = frame or about.frame
     for file in files:
-        if replace(file.about.frame, channels=frame.channels) != frame:
-            raise InputError(file.path, f"holds {_window(file.about.frame)}, not {_window(frame)}", "convert again")
+        if task is not None and file.about.task not in (None, task):
+            what = f"holds candidates of {file.about.task}, not of {task}"
+            raise InputError(file.path, what, f"give candidates of {task}")
+        if not is_same_window(file.about.frame, frame):
+            raise InputError(file.path, f"holds {window_of(file.about.frame)}, not {window_of(frame)}", "convert again")
         if missing := [name for name in frame.channels if name not in file.about.frame.channels]:
             what = f"has no channel {', '.join(missing)}; it has {', '.join(file.about.frame.channels)}"
             raise InputError(file.path, what, "convert again, for a task with them")
@@ -146,11 +154,5 @@ def open_candidates(paths: Sequence[Path], frame: FrameSpec | None = None) -> Ca
     row = np.arange(len(group)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     columns = [file.labels() for file in files]
     labels = {name: np.concatenate([column[name] for column in columns]) for name in LABEL_COLUMNS}
-    provenance: Provenance = []
-    for file in files:
-        provenance += [entry for entry in file.about.provenance if entry not in provenance]
+    provenance = merged_provenance(file.about.provenance for file in files)
     return CandidateSet(StoredCandidates(frame, groups, group, row), labels, provenance)
-
-
-def _window(frame: FrameSpec) -> str:
-    return f"{frame.rows} x {frame.columns} windows of the {frame.grid} grid"

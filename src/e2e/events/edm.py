@@ -18,7 +18,7 @@ from e2e.events import edm_tables as tables
 from e2e.events.edm_collections import HIT_LAYOUTS, OBJECT_LAYOUTS, Layout, find_branches
 from e2e.events.edm_tables import Columns, EventLayout
 from e2e.events.record import Events, Table
-from e2e.problems import InputError, Problems, optional_packages
+from e2e.problems import InputError, Problems
 
 BATCH_EVENTS, BATCH_BYTES = 64, 1 << 26  # of the branches read; an event larger than that makes a batch of its own
 
@@ -81,7 +81,7 @@ class EdmReader:
                     events = _read_batch(tree, layout, hits, objects, low, high, path)
                 except Exception as error:  # uproot raises anything on damaged bytes
                     what = f"events {low} to {high} cannot be read ({_brief(error)})"
-                    problems.report(path, what, "skipped; fetch the file again")
+                    problems.report(path, what, "skipped; fetch the file again", is_unread=True)
                 else:
                     yield events
 
@@ -89,10 +89,9 @@ class EdmReader:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """The tree of events. Raises InputError when there is none, and for a damaged file."""
+    import uproot
+
     with _reading(path):
-        with optional_packages("root"):
-            import awkward  # noqa: F401  (uproot makes its arrays of it)
-            import uproot
         directory = uproot.open(path, array_cache=None)
     with directory:
         with _reading(path):

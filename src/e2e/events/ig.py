@@ -119,7 +119,7 @@ def _read_event(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, pro
     except UnicodeDecodeError:
         problems.report(where, "not UTF-8 text", "event skipped")
     except _ZIP_ERRORS as error:
-        problems.report(where, f"cannot be read ({error or type(error).__name__})", "event skipped")
+        problems.report(where, f"cannot be read ({error or type(error).__name__})", "event skipped", is_unread=True)
     else:
         hits = {name: collections.hit_columns(data, name, where, problems) for name in SUBDETECTORS}
         objects = {name: collections.object_columns(data, name, where, problems) for name in collections.LAYOUTS}

@@ -1,0 +1,145 @@
+"""Training in other ways than the plain one: other networks, compiled, by two processes, with a loss that fails."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+from torch.nn import functional
+
+from e2e import cli
+from e2e.datasets import load_candidates
+from e2e.models import build_model
+from e2e.problems import InputError
+from e2e.simulation.simulate import simulate
+from e2e.tasks import TASKS
+from e2e.training import module, trainer
+from e2e.training import train as training
+from e2e.training.recipes import RECIPES
+from e2e.training.run_folder import load_weights
+from e2e.training.train import train
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory):
+    return simulate("electron-photon", tmp_path_factory.mktemp("events") / "e", num_events=200, seed=9)
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch):
+    recipe = replace(RECIPES["electron-photon-debug"], epochs=1, batch_size=40)
+    monkeypatch.setitem(RECIPES, "electron-photon-debug", recipe)
+
+
+def run(events, output, **options):
+    return train("electron-photon-debug", [events], output, seed=3, threads=1, progress=False, **options)
+
+
+def about(folder):
+    return json.loads((folder / "run.json").read_text())
+
+
+class Failing(nn.Module):
+    """Gives no number in the third batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear, self.calls = nn.Linear(2, 1), 0
+
+    def forward(self, pixel_index, pixel_value, seed):
+        self.calls += 1
+        return self.linear(seed) * (float("nan") if self.calls == 3 else 1.0)
+
+
+def test_a_loss_that_is_no_number_is_one_line_and_leaves_its_batch(events, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(training, "build_model", lambda *args: Failing())
+    arguments = ["train", "electron-photon-debug", str(events), "-o", str(tmp_path / "run")]
+    assert cli.main(arguments) == cli.EXIT_BAD_INPUT
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("error: train: FloatingPointError: loss is nan in epoch 0, batch 2")
+    assert error.endswith(str(tmp_path / "run" / module.BAD_BATCH))
+    batch = load_file(tmp_path / "run" / module.BAD_BATCH)
+    assert {name: len(part) for name, part in batch.items()} == dict.fromkeys(
+        ("pixel_index", "pixel_value", "seed", "target"), 40
+    )
+    assert about(tmp_path / "run")["state"] == "running"
+    assert not list((tmp_path / "run").glob(".*"))
+
+
+def test_a_compiled_network_is_trained_to_the_same_weights_under_the_same_names(events, tmp_path, monkeypatch):
+    plain = load_file(run(events, tmp_path / "plain") / "weights.safetensors")
+    compiler, compiled = torch.compile, []
+
+    def with_eager_backend(function, **options):
+        compiled.append(function)
+        return compiler(function, backend="eager", **options)
+
+    monkeypatch.setattr(torch, "compile", with_eager_backend)
+    weights = load_file(run(events, tmp_path / "compiled", compile=True) / "weights.safetensors")
+    assert len(compiled) == 1
+    assert set(weights) == set(plain)
+    for name, tensor in plain.items():
+        torch.testing.assert_close(weights[name], tensor)
+
+
+def test_another_network_takes_the_place_of_the_recipes(events, tmp_path, monkeypatch):
+    recipe = replace(RECIPES["electron-photon-debug"], layer_decay=0.7)
+    monkeypatch.setitem(RECIPES, "electron-photon-debug", recipe)
+    folder = run(events, tmp_path / "run", model="sparse-vit-nano")
+    assert about(folder)["recipe"]["family"] == "sparse-vit"
+    assert about(folder)["config"]["input_scale"] == [0.04]
+    with pytest.raises(InputError, match="no layers"):
+        run(events, tmp_path / "other")
+    assert not (tmp_path / "other" / "run.json").exists()
+
+
+def test_an_unknown_network_is_one_line_with_those_that_are_known(events, tmp_path):
+    with pytest.raises(InputError, match=r"unknown model 'resnet16'; known: .*resnet15"):
+        run(events, tmp_path / "run", model="resnet16")
+
+
+def test_too_few_candidates_are_one_line(events, tmp_path):
+    with pytest.raises(InputError, match="2 candidates are too few"):
+        run(events, tmp_path / "run", max_candidates=2)
+
+
+@pytest.mark.parametrize("has_tensorboard", [True, False])
+def test_the_history_has_losses_and_the_learning_rate(events, tmp_path, monkeypatch, has_tensorboard):
+    def missing(*args, **kwargs):
+        raise ModuleNotFoundError("tensorboard")
+
+    monkeypatch.setattr(trainer, "LOG_EVERY", 1)
+    if not has_tensorboard:
+        monkeypatch.setattr(trainer, "TensorBoardLogger", missing)
+    part = run(events, tmp_path / "run") / "history" / "0"
+    columns = (part / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert {"loss", "step_loss", "learning_rate", "validation_loss", "validation_auc"} <= set(columns)
+    assert bool(list(part.glob("events.out.tfevents*"))) == has_tensorboard
+
+
+@pytest.mark.slow
+def test_two_processes_train_together(events, tmp_path):
+    """The measured loss is that of all candidates held back, whichever process looked at them."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "e2e.cli"]
+    arguments = ["train", "electron-photon-debug", str(events), "-o", str(tmp_path / "run"), "--epochs", "1"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run([*launch, *arguments], capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("trained:") == 1
+    found = about(tmp_path / "run")
+    assert (found["state"], found["ranks"]) == ("finished", 2)
+    task = TASKS["electron-photon"]
+    network = build_model("resnet15", task.frame, found["config"])
+    load_weights(network, tmp_path / "run")
+    ((packed, target),) = load_candidates(task, [events]).split(0.2, 1)[1].batches(1000)
+    with torch.no_grad():
+        answer = network(*map(torch.from_numpy, packed))[:, 0]
+    loss = functional.binary_cross_entropy_with_logits(answer, torch.from_numpy(target))
+    assert float(loss) == pytest.approx(found["best_validation_loss"], abs=1e-5)
+    with pytest.raises(InputError, match="number of processes"):
+        run(events, tmp_path / "run")
