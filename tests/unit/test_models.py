@@ -8,15 +8,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from e2e.models import build_model, describe_config
+from e2e.models import build_model, describe_config, numbers_for
 from e2e.problems import InputError
 from e2e.tasks import TASKS
-from e2e.training.train import RUN, WEIGHTS, start_from
+from e2e.training.run_folder import RUN, WEIGHTS, start_from
 
 
 def test_channels_with_long_tails_enter_as_logarithms_of_their_size():
     task = TASKS["top"]
-    network = build_model("resnet15", task.frame, {"input_scale": list(task.input_scale), **task.network})
+    network = build_model(
+        "resnet15", task.frame, {"input_scale": list(task.input_scale), **numbers_for("resnet15", task.network)}
+    )
     seen = []
     network.stem.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     d0, ecal = task.frame.channels.index("track_d0"), task.frame.channels.index("ecal_energy")
@@ -36,7 +38,9 @@ def test_a_network_of_more_channels_starts_with_the_answers_of_one_of_fewer(tmp_
     few = replace(task.frame, channels=("hcal_energy", "track_pt"))
 
     def network(frame):
-        return build_model("resnet15", frame, {"input_scale": list(task.scales_of(frame)), **task.network})
+        return build_model(
+            "resnet15", frame, {"input_scale": list(task.scales_of(frame)), **numbers_for("resnet15", task.network)}
+        )
 
     earlier, later = network(few), network(task.frame)
     save_file(earlier.state_dict(), tmp_path / WEIGHTS)

@@ -2,17 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields
 from typing import Any
 
 from torch import nn
 
 from e2e.contract import FrameSpec
+from e2e.models.base import ModelConfig
+from e2e.models.hugging_face import BACKBONES, ImageNetwork, ImageNetworkConfig
+from e2e.models.hybrid import Hybrid, HybridConfig
+from e2e.models.particle_net import ParticleNet, ParticleNetConfig
+from e2e.models.particle_transformer import ParticleTransformer, ParticleTransformerConfig
 from e2e.models.resnet import ResNet15, ResNet15Config
-from e2e.models.views import ImageView
+from e2e.models.sparse_vit import SparseViT, SparseViTConfig
 
 # family -> (configuration, network)
-MODELS: dict[str, tuple[type[ResNet15Config], type[ResNet15]]] = {"resnet15": (ResNet15Config, ResNet15)}
+MODELS: dict[str, tuple[Any, Any]] = {
+    "resnet15": (ResNet15Config, ResNet15),
+    "sparse-vit": (SparseViTConfig, SparseViT),
+    "hybrid": (HybridConfig, Hybrid),
+    "image": (ImageNetworkConfig, ImageNetwork),
+    "particle-net": (ParticleNetConfig, ParticleNet),
+    "particle-transformer": (ParticleTransformerConfig, ParticleTransformer),
+}
+
+# what `find_model` knows: name -> family and its numbers, sizes and frames apart
+_NAMED: dict[str, tuple[str, dict[str, Any]]] = {
+    **{family: (family, {}) for family in MODELS if family != "image"},
+    **{backbone: ("image", {"backbone": backbone}) for backbone in BACKBONES},
+}
+
+
+def model_names() -> list[str]:
+    """Every network that `find_model` knows, in each of its sizes."""
+    names = []
+    for name, (family, _) in _NAMED.items():
+        sizes = getattr(MODELS[family][0], "SIZES", {})
+        names += [f"{name}-{size}" for size in sizes] or [name]
+    return names
+
+
+def find_model(name: str) -> tuple[str, dict[str, Any]]:
+    """Family and numbers of a network such as `resnet15`, `sparse-vit-small` or `swinv2-tiny`.
+
+    Raises ValueError for a name that is not known.
+    """
+    if name not in model_names():
+        raise ValueError(f"unknown model {name!r}; known: {', '.join(model_names())}")
+    kind, _, size = name.rpartition("-") if name not in _NAMED else (name, "", "")
+    family, numbers = _NAMED[kind]
+    return family, {**numbers, **(MODELS[family][0].SIZES[size] if size else {})}
+
+
+def numbers_for(family: str, numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of `numbers` that a network of the family takes."""
+    known = {field.name for field in fields(MODELS[family][0])}
+    return {name: value for name, value in numbers.items() if name in known}
 
 
 def build_model(family: str, frame: FrameSpec, config: dict[str, Any]) -> nn.Module:
@@ -30,9 +76,9 @@ def build_model(family: str, frame: FrameSpec, config: dict[str, Any]) -> nn.Mod
         raise ValueError(f"{family}: {error}") from None
 
 
-def describe_config(config: ResNet15Config) -> dict[str, Any]:
+def describe_config(config: ModelConfig) -> dict[str, Any]:
     """JSON numbers that `build_model` takes; the frame travels apart."""
     return {name: value for name, value in asdict(config).items() if name != "frame"}
 
 
-__all__ = ["MODELS", "ImageView", "ResNet15", "ResNet15Config", "build_model", "describe_config"]
+__all__ = ["MODELS", "ModelConfig", "build_model", "describe_config", "find_model", "model_names", "numbers_for"]

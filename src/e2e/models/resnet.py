@@ -10,24 +10,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from e2e.contract import GRIDS, FrameSpec
+from e2e.models.base import ModelConfig, PixelFeatures, SeedFeatures
 from e2e.models.views import ImageView
 
 
 @dataclass(frozen=True)
-class ResNet15Config:
-    """input_scale: factor for each channel of the frame, so that values are of order one; inside the exported graph.
-    log_channels: those of the frame that go on as log(1 + |x|) of the scaled value, for long tails whose sign says
-    little: the first convolution adds pixels up before anything else happens, and signs would cancel.
-    """
+class ResNet15Config(ModelConfig):
+    """maps: of the first half; the second has twice as many."""
 
-    frame: FrameSpec
-    input_scale: tuple[float, ...]
-    num_outputs: int = 1
     maps: int = 16
     blocks: int = 3
-    log_channels: tuple[str, ...] = ()
     has_pool: bool = False  # a 2 x 2 max-pool after the first convolution, for 125 x 125 frames
+    sees_phi: bool = True
 
 
 class ResidualBlock(nn.Module):
@@ -49,33 +43,20 @@ class ResNet15(nn.Module):
 
     CHANNEL_WEIGHT = "stem.weight"  # the parameter with an axis of channels, its second
 
-    scale: Tensor
-    seed_scale: Tensor
-    is_log: Tensor
-
     def __init__(self, config: ResNet15Config) -> None:
         super().__init__()
         self.config = config
-        frame, maps = config.frame, config.maps
-        if len(config.input_scale) != len(frame.channels):
-            raise ValueError(f"{len(config.input_scale)} input scales for channels {frame.channels}")
-        self.view = ImageView(frame)
-        grid = GRIDS[frame.grid]
-        self.register_buffer("scale", torch.tensor(config.input_scale).reshape(1, -1, 1, 1), persistent=False)
-        self.register_buffer("seed_scale", torch.tensor([1 / grid.rows, 1 / grid.columns]), persistent=False)
-        is_log = torch.tensor([channel in config.log_channels for channel in frame.channels])
-        self.register_buffer("is_log", is_log.reshape(1, -1, 1, 1), persistent=False)
-        self.stem = nn.Conv2d(len(frame.channels), maps, 7, padding=1)
+        maps = config.maps
+        self.pixels, self.view, self.seed = PixelFeatures(config), ImageView(config.frame), SeedFeatures(config)
+        self.stem = nn.Conv2d(config.num_planes, maps, 7, padding=1)
         self.pool = nn.MaxPool2d(2) if config.has_pool else nn.Identity()
         narrow = [ResidualBlock(maps, maps) for _ in range(config.blocks)]
         wide = [ResidualBlock(2 * maps, 2 * maps) for _ in range(config.blocks)]
         self.body = nn.Sequential(*narrow, ResidualBlock(maps, 2 * maps), *wide)
-        self.head = nn.Linear(2 * maps + 2, config.num_outputs)
+        self.head = nn.Linear(2 * maps + self.seed.size, config.num_outputs)
 
     def forward(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
         """(batch, pixels) twice and the seed's (row, column) (batch, 2) -> (batch, outputs), before any activation."""
-        image = self.view(pixel_index, pixel_value) * self.scale  # (batch, channels, rows, columns)
-        if self.config.log_channels:
-            image = torch.where(self.is_log, torch.log1p(torch.abs(image)), image)
+        image = self.view(pixel_index, self.pixels(pixel_index, pixel_value))  # (batch, planes, rows, columns)
         features = self.body(self.pool(torch.relu(self.stem(image)))).amax(dim=(2, 3))  # (batch, 2 * maps)
-        return self.head(torch.cat((features, seed * self.seed_scale), dim=1))
+        return self.head(torch.cat((features, self.seed(seed)), dim=1))

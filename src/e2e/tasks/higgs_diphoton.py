@@ -32,7 +32,7 @@ HIGGS_DIPHOTON = Task(
     signal=HIGGS,
     other=CONTINUUM,
     pt_edges=(0.0, 10.0, 20.0, 40.0, 80.0, 200.0),
-    network={"has_pool": True},
+    network={"has_pool": True, "patch": 10},
     published={"what": "arXiv:1807.11916 classifies such events of CMS open simulation; no number on like samples"},
     limits=("Trained on our own fast simulation.", "Photons in the endcaps are not seen."),
 )

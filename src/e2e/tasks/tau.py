@@ -33,7 +33,7 @@ TAU = Task(
     other=QCD,
     pt_edges=(10.0, 15.0, 20.0, 30.0, 40.0, 60.0),
     balance=Balance((10, 12, 14, 17, 20, 24, 28, 32, 36, 41, 47, 53, 60), (0.0, 0.35, 0.7, 1.05, 1.4)),
-    network={"has_pool": True},
+    network={"has_pool": True, "patch": 5},
     published={"auc": 0.863, "what": "graph network on 3,200 jets (weak): no published number on like jets"},
     limits=("Trained on our own fast simulation.", "Pile-up jets are not among the background."),
 )

@@ -1,0 +1,94 @@
+"""What every network has: a frame, numbers for its pixels, the seed beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from e2e.contract import FrameSpec
+
+FEATURES = ("value", "log", "occupied")
+_LOG_GAIN = 100.0  # the logarithm bends at a hundredth of the value that the scale makes 1
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Numbers that every family takes.
+
+    input_scale: factor for each channel of the frame, so that values are of order one; inside the exported graph.
+    log_channels: those of the frame whose value goes on as log(1 + |x|) of the scaled value, for long tails whose sign
+    says little: what adds pixels up before anything else happens would cancel signs.
+    features: of FEATURES, what is told of each pixel: its scaled value; a logarithm of it, which shows the faint beside
+    the bright; and that it is occupied.
+    sees_phi: the seed's column is told as well as its row, as in the published networks; else turning an event
+    about the beam leaves the answer alone.
+    """
+
+    frame: FrameSpec
+    input_scale: tuple[float, ...]
+    num_outputs: int = 1
+    log_channels: tuple[str, ...] = ()
+    features: tuple[str, ...] = ("value",)
+    sees_phi: bool = False
+
+    def __post_init__(self) -> None:
+        if len(self.input_scale) != len(self.frame.channels):
+            raise ValueError(f"{len(self.input_scale)} input scales for channels {self.frame.channels}")
+        if not self.features or not set(self.features) <= set(FEATURES):
+            raise ValueError(f"features {self.features} must be some of {', '.join(FEATURES)}")
+
+    @property
+    def num_planes(self) -> int:
+        """Numbers told of a pixel's place, over all channels."""
+        return len(self.features) * len(self.frame.channels)
+
+
+class PixelFeatures(nn.Module):
+    """Raw pixels -> numbers of order one, on the occupied pixels alone."""
+
+    scale: Tensor
+    is_log: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        frame = config.frame
+        self.features = config.features
+        self.channel_size = frame.rows * frame.columns
+        self.has_logs = bool(config.log_channels)
+        self.register_buffer("scale", torch.tensor(config.input_scale), persistent=False)
+        is_log = torch.tensor([channel in config.log_channels for channel in frame.channels])
+        self.register_buffer("is_log", is_log, persistent=False)
+
+    def forward(self, pixel_index: Tensor, pixel_value: Tensor) -> tuple[Tensor, ...]:
+        """pixel_index, pixel_value: float32 (batch, pixels), padding has a negative index.
+
+        Returns a tensor (batch, pixels) for each feature, 0 in padding.
+        """
+        is_padding = pixel_index < 0
+        channel = torch.where(is_padding, 0.0, pixel_index).to(torch.int64) // self.channel_size
+        scaled = torch.where(is_padding, 0.0, pixel_value) * self.scale[channel]
+        value = torch.where(self.is_log[channel], torch.log1p(scaled.abs()), scaled) if self.has_logs else scaled
+        known = {
+            "value": lambda: value,
+            "log": lambda: torch.log1p(_LOG_GAIN * scaled.abs()) * torch.sign(scaled) / 4.0,
+            "occupied": lambda: (~is_padding).to(scaled.dtype),
+        }
+        return tuple(known[name]() for name in self.features)
+
+
+class SeedFeatures(nn.Module):
+    """The seed's place on the grid, each coordinate from 0 to 1."""
+
+    scale: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        grid = config.frame.parent
+        self.size = 2 if config.sees_phi else 1
+        self.register_buffer("scale", torch.tensor([1 / grid.rows, 1 / grid.columns])[: self.size], persistent=False)
+
+    def forward(self, seed: Tensor) -> Tensor:
+        """seed: (batch, 2), row and column -> (batch, size)."""
+        return seed[:, : self.size] * self.scale

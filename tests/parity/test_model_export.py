@@ -1,0 +1,27 @@
+"""Every kind of network becomes a bundle whose answers are PyTorch's: any batch, any length, empty, extreme."""
+
+import pytest
+import torch
+
+from e2e.bundles import load_bundle
+from e2e.bundles.export import export_bundle
+from e2e.models import build_model, find_model, model_names, numbers_for
+from e2e.tasks import TASKS
+
+# the quick suite exports a hybrid for `compare` and a sparse transformer for the README
+NANO = [name for name in model_names() if name.endswith("-nano")]
+
+
+@pytest.mark.parametrize("name", NANO)
+@pytest.mark.slow
+def test_a_network_of_every_kind_can_be_exported(name, tmp_path):
+    task = TASKS["electron-photon"]
+    family, numbers = find_model(name)
+    torch.manual_seed(3)
+    config = {"input_scale": list(task.input_scale), **numbers_for(family, task.network), **numbers}
+    bundle = load_bundle(
+        export_bundle(build_model(family, task.frame, config), task, tmp_path / "bundle", temperature=1.7)
+    )
+    assert bundle.contract.model.family == family
+    assert bundle.contract.model.output_scale == pytest.approx((1 / 1.7,))
+    assert bundle.contract.tolerance_scale == (1.0,)
