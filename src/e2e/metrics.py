@@ -55,6 +55,19 @@ def rejection(score: ArrayLike, is_signal: ArrayLike, efficiency: float) -> Meas
     return bootstrap(measure, score, truth)
 
 
+def calibration_error(probability: ArrayLike, is_signal: ArrayLike, bins: int = 15) -> float:
+    """Mean distance between what is said and what is so, over bins of equally many candidates; 0 is perfect.
+
+    probability, is_signal: (candidates,). By chance alone a perfect answer gives up to 0.4 sqrt(bins / candidates).
+    NaN without candidates.
+    """
+    said, truth = np.asarray(probability, dtype=np.float64), np.asarray(is_signal).astype(np.float64)
+    if not len(said):
+        return float("nan")
+    distance = (said - truth)[np.argsort(said, kind="stable")]
+    return float(sum(abs(part.sum()) for part in np.array_split(distance, bins)) / len(said))
+
+
 def mean_absolute_error(answer: ArrayLike, truth: ArrayLike) -> Measured:
     difference = np.abs(np.asarray(answer, dtype=np.float64) - np.asarray(truth, dtype=np.float64))
     return Measured(float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(len(difference))))
@@ -75,6 +88,30 @@ def bootstrap(statistic: Callable[..., float], *columns: NDArray[Any], repeats: 
         rows = rng.integers(count, size=count)
         samples.append(statistic(*(column[rows] for column in columns)))
     return Measured(float(statistic(*columns)), float(np.std(samples, ddof=1)))
+
+
+def paired_areas(scores: ArrayLike, is_signal: ArrayLike, repeats: int = 1000, seed: int = 0) -> FloatArray:
+    """Areas under the ROC curves of several scores on the same resamplings of the candidates, so that what is common
+    to them drops out of their differences; ties counted half.
+
+    scores: (scores, candidates). is_signal: (candidates,), both classes present. Returns (repeats, scores).
+    """
+    truth = np.asarray(is_signal).astype(bool)
+    rows = np.atleast_2d(np.asarray(scores, dtype=np.float64))
+    order = np.argsort(rows, axis=1, kind="stable")
+    ordered = np.take_along_axis(rows, order, axis=1)
+    first = np.stack([np.searchsorted(row, row, side="left") for row in ordered])
+    last = np.stack([np.searchsorted(row, row, side="right") for row in ordered])
+    rng = np.random.default_rng(seed)
+    areas = np.empty((repeats, len(rows)))
+    for repeat in range(repeats):
+        drawn = np.bincount(rng.integers(len(truth), size=len(truth)), minlength=len(truth)).astype(np.float64)
+        background, signal = np.where(truth, 0.0, drawn), np.where(truth, drawn, 0.0)
+        for k, place in enumerate(order):
+            below = np.concatenate(((0.0,), np.cumsum(background[place])))
+            ranked = (below[first[k]] + below[last[k]]) / 2
+            areas[repeat, k] = (ranked * signal[place]).sum() / max(signal.sum() * background.sum(), 1.0)
+    return areas
 
 
 def in_bins(

@@ -1,22 +1,29 @@
 """A training runs, resumes and leaves nothing that would have to be unpickled."""
 
 import json
+import random
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import torch
 from lightning.pytorch import Callback
 from safetensors import safe_open
 from safetensors.torch import load_file
+from torch.nn import functional
 
 from e2e.datasets import candidate_store, load_candidates
 from e2e.datasets.convert import convert
+from e2e.models import build_model
 from e2e.problems import InputError
 from e2e.simulation.simulate import simulate
 from e2e.tasks import TASKS
-from e2e.training import train as training
+from e2e.training import trainer
+from e2e.training.augment import Augmentation
 from e2e.training.checkpoint import SafeCheckpointIO
 from e2e.training.recipes import RECIPES
+from e2e.training.run_folder import load_weights
+from e2e.training.train import train
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +42,13 @@ class KilledError(Exception):
 
 
 class KillAfter(Callback):
-    """Stands for a kill: stops the process's training in the middle of the second epoch."""
+    """Stands for a kill: stops the process's training, unless told otherwise in the middle of the second epoch."""
+
+    def __init__(self, epoch=1, batch=2):
+        self.place = epoch, batch
 
     def on_train_batch_start(self, trainer, module, batch, batch_index):
-        if trainer.current_epoch == 1 and batch_index == 2:
+        if (trainer.current_epoch, batch_index) == self.place:
             raise KilledError
 
 
@@ -57,15 +67,15 @@ class Stopped(Callback):
             raise KilledError
 
 
-def run(events, output):
-    return training.train("electron-photon-debug", [events], output, seed=3, threads=1, progress=False)
+def run(events, output, **options):
+    return train("electron-photon-debug", [events], output, seed=3, threads=1, progress=False, **options)
 
 
 def test_a_resumed_run_ends_with_the_same_weights(events, tmp_path, small, monkeypatch):
     whole = load_file(run(events, tmp_path / "whole") / "weights.safetensors")
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "EarlyStopping", lambda *args, **kwargs: KillAfter())
+        patch.setattr(trainer, "EarlyStopping", lambda *args, **kwargs: KillAfter())
         with pytest.raises(KilledError):
             run(events, tmp_path / "killed")
     assert json.loads((tmp_path / "killed" / "run.json").read_text())["state"] == "running"
@@ -91,12 +101,62 @@ def test_a_run_from_candidate_stores_goes_on_in_the_middle_of_an_epoch(stores, t
         return Stopped(tmp_path / "killed", batch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "EarlyStopping", checkpointed)
+        patch.setattr(trainer, "EarlyStopping", checkpointed)
         with pytest.raises(KilledError):
             run(stores, tmp_path / "killed")
     resumed = last_weights(run(stores, tmp_path / "killed"))
     for name, tensor in whole.items():
         torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0)
+
+
+@pytest.fixture(scope="module")
+def all_at_once():
+    """Seven steps, four updates an epoch; all that is random, averaged or gathered over steps."""
+    everything = Augmentation(True, True, True, pixel_drop=0.1, smearing=0.05)
+    options = {"accumulate": 2, "ema_decay": 0.8, "augmentation": everything, "batch_size": 37}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(RECIPES, "electron-photon-debug", replace(RECIPES["electron-photon-debug"], **options))
+        patch.setattr(trainer, "CHECKPOINT_EVERY", timedelta(microseconds=1))
+        yield
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(events, all_at_once, tmp_path_factory):
+    return run(events, tmp_path_factory.mktemp("runs") / "whole", max_candidates=300)
+
+
+@pytest.mark.parametrize("place", random.Random(8).sample([(e, b) for e in (0, 1) for b in range(1, 7)], 3))
+def test_a_kill_anywhere_changes_no_bit(events, uninterrupted, tmp_path, monkeypatch, place):
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "EarlyStopping", lambda *args, **kwargs: KillAfter(*place))
+        with pytest.raises(KilledError):
+            run(events, tmp_path / "killed", max_candidates=300)
+    killed = SafeCheckpointIO().load_checkpoint(tmp_path / "killed" / "last.ckpt")
+    assert killed["global_step"] == 4 * place[0] + place[1] // 2
+    resumed = run(events, tmp_path / "killed", max_candidates=300)
+    ends = [SafeCheckpointIO().load_checkpoint(folder / "last.ckpt") for folder in (uninterrupted, resumed)]
+    for kind in ("state_dict", "current_model_state"):
+        for name, tensor in ends[0][kind].items():
+            assert torch.equal(ends[1][kind][name], tensor), (kind, name)
+    about = [json.loads((folder / "run.json").read_text()) for folder in (uninterrupted, resumed)]
+    for kind in ("best_epoch", "best_validation_loss", "temperature"):
+        assert about[0][kind] == about[1][kind]
+    assert about[1]["training_seconds"] > killed["callbacks"]["Clock"]["seconds"] > 0
+
+
+def test_averaged_weights_are_those_that_were_validated(events, uninterrupted):
+    best = SafeCheckpointIO().load_checkpoint(uninterrupted / "best.ckpt")
+    weights = load_file(uninterrupted / "weights.safetensors")
+    task, about = TASKS["electron-photon"], json.loads((uninterrupted / "run.json").read_text())
+    assert not torch.equal(best["current_model_state"]["network.stem.weight"], weights["stem.weight"])
+    network = build_model("resnet15", task.frame, about["config"])
+    load_weights(network, uninterrupted)
+    held_back = load_candidates(task, [events]).select(slice(300)).split(0.2, 3)[1]
+    ((packed, target),) = held_back.batches(1000)
+    with torch.no_grad():
+        answer = network(*map(torch.from_numpy, packed))[:, 0]
+    loss = functional.binary_cross_entropy_with_logits(answer, torch.from_numpy(target))
+    assert float(loss) == pytest.approx(about["best_validation_loss"], abs=1e-6)
 
 
 def last_weights(run):
@@ -110,6 +170,11 @@ def test_run_folder_tells_its_story_and_holds_no_pickle(events, tmp_path, small)
     assert about["seed"] == 3
     assert about["data"][0]["process"] == "electron-photon"
     assert about["epochs_trained"] == 2
+    assert about["ranks"] == 1
+    assert about["parameters"] == sum(tensor.numel() for tensor in load_file(folder / "weights.safetensors").values())
+    assert about["training_seconds"] > 0
+    assert about["temperature"] > 0
+    assert set(about["expected_calibration_error"]) == {"before", "after"}
     for name in ("last.ckpt", "best.ckpt"):
         with safe_open(folder / name, framework="pt") as file:
             assert "tree" in file.metadata()
@@ -134,17 +199,20 @@ def test_a_damaged_run_is_one_line(events, tmp_path, content):
 
 @pytest.mark.parametrize(
     "options",
-    [{"seed": -1}, {"epochs": 0}, {"epochs": -1}, {"threads": 0}, {"learning_rate": 0.0}, {"learning_rate": 2.0}],
+    [
+        *({"seed": -1}, {"epochs": 0}, {"epochs": -1}, {"threads": 0}, {"accumulate": 0}),
+        *({"learning_rate": 0.0}, {"learning_rate": 2.0}),
+    ],
 )
 def test_impossible_options_leave_nothing_behind(events, tmp_path, options):
     with pytest.raises(InputError, match=r"give (at least|a number)"):
-        training.train("electron-photon-debug", [events], tmp_path / "run", **options)
+        train("electron-photon-debug", [events], tmp_path / "run", **options)
     assert not (tmp_path / "run").exists()
 
 
 def test_events_of_another_task_are_refused(events, tmp_path):
     with pytest.raises(InputError, match="not those of diphoton-mass"):
-        training.train("diphoton-mass-debug", [events], tmp_path / "run", progress=False)
+        train("diphoton-mass-debug", [events], tmp_path / "run", progress=False)
 
 
 def test_the_held_back_part_is_random_and_fixed(events):
@@ -157,7 +225,7 @@ def test_the_held_back_part_is_random_and_fixed(events):
 
 def test_unknown_recipe_is_named(events, tmp_path):
     with pytest.raises(InputError, match="unknown recipe 'electron'"):
-        training.train("electron", [events], tmp_path / "run")
+        train("electron", [events], tmp_path / "run")
 
 
 def test_checkpoint_round_trip(tmp_path):

@@ -2,56 +2,115 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from lightning.pytorch import LightningModule
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from e2e.contract import FrameSpec
+from e2e.files import replacing
 from e2e.metrics import area_under_curve
 from e2e.tasks import Output
+from e2e.training.augment import Pixels, augment, batch_seed
 from e2e.training.data import TensorBatch
+from e2e.training.optimiser import make_optimiser
+from e2e.training.recipes import Recipe
+
+BAD_BATCH = "bad-batch.safetensors"
+
+
+class Surroundings(NamedTuple):
+    """What a training knows beside its network. updates: of all epochs. folder: of the run, for a batch that must be
+    looked at."""
+
+    recipe: Recipe
+    frame: FrameSpec
+    output: Output
+    seed: int
+    updates: int
+    folder: Path
 
 
 class TaskModule(LightningModule):
     """Classification: cross-entropy. Regression: mean absolute error of the target in units of the output's scale."""
 
-    def __init__(self, network: nn.Module, output: Output, learning_rate: float) -> None:
+    def __init__(self, network: nn.Module, surroundings: Surroundings) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.output = output
-        self.learning_rate = learning_rate
+        self.surroundings = surroundings
+        self._compiled: Callable[..., Tensor] | None = None  # a function: a module would come twice among the weights
         self._validation: list[tuple[Tensor, Tensor]] = []
 
-    def _loss(self, answer: Tensor, target: Tensor) -> Tensor:
-        if self.output.kind == "probability":
-            return functional.binary_cross_entropy_with_logits(answer, target)
-        return functional.l1_loss(answer, target / self.output.scale)
+    def on_fit_start(self) -> None:
+        if self.surroundings.recipe.compile:
+            self._compiled = torch.compile(self.network.forward, dynamic=True)
 
-    def _answer(self, batch: TensorBatch) -> Tensor:
-        return self.network(*batch[:3])[:, 0].float()
+    def _loss(self, answer: Tensor, target: Tensor) -> Tensor:
+        output = self.surroundings.output
+        if output.kind == "probability":
+            return functional.binary_cross_entropy_with_logits(answer, target)
+        return functional.l1_loss(answer, target / output.scale)
 
     def training_step(self, batch: TensorBatch, batch_index: int) -> Tensor:
-        loss = self._loss(self._answer(batch), batch[3])
-        if not torch.isfinite(loss):
-            raise FloatingPointError(f"loss is {loss.item()} in epoch {self.current_epoch}, batch {batch_index}")
-        self.log("loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch[3]))
+        """What is random depends on seed, epoch, batch and rank alone, so that a resumed training goes the same way."""
+        recipe, frame = self.surroundings.recipe, self.surroundings.frame
+        number = batch_seed(self.surroundings.seed, self.current_epoch, batch_index, self.global_rank)
+        torch.manual_seed(number)  # for networks with dropout
+        generator = torch.Generator(batch[0].device).manual_seed(number)
+        pixels = augment(Pixels(*batch[:3]), frame, recipe.augmentation, generator)
+        answer = (self._compiled or self.network)(*pixels)[:, 0].float()
+        loss = self._loss(answer, batch[3])
+        self._stop_unless_finite(loss, (*pixels, batch[3]), f"loss is {loss.item()}", batch_index)
+        self.log(
+            "loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch[3]), sync_dist=self._shares
+        )
+        self.log("step_loss", loss, on_step=True, on_epoch=False)
+        rate = max(group["lr"] for group in self.trainer.optimizers[0].param_groups)
+        self.log("learning_rate", rate, on_step=True, on_epoch=False)
         return loss
 
     def validation_step(self, batch: TensorBatch, batch_index: int) -> None:
-        self._validation.append((self._answer(batch), batch[3]))
+        answer = self.network(*batch[:3])[:, 0].float()
+        loss = self._loss(answer, batch[3])
+        self._stop_unless_finite(loss, batch, f"validation loss is {loss.item()}", batch_index)
+        self._validation.append((answer, batch[3]))
 
     def on_validation_epoch_end(self) -> None:
-        answer, target = (torch.cat(parts) for parts in zip(*self._validation, strict=True))
+        answer, target = (self._of_all_ranks(torch.cat(parts)) for parts in zip(*self._validation, strict=True))
         self._validation.clear()
-        self.log("validation_loss", self._loss(answer, target), prog_bar=True)
-        if self.output.kind == "probability":
+        self.log("validation_loss", self._loss(answer, target), prog_bar=True, sync_dist=self._shares)
+        if self.surroundings.output.kind == "probability":
             auc = area_under_curve(answer.cpu().numpy(), target.cpu().numpy())
-            self.log("validation_auc", auc.value, prog_bar=True)
+            self.log("validation_auc", auc.value, prog_bar=True, sync_dist=self._shares)
+
+    @property
+    def _shares(self) -> bool:
+        return self.trainer.world_size > 1
+
+    def _of_all_ranks(self, part: Tensor) -> Tensor:
+        """(of this rank,) -> (of all,), the same on each: parts may differ in length, so the shorter travel padded."""
+        if not self._shares:
+            return part
+        gather = self.trainer.strategy.all_gather
+        lengths = gather(torch.tensor(len(part), device=part.device))
+        rows = gather(functional.pad(part, (0, int(lengths.max()) - len(part))))
+        return torch.cat([row[:length] for row, length in zip(rows, lengths.tolist(), strict=True)])
+
+    def _stop_unless_finite(self, loss: Tensor, batch: TensorBatch, what: str, batch_index: int) -> None:
+        if torch.isfinite(loss):
+            return
+        path = self.surroundings.folder / BAD_BATCH
+        names = ("pixel_index", "pixel_value", "seed", "target")
+        with replacing(path) as temporary:
+            save_file({n: part.cpu().contiguous() for n, part in zip(names, batch, strict=True)}, temporary)
+        raise FloatingPointError(f"{what} in epoch {self.current_epoch}, batch {batch_index}; the batch is in {path}")
 
     def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.learning_rate)
-        steps = int(self.trainer.estimated_stepping_batches)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.learning_rate, total_steps=steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        # Asking the trainer for the number of updates would make it load data before it knows where a run goes on.
+        optimiser, schedule = make_optimiser(self.network, self.surroundings.recipe, self.surroundings.updates)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from e2e.training.augment import Augmentation
+
 
 @dataclass(frozen=True)
 class Recipe:
-    """learning_rate: peak of a one-cycle schedule (Adam). patience: epochs without a better validation loss.
+    """How to train `family` with the numbers `config`; input scale and those of the task apart.
 
+    batch_size: of each process and step; `accumulate` steps make one update. learning_rate: the peak of AdamW's,
+    after a `warmup_fraction` of all updates. weight_decay: not of biases, norms and positions. layer_decay: factor from
+    each layer to the one before it. ema_decay: of averaged weights, which are then what counts; 0: none.
+    patience: epochs without a better validation loss. max_events: of the input, max_candidates: of those cut from it;
+    None: all. channels: some of the task's, to see what the others are worth; None: all.
     precision: as Lightning names it; `bf16-mixed` is twice as fast on processors with bf16 instructions.
-    max_events: of the input, max_candidates: of those cut from it; None: all. config: numbers of the model family,
-    input scale and those of the task apart.
-    channels: some of the task's, to see what the others are worth; None: all.
+    compile: train what `torch.compile` makes of the network.
     """
 
     task: str
@@ -21,10 +26,17 @@ class Recipe:
     config: dict[str, Any] = field(default_factory=dict)
     epochs: int = 8
     batch_size: int = 256
+    accumulate: int = 1
     learning_rate: float = 2e-3
+    warmup_fraction: float = 0.05
+    weight_decay: float = 0.01
+    layer_decay: float = 1.0
+    ema_decay: float = 0.0
+    augmentation: Augmentation = field(default_factory=Augmentation)
     patience: int = 4
     validation_fraction: float = 0.07
     precision: str = "32-true"
+    compile: bool = False
     max_events: int | None = None
     max_candidates: int | None = None
     channels: tuple[str, ...] | None = None
@@ -46,7 +58,7 @@ _JETS: dict[str, Any] = {
 }
 
 _FULL = {
-    "electron-photon": Recipe("electron-photon"),
+    "electron-photon": Recipe("electron-photon", batch_size=128, learning_rate=1e-3),
     "diphoton-mass": Recipe("diphoton-mass"),
     "quark-gluon": Recipe("quark-gluon", **_JETS),
     "top": Recipe("top", **_JETS),

@@ -1,0 +1,61 @@
+"""What goes on beside the training: the time it took, checkpoints by the clock, averaged weights."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
+from torch import Tensor
+
+
+class Clock(Callback):
+    """Seconds of training; a resumed part is added to what the checkpoint had."""
+
+    def __init__(self) -> None:
+        self._before = 0.0
+        self._started: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        return self._before + (0.0 if self._started is None else time.monotonic() - self._started)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._started = time.monotonic()
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._before, self._started = self.seconds, None
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._before = state_dict["seconds"]
+
+
+class ClockCheckpoint(ModelCheckpoint):
+    """Not between the batches of one update, whose gradients no checkpoint holds; nor just before an epoch's own."""
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *arguments: Any) -> None:
+        batch_index = arguments[-1]
+        if (batch_index + 1) % trainer.accumulate_grad_batches == 0 and not trainer.is_last_batch:
+            super().on_train_batch_end(trainer, pl_module, *arguments)
+
+
+def averaged_weights(decay: float) -> WeightAveraging:
+    """An exponential moving average, which is what is validated and kept; buffers are the network's latest."""
+    return WeightAveraging(use_buffers=False, multi_avg_fn=_average(decay))
+
+
+def _average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:
+    @torch.no_grad()
+    def update(averages: list[Tensor], latest: list[Tensor], num_averaged: Tensor) -> None:
+        """A short memory at first, so that the random beginning is soon forgotten."""
+        count = int(num_averaged)
+        weight = 1 - min(decay, (1 + count) / (10 + count))
+        torch._foreach_lerp_(averages, latest, weight)
+
+    return update

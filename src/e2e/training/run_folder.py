@@ -1,0 +1,99 @@
+"""What is in the folder of a run: how it is read, taken up again, and begun from."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from e2e.files import replacing
+from e2e.problems import InputError
+
+RUN, WEIGHTS, LAST, BEST, HISTORY = "run.json", "weights.safetensors", "last.ckpt", "best.ckpt", "history"
+
+
+def read_run(run: Path) -> dict[str, Any]:
+    """The content of a run folder's `run.json`. Raises InputError when it is not one."""
+    remedy = "give a folder that `e2e train` wrote"
+    if not run.is_dir():
+        raise InputError(run, "no such folder", remedy)
+    try:
+        about = json.loads((run / RUN).read_text())
+    except (OSError, ValueError):
+        raise InputError(run, f"not a training run: {RUN} is missing or unreadable", remedy) from None
+    if not isinstance(about, dict) or not {"recipe", "seed", "data", "state"} <= set(about):
+        raise InputError(run, f"{RUN} is not that of a training run", remedy)
+    return about
+
+
+def save_weights(run: Path, weights: Mapping[str, Tensor]) -> None:
+    with replacing(run / WEIGHTS) as temporary:
+        save_file({name: tensor.contiguous() for name, tensor in weights.items()}, temporary)
+
+
+def read_history(run: Path) -> list[dict[str, float]]:
+    """A row for each epoch of a run, in order, of what was logged; without those of a part that was begun again."""
+    epochs: dict[int, dict[str, float]] = {}
+    parts = sorted((run / HISTORY).glob("*/metrics.csv"), key=lambda path: int(path.parent.name))
+    for path in parts:
+        with path.open(newline="") as file:
+            for row in csv.DictReader(file):
+                known = {name: float(value) for name, value in row.items() if value}
+                epochs.setdefault(int(known.pop("epoch")), {}).update(known)
+    return [{"epoch": float(epoch), **epochs[epoch]} for epoch in sorted(epochs)]
+
+
+def load_weights(network: nn.Module, run: Path) -> None:
+    """Put the weights of a finished run into a network. Raises InputError when they are missing or do not fit."""
+    with _fitting(run):
+        network.load_state_dict(load_file(run / WEIGHTS))
+
+
+@contextmanager
+def _fitting(run: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
+        what = f"{WEIGHTS} is missing or does not fit ({type(error).__name__})"
+        raise InputError(run, what, "train again") from None
+
+
+def start_from(network: nn.Module, channels: Sequence[str], start: Path) -> None:
+    """Put the weights of a finished run into a network that has all its channels, or more. Raises InputError when they
+    do not fit."""
+    known = read_run(start).get("channels", [])
+    if list(known) == list(channels) or not set(known) <= set(channels):
+        load_weights(network, start)
+        return
+    first = str(getattr(network, "CHANNEL_WEIGHT", ""))
+    with _fitting(start):
+        weights = load_file(start / WEIGHTS)
+        wide = torch.zeros_like(network.state_dict()[first])
+        wide[:, [list(channels).index(name) for name in known]] = weights[first]
+        network.load_state_dict({**weights, first: wide})
+
+
+def trained_before(start: Path) -> dict[str, Any]:
+    """What the starting weights have seen: theirs are training data as well."""
+    about = read_run(start)
+    return {key: about.get(key) for key in ("recipe", "seed", "data", "candidates", "epochs_trained")}
+
+
+def resume_from(output: Path, earlier: dict[str, Any] | None, about: dict[str, Any]) -> Path | None:
+    """The checkpoint to go on from, if `output` holds an unfinished run; `about`: what must be the same."""
+    if earlier is None:
+        return None
+    if any(earlier.get(key) != json.loads(json.dumps(value)) for key, value in about.items()):
+        what = "holds a run of another recipe, seed, data or number of processes"
+        raise InputError(output, what, "choose another folder")
+    if earlier["state"] == "finished":
+        raise InputError(output, "holds a finished run", "choose another folder, or delete it")
+    return output / LAST if (output / LAST).exists() else None
