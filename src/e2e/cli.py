@@ -28,6 +28,7 @@ VERBS = {
     "train": "e2e.training.train",
     "export": "e2e.release",
     "evaluate": "e2e.evaluation.evaluate",
+    "compare": "e2e.comparison.compare",
     "demo": "e2e.demo",
 }
 
@@ -156,11 +157,13 @@ def _validate_simulation(**options: Any) -> int:
 
 
 def _train(**options: Any) -> int:
-    from e2e.training.train import read_run
+    from e2e.training.distributed import launched
+    from e2e.training.run_folder import read_run
 
     run = verb_function("train")(**options, progress=sys.stderr.isatty())
-    about = read_run(run)
-    print(f"trained: {run} ({about['candidates']} candidates, validation loss {about['best_validation_loss']:.4f})")
+    if launched().is_first:
+        about = read_run(run)
+        print(f"trained: {run} ({about['candidates']} candidates, validation loss {about['best_validation_loss']:.4f})")
     return EXIT_OK
 
 
@@ -181,6 +184,20 @@ def _evaluate(as_json: bool, **options: Any) -> int:
     return EXIT_OK
 
 
+def _compare(as_json: bool, **options: Any) -> int:
+    from e2e.comparison.table import format_table
+
+    problems = Problems()
+    say = partial(print, file=sys.stderr)
+    result = verb_function("compare")(**options, problems=problems, say=say)
+    if as_json:
+        _print_json(result)
+    else:
+        print(format_table(result))
+        print(f"numbers and plots: {options['output']}")
+    return _report(problems)
+
+
 def _demo(**options: Any) -> int:
     result = verb_function("demo")(**options, say=print)
     print(*result.lines, sep="\n")
@@ -198,6 +215,7 @@ _RUN: dict[str, Callable[..., int]] = {
     "train": _train,
     "export": _export,
     "evaluate": _evaluate,
+    "compare": _compare,
     "demo": _demo,
 }
 
@@ -288,10 +306,11 @@ def make_parser() -> argparse.ArgumentParser:
     add("--seed", type=int, default=1, metavar="S")
     add("--pileup", type=float, default=None, metavar="MU", help="from the vertices of the real events unless given")
 
-    add = verb("train", "train the network of a task; resumes an unfinished run")
+    add = verb("train", "train the network of a task; resumes an unfinished run; torchrun shares it among processes")
     add("recipe", metavar="RECIPE", help="a task, or a task with -debug: seconds, and not good")
     inputs(add, "data")
     add("-o", "--output", type=Path, required=True, metavar="RUN")
+    add("--model", default=None, metavar="NAME", help="such as sparse-vit-small; the recipe's unless given")
     add("--seed", type=int, default=1, metavar="S")
     add(
         "--start",
@@ -303,6 +322,14 @@ def make_parser() -> argparse.ArgumentParser:
     add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
     add("--precision", default=None, choices=("32-true", "bf16-mixed", "16-mixed"), help="the recipe's unless given")
     add("--learning-rate", type=float, default=None, metavar="R", help="peak; the recipe's unless given")
+    add(
+        "--accumulate",
+        type=int,
+        default=None,
+        metavar="N",
+        help="steps that make one update; the recipe's unless given",
+    )
+    add("--compile", action="store_true", help="train with torch.compile")
     add("--max-candidates", type=int, default=None, metavar="N", help="the first so many; all unless given")
     add("--threads", type=int, default=None, metavar="N")
 
@@ -317,6 +344,25 @@ def make_parser() -> argparse.ArgumentParser:
     add("-o", "--output", type=Path, default=Path("evaluation"), metavar="DIR")
     as_json(add)
     add("--engine", default="onnxruntime", choices=("onnxruntime", "pytorch"))
+
+    add = verb("compare", "train networks of many kinds alike and measure them on the same candidates")
+    add("task", metavar="TASK", help="one that tells two kinds apart, such as quark-gluon")
+    add(
+        "--models",
+        nargs="+",
+        required=True,
+        metavar="MODEL",
+        help="resnet15, sparse-vit-small, swinv2-tiny, ... (a wrong name prints all); or folders of runs or bundles",
+    )
+    add("--data", type=Path, nargs="+", default=(), metavar="INPUT", help="events or candidates to train on")
+    add("--test", type=Path, nargs="+", required=True, metavar="INPUT", help="those that no model has seen")
+    add("-o", "--output", type=Path, default=Path("comparison"), metavar="DIR", help="what is there is not made again")
+    add("--seeds", type=int, default=1, metavar="N", help="trainings of each model")
+    add("--leading", type=int, default=None, metavar="K", help="of the K best alone, the others having one")
+    add("--sizes", type=int, nargs="*", default=(), metavar="N", help="training candidates, for learning curves")
+    add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
+    add("--threads", type=int, default=1, metavar="N", help="of training; latency is that of one")
+    as_json(add)
 
     add = verb("demo", "simulate fresh events, predict both tasks, compare with the truth, write an HTML page")
     add("-o", "--output", type=Path, default=Path("demo"), metavar="DIR")

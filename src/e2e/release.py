@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from e2e.bundles.bundle import TRAINING_CURVE, WORKING_POINTS
 from e2e.bundles.export import export_bundle, move_bundle
 from e2e.evaluation.evaluate import evaluate
+from e2e.evaluation.plots import to_svg, training_figure
 from e2e.files import make_folder
 from e2e.models import build_model
 from e2e.problems import InputError
 from e2e.tasks import TASKS, Task
-from e2e.training.train import load_weights, read_run
+from e2e.training.run_folder import load_weights, read_history, read_run
 
 
 def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
     """Write the bundle `output` of the run folder `run`; returns `output`.
 
-    test: event stores the network has not seen; their numbers go on the card. Raises InputError for an unfinished run,
+    The temperature found at the end of the training is inside; the training curve lies beside the card.
+    test: candidates the network has not seen; their numbers go on the card, a tagger's working points into
+    `working_points.json`. Raises InputError for an unfinished run,
     ParityError where PyTorch and ONNX Runtime disagree.
     """
     about = read_run(run)
@@ -46,13 +51,20 @@ def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
     if "start" in about:
         training["started from"] = about["start"]
     provenance = {"trained with": about["versions"]}
-    if test:
-        with TemporaryDirectory(prefix=".export.", dir=output.parent) as folder:
-            trial = export_bundle(network, task, Path(folder) / "trial", training=training, provenance=provenance)
+    temperature = about.get("temperature", 1.0)
+    if "temperature" in about:
+        training["temperature"] = temperature
+    with TemporaryDirectory(prefix=".export.", dir=output.parent) as folder:
+        trial = Path(folder) / "trial"
+        export_bundle(network, task, trial, temperature=temperature, training=training, provenance=provenance)
+        beside = {TRAINING_CURVE: to_svg(training_figure(read_history(run)))}
+        if test:
             result = evaluate(trial, test, Path(folder) / "evaluation")
-            measured = {"test data": result["data"], "test candidates": result["candidates"]}
-            return move_bundle(trial, output, {**training, **measured, "metrics": _card_metrics(task, result)})
-    return export_bundle(network, task, output, training=training, provenance=provenance)
+            training |= {"test data": result["data"], "test candidates": result["candidates"]}
+            training["metrics"] = _card_metrics(task, result)
+            if "working_points" in result:
+                beside[WORKING_POINTS] = json.dumps(result["working_points"], indent=1) + "\n"
+        return move_bundle(trial, output, training, beside)
 
 
 def _card_metrics(task: Task, result: dict[str, Any]) -> dict[str, Any]:
@@ -67,6 +79,8 @@ def _card_metrics(task: Task, result: dict[str, Any]) -> dict[str, Any]:
         for key, value in result["rejection"].items():
             what = "1 / background efficiency at this signal efficiency"
             metrics[f"rejection at {key}"] = {**value, "what": what}
+        what = "mean distance between the probability said and what is so, 15 bins of equally many"
+        metrics["calibration error"] = {"value": result["calibration_error"], "what": what}
         return metrics
     unit = task.output.unit
     named = {"network": "this bundle", "constant": "a constant", "pt_only": "pT alone"}

@@ -26,6 +26,7 @@ CONTRACT, ONNX, WEIGHTS, GOLDEN, CARD = (
     "golden.safetensors",
     "README.md",
 )
+TRAINING_CURVE, WORKING_POINTS = "training.svg", "working_points.json"  # for people, and for analyses
 DIGESTED_FILES = (ONNX, WEIGHTS, GOLDEN)  # not the card: its words may be improved
 
 
@@ -84,7 +85,7 @@ def read_golden(bundle: Bundle) -> tuple[Packed, Any]:
 def verify_golden(bundle: Bundle, run: Callable[[Packed], Any]) -> float:
     """Worst deviation from the golden outputs. run: an engine's. Raises ParityError when it is above the tolerance."""
     packed, expected = read_golden(bundle)
-    return check_agreement(f"{bundle.path}: golden", run(packed), expected, bundle.contract.model.output_scale)
+    return check_agreement(f"{bundle.path}: golden", run(packed), expected, bundle.contract.tolerance_scale)
 
 
 def _check_digest(path: Path, stated: FileDigest | None) -> None:

@@ -40,6 +40,10 @@ def write_card(contract: Contract) -> str:
         "## Trained on",
         _listing(training) if training else "Not trained: the weights are random.",
     ]
+    if training:
+        sections.append(
+            "Loss by epoch: `training.svg`. Where measured, thresholds at fixed mistag: `working_points.json`."
+        )
     if metrics:
         sections += ["## How good", _table(("metric", "value", "what"), [_metric(*item) for item in metrics.items()])]
     sections += ["## Limits", "\n".join(f"- {limit}" for limit in (_LIMIT_OF_GRID[frame.grid], *limits))]

@@ -59,7 +59,8 @@ class OutputColumn:
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What rebuilds the network beside its weights. output_scale: already applied inside the ONNX graph."""
+    """What rebuilds the network beside its weights. output_scale: factor of its raw answers, of a probability before
+    the sigmoid (1 / temperature); already applied inside the ONNX graph."""
 
     family: str
     config: Mapping[str, Any]
@@ -90,6 +91,12 @@ class Contract:
     @property
     def output_names(self) -> tuple[str, ...]:
         return tuple(output.name for output in self.outputs)
+
+    @property
+    def tolerance_scale(self) -> tuple[float, ...]:
+        """Below which a deviation of an output counts as it is, above as a share of the answer."""
+        scales = zip(self.outputs, self.model.output_scale, strict=True)
+        return tuple(1.0 if output.kind == "probability" else scale for output, scale in scales)
 
     def write(self, path: Path) -> None:
         versions = {"bundle_version": BUNDLE_VERSION, "contract_version": CONTRACT_VERSION}

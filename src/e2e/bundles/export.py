@@ -42,19 +42,21 @@ def export_bundle(
     task: Task,
     output: Path,
     *,
+    temperature: float = 1.0,
     training: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the bundle folder `output`, whole or not at all; an older bundle there is replaced. Returns `output`.
 
-    network: one of MODELS, giving raw outputs, with any frame; it is copied, not changed. training: numbers for the
-    card, see `write_card`; provenance: added to the versions. The same weights, numbers and versions give the same
-    bytes.
+    network: one of MODELS, giving raw outputs, with any frame; it is copied, not changed. temperature: divides what
+    becomes a probability, so that it means what it says. training: numbers for the card, see `write_card`; provenance:
+    added to the versions. The same weights, numbers and versions give the same bytes.
     Raises ParityError naming the case in which PyTorch and ONNX Runtime differ, InputError when `output` is taken or
     cannot be written.
     """
     _check_place(output)
-    kinds, scale = [task.output.kind], [task.output.scale]
+    kinds = [task.output.kind]
+    scale = [1 / temperature if task.output.kind == "probability" else task.output.scale]
     final = PhysicalOutput(copy.deepcopy(network), kinds, scale).cpu().float().eval()
     make_folder(output.parent)
     with TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as hidden:
@@ -63,16 +65,21 @@ def export_bundle(
         _write_onnx(final, task, folder / ONNX)
         _write_weights(final.network, folder / WEIGHTS)
         _write_golden(final, task, folder)
-        contract = _contract(final.network, task, folder, training or {}, provenance or {})
+        contract = _contract(final, task, folder, training or {}, provenance or {})
         _describe(contract, folder)
         _check_network(final, folder)
         _put_in_place(folder, output)
     return output
 
 
-def move_bundle(bundle: Path, output: Path, training: Mapping[str, Any]) -> Path:
-    """A bundle of the same file system, with other numbers for its card, as `output`; see `export_bundle`."""
+def move_bundle(bundle: Path, output: Path, training: Mapping[str, Any], beside: Mapping[str, str]) -> Path:
+    """A bundle of the same file system, with other numbers for its card, as `output`; see `export_bundle`.
+
+    beside: texts to put into the folder, by name.
+    """
     _check_place(output)
+    for name, text in beside.items():
+        (bundle / name).write_text(text, encoding="utf-8")
     _describe(replace(load_bundle(bundle).contract, training=training), bundle)
     _put_in_place(bundle, output)
     return output
@@ -152,8 +159,9 @@ def _write_golden(final: PhysicalOutput, task: Task, folder: Path) -> None:
 
 
 def _contract(
-    network: Any, task: Task, folder: Path, training: Mapping[str, Any], provenance: Mapping[str, Any]
+    final: PhysicalOutput, task: Task, folder: Path, training: Mapping[str, Any], provenance: Mapping[str, Any]
 ) -> Contract:
+    network: Any = final.network
     family = next(name for name, (_, known) in MODELS.items() if type(network) is known)
     out = task.output
     versions: dict[str, Any] = {"e2e": __version__, "torch": torch.__version__, "onnx": onnx.__version__}
@@ -163,7 +171,9 @@ def _contract(
         title=task.title,
         frame=network.config.frame,
         outputs=(OutputColumn(out.name, out.kind, out.unit, out.meaning, out.trained_range),),
-        model=ModelDescription(family, describe_config(network.config), count_parameters(network), (out.scale,)),
+        model=ModelDescription(
+            family, describe_config(network.config), count_parameters(network), tuple(final.scale.tolist())
+        ),
         training=training,
         provenance=versions | dict(provenance),
         files={name: digest_file(folder / name) for name in DIGESTED_FILES},
@@ -174,8 +184,8 @@ def _check_network(final: PhysicalOutput, folder: Path) -> None:
     """What a reader will find must be what was exported."""
     bundle = load_bundle(folder)
     rebuilt, golden = load_network(bundle), golden_candidates(bundle.contract.frame)
-    scale = bundle.contract.model.output_scale
-    check_agreement("weights read back", _run(rebuilt, golden), _run(final, golden), scale)
+    expected = _run(final, golden)
+    check_agreement("weights read back", _run(rebuilt, golden), expected, bundle.contract.tolerance_scale)
 
 
 def _frame(final: PhysicalOutput) -> FrameSpec:

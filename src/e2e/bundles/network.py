@@ -16,7 +16,7 @@ from e2e.problems import InputError
 
 
 class PhysicalOutput(nn.Module):
-    """A network whose answers are final: a sigmoid for a probability, times the scale for a quantity."""
+    """A network whose answers are final: times the scale, and for a probability through a sigmoid."""
 
     is_probability: Tensor
     scale: Tensor
@@ -29,8 +29,8 @@ class PhysicalOutput(nn.Module):
 
     def forward(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
         """(batch, pixels) twice and (batch, 2) -> (batch, outputs) in the units of the contract."""
-        raw = self.network(pixel_index, pixel_value, seed)
-        return torch.where(self.is_probability, torch.sigmoid(raw), raw * self.scale)
+        scaled = self.network(pixel_index, pixel_value, seed) * self.scale
+        return torch.where(self.is_probability, torch.sigmoid(scaled), scaled)
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from e2e.bundles import load_bundle
 from e2e.datasets import load_candidates
 from e2e.datasets.candidate_set import CandidateSet
+from e2e.datasets.fingerprint import is_simulated
 from e2e.evaluation.plots import plot_evaluation
 from e2e.files import make_folder, write_json
 from e2e.inference.engine import load_engine
@@ -20,6 +21,7 @@ from e2e.metrics import (
     Measured,
     area_under_curve,
     bootstrap,
+    calibration_error,
     half_width_68,
     in_bins,
     mean_absolute_error,
@@ -28,6 +30,7 @@ from e2e.metrics import (
 from e2e.problems import InputError
 from e2e.tasks import TASKS, Task
 
+MISTAGS = (0.001, 0.01, 0.1)  # of working points
 ETA_EDGES = np.array([0.0, 0.4, 0.8, 1.2, 1.4])
 NUM_VALUE_BINS = 8  # of the true value, over the range that was trained
 
@@ -49,7 +52,7 @@ def evaluate(
     task = TASKS[loaded.contract.task]
     runner = load_engine(loaded, engine)
     candidates = load_candidates(task, data, frame=loaded.contract.frame)
-    _check_unseen(bundle, loaded.contract.training.get("data", []), candidates)
+    check_unseen(bundle, loaded.contract.training.get("data", []), candidates)
     make_folder(output)
     answer = np.concatenate([runner.run(packed)[:, 0] for packed, _ in candidates.batches(batch_size)])
     measure = measure_score if task.output.kind == "probability" else measure_quantity
@@ -67,13 +70,20 @@ def evaluate(
     return result
 
 
-def _check_unseen(bundle: Path, trained_on: Sequence[dict[str, Any]], candidates: CandidateSet) -> None:
-    """Another number of events or another gun does not make the same random stream unseen."""
-    seen = {(entry.get("process"), entry.get("seed")) for entry in trained_on}
+def check_unseen(bundle: Path, trained_on: Sequence[dict[str, Any]], candidates: CandidateSet) -> None:
+    """Raises InputError where candidates are of events that were trained on.
+
+    Another number of events or another gun does not make the same random stream unseen. What was not simulated is
+    known by the fingerprint of its file, if it has one."""
+    streams = {(entry["process"], entry["seed"]) for entry in trained_on if is_simulated(entry)}
+    files = {entry["fingerprint"] for entry in trained_on if "fingerprint" in entry}
     for entry in candidates.provenance:
-        if (entry.get("process"), entry.get("seed")) in seen:
+        if is_simulated(entry) and (entry["process"], entry["seed"]) in streams:
             what = f"was trained on process {entry['process']} with seed {entry['seed']}"
             raise InputError(bundle, what, "evaluate on events of another seed")
+        if entry.get("fingerprint") in files:
+            what = f"was trained on {entry.get('input', 'the same file')}"
+            raise InputError(bundle, what, "evaluate on another file")
 
 
 def summary(result: dict[str, Any]) -> str:
@@ -115,16 +125,31 @@ def measure_score(task: Task, answer: FloatArray, candidates: CandidateSet) -> d
     def area(inside: Any) -> dict[str, Any]:
         return {"auc": _json(area_under_curve(answer[inside], truth[inside]))}
 
-    result = {
+    result: dict[str, Any] = {
         "auc": _json(area_under_curve(answer, truth)),
         "rejection": {f"{e:.0%}": _json(rejection(answer, truth, e)) for e in (0.5, 0.7, 0.9)},
         "by_pt": in_bins(candidates.pt, np.array(task.pt_edges), area),
         "by_abs_eta": in_bins(np.abs(candidates.eta), ETA_EDGES, area),
     }
+    result["calibration_error"] = round(calibration_error(answer, truth), 5) if len(truth) else None
+    result["working_points"] = [_working_point(answer, truth, mistag) for mistag in MISTAGS]
     if "pt" in task.published:
         low, high = task.published["pt"]
         result["auc_at_published_pt"] = area((candidates.pt >= low) & (candidates.pt <= high))["auc"]
     return result
+
+
+def _working_point(answer: FloatArray, truth: NDArray[np.bool_], mistag: float) -> dict[str, Any]:
+    """The threshold at or above which a share `mistag` of the background lies, and the signal's share there."""
+    signal, background = answer[truth], answer[~truth]
+    if not len(signal) or not len(background):
+        return {"mistag": mistag, "threshold": None, "efficiency": {"value": None, "error": None}}
+
+    def efficiency(s: FloatArray, t: NDArray[np.bool_]) -> float:
+        return float((s[t] >= np.quantile(s[~t], 1 - mistag)).mean()) if t.any() and not t.all() else float("nan")
+
+    threshold = float(np.quantile(background, 1 - mistag))
+    return {"mistag": mistag, "threshold": threshold, "efficiency": _json(bootstrap(efficiency, answer, truth))}
 
 
 def measure_quantity(task: Task, answer: FloatArray, candidates: CandidateSet) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Sequence
 from html import escape
@@ -65,11 +64,8 @@ def _to_svg(figure: Any, prefix: str) -> str:
     if isinstance(figure, Path):
         text = figure.read_text(encoding="utf-8")
     else:
-        from e2e.evaluation.plots import plt
+        from e2e.evaluation.plots import to_svg
 
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-        plt.close(figure)
-        text = buffer.getvalue()
+        text = to_svg(figure)
     text = text[text.index("<svg") :]
     return re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{prefix}-", text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,28 @@ def new_axes(label: str = SIMULATION, width: float = 6.0, height: float = 5.0) -
     return figure, axes
 
 
-def save(figure: Any, path: Path) -> None:
+def save(figure: Any, path: Path | io.StringIO) -> None:
     """SVG whatever the name."""
     figure.savefig(path, format="svg", metadata={"Date": None})
     plt.close(figure)
+
+
+def to_svg(figure: Any) -> str:
+    """The figure as text; it is closed."""
+    buffer = io.StringIO()
+    save(figure, buffer)
+    return buffer.getvalue()
+
+
+def training_figure(history: Sequence[Mapping[str, float]]) -> Any:
+    """history: rows by epoch, as `e2e.training.run_folder.read_history` gives them."""
+    figure, axes = new_axes(width=5.0, height=3.5)
+    for name in ("loss", "validation_loss"):
+        rows = [row for row in history if name in row]
+        axes.plot([row["epoch"] + 1 for row in rows], [row[name] for row in rows], marker="o", label=name)
+    axes.set(xlabel="epoch", ylabel="loss")
+    axes.legend(fontsize=9)
+    return figure
 
 
 def plot_evaluation(task: Task, answer: ArrayLike, candidates: CandidateSet, output: Path) -> None:
@@ -54,15 +73,18 @@ def score_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any
 
 
 def roc_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any:
-    is_signal = candidates.target > 0.5
+    figure, axes = new_axes()
+    plot_roc(axes, answer, candidates.target > 0.5)
+    axes.set(xlabel=f"efficiency for {task.signal.name}", ylabel=f"efficiency for {task.other.name}")
+    return figure
+
+
+def plot_roc(axes: Any, answer: ArrayLike, is_signal: NDArray[np.bool_], label: str | None = None) -> None:
     order = np.argsort(-np.asarray(answer), kind="stable")
     signal, background = (np.cumsum(part[order]) / max(part.sum(), 1) for part in (is_signal, ~is_signal))
     shown = np.unique(np.linspace(0, len(order) - 1, 400).astype(int))
-    figure, axes = new_axes()
-    axes.plot(signal[shown], background[shown])
-    names = {"xlabel": f"efficiency for {task.signal.name}", "ylabel": f"efficiency for {task.other.name}"}
-    axes.set(**names, xlim=(0, 1), ylim=(1e-3, 1), yscale="log")
-    return figure
+    axes.plot(signal[shown], background[shown], label=label)
+    axes.set(xlim=(0, 1), ylim=(1e-3, 1), yscale="log")
 
 
 def response_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any:

@@ -1,0 +1,92 @@
+"""A comparison as JSON, as a table in Markdown, and as plots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2e.evaluation.plots import new_axes, plot_roc, save
+from e2e.files import write_json
+
+JSON, TABLE = "comparison.json", "table.md"
+
+
+def write_comparison(
+    result: dict[str, Any], answers: Mapping[str, NDArray[np.float32]], is_signal: NDArray[np.bool_], output: Path
+) -> None:
+    """answers: of one training of each model."""
+    save(latency_figure(result), output / "auc-against-latency.svg")
+    figure, axes = new_axes()
+    for name in (row["model"] for row in result["models"]):
+        plot_roc(axes, answers[name], is_signal, label=name)
+    axes.set(xlabel="efficiency for the signal", ylabel="efficiency for the rest")
+    axes.legend(fontsize=7)
+    save(figure, output / "roc.svg")
+    if result["learning_curves"]:
+        save(learning_figure(result), output / "learning-curves.svg")
+    (output / TABLE).write_text(format_table(result), encoding="utf-8")
+    write_json(output / JSON, result)
+
+
+def format_table(result: dict[str, Any]) -> str:
+    """Markdown, the best first."""
+    efficiencies = list(result["models"][0]["rejection"])
+    reference = result["models"][0]["latency"]["ratio"]["to"]
+    head = [
+        *("model", "AUC", "trainings", "p against the first"),
+        *(f"1/background at {efficiency}" for efficiency in efficiencies),
+        *("parameters", "Mflop", "ms, one thread", f"ratio to {reference}", "GPU, 1/s", "training, s"),
+    ]
+    lines = [head, ["---"] * len(head)]
+    for row in result["models"]:
+        latency, gpu, seconds = row["latency"], row["gpu_candidates_per_second"], row["training"]["training_seconds"]
+        lines.append(
+            [
+                row["model"],
+                _pm(row["auc"], 4),
+                str(row["trainings"]),
+                f"{row['p_value']:.3f}",
+                *(_pm(row["rejection"][efficiency], 1) for efficiency in efficiencies),
+                f"{row['parameters']:,}",
+                f"{row['operations'] / 1e6:.1f}",
+                f"{latency['median_ms']:.2f}",
+                _pm(latency["ratio"], 2),
+                "-" if gpu is None else f"{gpu:,.0f}",
+                "-" if seconds is None else f"{seconds:,.0f}",
+            ]
+        )
+    title = f"{result['task']}, {result['test_candidates']:,} test candidates"
+    return f"{title}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+
+
+def latency_figure(result: dict[str, Any]) -> Any:
+    """Area under the curve against latency: up and to the left is better."""
+    figure, axes = new_axes()
+    for row in result["models"]:
+        place = row["latency"]["median_ms"], row["auc"]["value"]
+        axes.errorbar(*place, yerr=row["auc"]["error"], fmt="o", markersize=4)
+        axes.annotate(row["model"], place, xytext=(4, 4), textcoords="offset points", fontsize=7)
+    axes.set(xscale="log", xlabel="one candidate on one thread [ms]", ylabel="area under the ROC curve")
+    return figure
+
+
+def learning_figure(result: dict[str, Any]) -> Any:
+    figure, axes = new_axes()
+    for row in result["models"]:
+        curve = {int(size): point for size, point in result["learning_curves"].get(row["model"], {}).items()}
+        if row["training"]["candidates"]:
+            curve[row["training"]["candidates"]] = row["auc"]
+        sizes = sorted(curve)
+        errors = [curve[size]["error"] for size in sizes]
+        axes.errorbar(sizes, [curve[size]["value"] for size in sizes], yerr=errors, marker="o", label=row["model"])
+    axes.set(xscale="log", xlabel="training candidates", ylabel="area under the ROC curve")
+    axes.legend(fontsize=7)
+    return figure
+
+
+def _pm(number: Mapping[str, float], digits: int) -> str:
+    return f"{number['value']:.{digits}f} ± {number['error']:.{digits}f}"

@@ -1,0 +1,116 @@
+"""A contest among small networks, from nothing to its table."""
+
+import json
+
+import numpy as np
+import pytest
+
+from e2e.cli import main
+from e2e.comparison.compare import compare
+from e2e.datasets.convert import convert
+from e2e.metrics import area_under_curve, paired_areas
+from e2e.problems import InputError, Problems
+from e2e.simulation.simulate import simulate
+from e2e.training.train import train
+
+MODELS = ("resnet15", "hybrid-nano")
+
+
+@pytest.fixture(scope="module")
+def contest(tmp_path_factory):
+    """Folder and result; the third model cannot be trained on what it is given."""
+    folder = tmp_path_factory.mktemp("contest")
+    for name, seed, number in (("train", 41, 500), ("test", 42, 300)):
+        convert([simulate("electron-photon", folder / f"{name}-events", num_events=number, seed=seed)], folder / name)
+    problems = Problems()
+    (folder / "broken").mkdir()
+    (folder / "broken" / "run.json").write_text("{")
+    result = compare(
+        "electron-photon", (*MODELS, str(folder / "broken")), [folder / "test"], folder / "out",
+        data=[folder / "train"], seeds=2, leading=1, sizes=(200,), epochs=1, problems=problems,
+    )  # fmt: skip
+    return folder, result, problems
+
+
+def test_the_table_says_what_was_measured(contest):
+    folder, result, _ = contest
+    assert json.loads((folder / "out" / "comparison.json").read_text()) == json.loads(json.dumps(result))
+    rows = result["models"]
+    assert {row["model"] for row in rows} == set(MODELS)
+    assert [row["auc"]["value"] for row in rows] == sorted((row["auc"]["value"] for row in rows), reverse=True)
+    assert sorted(row["trainings"] for row in rows) == [1, 2]  # the leading one has two
+    for row in rows:
+        assert row["p_value"] == 1.0 if row is rows[0] else 0 <= row["p_value"] <= 1
+        assert row["auc"]["error"] > 0 and len(row["auc_of_trainings"]) == row["trainings"]
+        assert row["operations"] > row["parameters"] > 0 and row["latency"]["median_ms"] > 0
+        assert set(row["rejection"]) == {"30%", "50%", "80%"}
+        assert row["training"]["candidates"] > 300 and row["training"]["training_seconds"] > 0
+        assert 200 in result["learning_curves"][row["model"]]
+    reference = next(row for row in rows if row["model"] == "resnet15")
+    assert reference["latency"]["ratio"] == {"to": "resnet15", "value": 1.0, "error": 0.0}
+    table = (folder / "out" / "table.md").read_text()
+    assert all(f"| {name} |" in table for name in MODELS)
+    for picture in ("roc", "auc-against-latency", "learning-curves"):
+        assert "<svg" in (folder / "out" / f"{picture}.svg").read_text()
+
+
+def test_what_went_wrong_is_named_and_takes_no_other_with_it(contest):
+    _, _, problems = contest
+    (problem,) = problems
+    assert problem.where == "broken" and "unreadable" in problem.what
+
+
+def test_nothing_is_made_twice_and_bundles_take_part(contest, capsys):
+    folder, result, _ = contest
+    out = folder / "out"
+    before = {path: path.stat().st_mtime_ns for path in out.glob("*s/**/*") if path.is_file()}
+    bundle = out / "bundles" / "resnet15-seed1"
+    command = f"compare electron-photon --models hybrid-nano {bundle} --test {folder / 'test'} -o {out} --json"
+    assert main(command.split()) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert {row["model"] for row in again["models"]} == {"hybrid-nano", "resnet15-seed1"}
+    first = {row["model"]: row["auc_of_trainings"][0] for row in result["models"]}
+    second = {row["model"]: row["auc_of_trainings"][0] for row in again["models"]}
+    assert second["resnet15-seed1"] == first["resnet15"]
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_mistakes_are_one_line(contest, tmp_path, capsys):
+    folder, *_ = contest
+
+    def fails(models, task="electron-photon", test=folder / "test"):
+        with pytest.raises(InputError) as caught:
+            compare(task, models, [test], tmp_path / "out", data=[folder / "train"])
+        return str(caught.value)
+
+    assert "did you mean 'hybrid-nano'" in fails(["hybrid-nan"])
+    assert "named twice: resnet15" in fails(["resnet15", "resnet15"])
+    assert "gives a quantity" in fails(["resnet15"], "diphoton-mass")
+    assert "unknown task 'photons'" in fails(["resnet15"], "photons")
+    bundle = folder / "out" / "bundles" / "resnet15-seed1"
+    assert "with seed 41" in fails([str(bundle)], test=folder / "train")
+
+
+def test_a_run_of_the_same_name_is_gone_on_with(contest, tmp_path):
+    """What another program trained in the place of a contest is taken as it is."""
+    folder, *_ = contest
+    run = tmp_path / "runs" / "hybrid-nano-seed1"
+    run.parent.mkdir()
+    train("electron-photon-debug", [folder / "train"], run, model="hybrid-nano", epochs=1, progress=False)
+    result = compare("electron-photon", ["hybrid-nano"], [folder / "test"], tmp_path)
+    assert result["models"][0]["training"]["epochs_trained"] == 1
+
+
+def test_paired_areas_have_the_spread_of_the_exact_error():
+    rng = np.random.default_rng(3)
+    truth = rng.random(4000) < 0.4
+    good = truth + rng.normal(0, 1.0, 4000)
+    scores = np.stack((good, good, np.round(good + rng.normal(0, 0.3, 4000), 1)))
+    areas = paired_areas(scores, truth, repeats=300)
+    exact = [area_under_curve(score, truth) for score in scores]
+    for measured, (value, error) in zip(areas.T, exact, strict=True):
+        assert abs(measured.mean() - value) < 4 * error / np.sqrt(300)
+        assert 0.85 < measured.std() / error < 1.15
+    np.testing.assert_array_equal(areas[:, 0], areas[:, 1])
+    difference = areas[:, 0] - areas[:, 2]
+    assert difference.std() < 0.5 * exact[0].error  # what is common drops out
