@@ -29,6 +29,8 @@ def info(
     they were simulated for. The others: of images, see `convert`. Raises InputError where nothing can be understood, or
     there is nothing to draw.
     """
+    if plot is not None and plot.suffix != ".svg":
+        raise InputError(plot, "the picture is an SVG", "give a name ending in .svg")
     found = describe(inputs, Options(task, channels, endcap_factor, hcal_factor))
     if plot is not None:
         if found.frame is None or found.sample is None or not len(found.sample):

@@ -58,6 +58,8 @@ def load_bundle(path: Path) -> Bundle:
             raise InputError(path, "no such bundle", "check the path")
         if not path.is_dir():
             raise InputError(path, "not a folder", f"a bundle is a folder with {CONTRACT} inside")
+        if inside := sorted(entry.parent.name for entry in path.glob(f"*/{CONTRACT}")):
+            raise InputError(path, "a folder of bundles", f"give one of them: {', '.join(inside)}")
         if (path / "run.json").exists() and not (path / CONTRACT).exists():
             raise InputError(path, "a training run, not a bundle", "give it to `e2e export` first")
     contract = read_contract(path / CONTRACT)

@@ -51,7 +51,8 @@ def find_reader(path: Path) -> Reader:
         reader = next((reader for reader in READERS if reader.recognises(path)), None)
     if reader is None:
         accepted = ", ".join(reader.name for reader in READERS)
-        raise InputError(path, "not a file of events", f"accepted: {accepted}")
+        remedy = f"accepted: {accepted}; images and ntuples go through `e2e convert`"
+        raise InputError(path, "not a file of events", remedy)
     return reader
 
 

@@ -190,7 +190,9 @@ def _check_metadata(path: Path, file: pq.ParquetFile) -> dict[str, Any]:
     """The provenance. Raises InputError when this is no event store, a newer one, or one without all its columns."""
     metadata = file.metadata.metadata or {}
     if _VERSION_KEY not in metadata:
-        raise InputError(path, "a Parquet file, but not an event store", "give a store written by e2e")
+        if any(key.startswith(b"e2e.candidate_store") for key in metadata):
+            raise InputError(path, "a store of candidates, not of events", "give the events that it was made of")
+        raise InputError(path, "a Parquet file, but not an event store", "give events; images go to `e2e convert`")
     version = int(metadata[_VERSION_KEY])
     if version > EVENT_STORE_VERSION:
         what = f"event store version {version}; this e2e reads up to {EVENT_STORE_VERSION}"

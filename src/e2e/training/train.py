@@ -73,7 +73,6 @@ def train(
     task = TASKS[plan.task]
     if threads:
         torch.set_num_threads(threads)
-    make_folder(output)
     earlier = read_run(output) if (output / RUN).exists() else None
     frame = replace(task.frame, channels=plan.channels) if plan.channels else task.frame
     candidates = load_candidates(task, data, frame, plan.max_events).select(slice(plan.max_candidates))
@@ -91,6 +90,7 @@ def train(
         start_from(network, frame.channels, start)
     training, validation = _split(candidates, plan, seed, launch.ranks)
     updates = plan.epochs * ceil(training.num_batches(plan.batch_size, launch.ranks) / plan.accumulate)
+    make_folder(output)
     module = TaskModule(network, Surroundings(plan, frame, task.output, seed, updates, output))
     best, clock = best_checkpoint(output), Clock()
     trainer = make_trainer(plan, output, [clock, best], launch, progress=progress and launch.is_first)
