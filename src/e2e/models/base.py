@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +11,14 @@ from torch import Tensor, nn
 from e2e.contract import FrameSpec
 
 FEATURES = ("value", "log", "occupied")
+# the same for every transformer of patches, so that kinds of the same size are compared
+TRANSFORMER_SIZES: dict[str, dict[str, Any]] = {
+    "nano": {"width": 32, "depth": 2, "heads": 2},
+    "tiny": {"width": 64, "depth": 3, "heads": 4},
+    "small": {"width": 128, "depth": 4, "heads": 4},
+    "base": {"width": 256, "depth": 6, "heads": 8},
+}
+
 _LOG_GAIN = 100.0  # the logarithm bends at a hundredth of the value that the scale makes 1
 
 

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from e2e.models.base import PixelFeatures, SeedFeatures
+from e2e.models.base import TRANSFORMER_SIZES, PixelFeatures, SeedFeatures
 from e2e.models.sparse_vit import Encoder, EncoderConfig
 from e2e.models.views import PatchView, occupied_slots
 
@@ -28,10 +28,10 @@ class HybridConfig(EncoderConfig):
     merge: int = 2
 
     SIZES: ClassVar[dict[str, dict[str, Any]]] = {
-        "nano": {"stem_width": 16, "stem_blocks": 1, "width": 32, "depth": 2, "heads": 2},
-        "tiny": {"stem_width": 32, "stem_blocks": 2, "width": 64, "depth": 3, "heads": 4},
-        "small": {"stem_width": 64, "stem_blocks": 2, "width": 128, "depth": 4, "heads": 4},
-        "base": {"stem_width": 96, "stem_blocks": 3, "width": 256, "depth": 6, "heads": 8},
+        "nano": {"stem_width": 16, "stem_blocks": 1, **TRANSFORMER_SIZES["nano"]},
+        "tiny": {"stem_width": 32, "stem_blocks": 2, **TRANSFORMER_SIZES["tiny"]},
+        "small": {"stem_width": 64, "stem_blocks": 2, **TRANSFORMER_SIZES["small"]},
+        "base": {"stem_width": 96, "stem_blocks": 3, **TRANSFORMER_SIZES["base"]},
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from e2e.models.base import ModelConfig, PixelFeatures, SeedFeatures
+from e2e.models.base import TRANSFORMER_SIZES, ModelConfig, PixelFeatures, SeedFeatures
 from e2e.models.layers import Block, BlockConfig, padding_mask, rotary_angles
 from e2e.models.views import PatchView
 
@@ -44,12 +44,7 @@ class SparseViTConfig(EncoderConfig):
 
     patch: int = 5
 
-    SIZES: ClassVar[dict[str, dict[str, Any]]] = {
-        "nano": {"width": 32, "depth": 2, "heads": 2},
-        "tiny": {"width": 64, "depth": 3, "heads": 4},
-        "small": {"width": 128, "depth": 4, "heads": 4},
-        "base": {"width": 256, "depth": 6, "heads": 8},
-    }
+    SIZES: ClassVar[dict[str, dict[str, Any]]] = TRANSFORMER_SIZES
 
 
 class SparseViT(nn.Module):
