@@ -65,7 +65,7 @@ class TaskModule(LightningModule):
         pixels = augment(Pixels(*batch[:3]), frame, recipe.augmentation, generator)
         answer = (self._compiled or self.network)(*pixels)[:, 0].float()
         loss = self._loss(answer, batch[3])
-        self._stop_unless_finite(loss, (*pixels, batch[3]), f"loss is {loss.item()}", batch_index)
+        self._stop_unless_finite(loss, (*pixels, batch[3]), "loss", batch_index)
         self.log(
             "loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch[3]), sync_dist=self._shares
         )
@@ -77,7 +77,7 @@ class TaskModule(LightningModule):
     def validation_step(self, batch: TensorBatch, batch_index: int) -> None:
         answer = self.network(*batch[:3])[:, 0].float()
         loss = self._loss(answer, batch[3])
-        self._stop_unless_finite(loss, batch, f"validation loss is {loss.item()}", batch_index)
+        self._stop_unless_finite(loss, batch, "validation loss", batch_index)
         self._validation.append((answer, batch[3]))
 
     def on_validation_epoch_end(self) -> None:
@@ -108,7 +108,8 @@ class TaskModule(LightningModule):
         names = ("pixel_index", "pixel_value", "seed", "target")
         with replacing(path) as temporary:
             save_file({n: part.cpu().contiguous() for n, part in zip(names, batch, strict=True)}, temporary)
-        raise FloatingPointError(f"{what} in epoch {self.current_epoch}, batch {batch_index}; the batch is in {path}")
+        where = f"epoch {self.current_epoch}, batch {batch_index}"
+        raise FloatingPointError(f"{what} is {loss.item()} in {where}; the batch is in {path}")
 
     def configure_optimizers(self) -> Any:
         # Asking the trainer for the number of updates would make it load data before it knows where a run goes on.
