@@ -68,6 +68,21 @@ def test_one_kind_of_candidate_gives_null_not_nan(made, tmp_path, untrained_bund
     assert "not measurable" in summary(result)
 
 
+@pytest.mark.parametrize("temperature", [{"temperature": 2.0}, {"temperature_not_fitted": "too few candidates"}])
+def test_the_card_has_a_temperature_where_one_was_fitted_and_says_what_was_taken(tmp_path, temperature):
+    events = simulate("electron-photon", tmp_path / "events", num_events=150, seed=5)
+    options = {"epochs": 1, "max_candidates": 100, "threads": 1, "progress": False}
+    run = train("electron-photon-debug", [events], tmp_path / "run", **options)
+    about = json.loads((run / "run.json").read_text())
+    for key in ("temperature", "temperature_not_fitted"):
+        about.pop(key, None)
+    (run / "run.json").write_text(json.dumps({**about, **temperature}))
+    contract = load_bundle(export(run, tmp_path / "bundle")).contract
+    assert contract.training.get("temperature") == temperature.get("temperature")
+    assert contract.training["selection"] == {"random": 100, "of": 150, "seed": 0}
+    assert ("temperature" in (tmp_path / "bundle" / "README.md").read_text()) == ("temperature" in temperature)
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [

@@ -139,8 +139,9 @@ def test_a_kill_anywhere_changes_no_bit(events, uninterrupted, tmp_path, monkeyp
         for name, tensor in ends[0][kind].items():
             assert torch.equal(ends[1][kind][name], tensor), (kind, name)
     about = [json.loads((folder / "run.json").read_text()) for folder in (uninterrupted, resumed)]
-    for kind in ("best_epoch", "best_validation_loss", "temperature"):
-        assert about[0][kind] == about[1][kind]
+    assert about[0]["selection"] == {"random": 300, "of": 500, "seed": 0}
+    for kind in ("best_epoch", "best_validation_loss", "temperature", "temperature_not_fitted", "selection"):
+        assert about[0].get(kind) == about[1].get(kind)
     assert about[1]["training_seconds"] > killed["callbacks"]["Clock"]["seconds"] > 0
 
 
@@ -151,7 +152,7 @@ def test_averaged_weights_are_those_that_were_validated(events, uninterrupted):
     assert not torch.equal(best["current_model_state"]["network.stem.weight"], weights["stem.weight"])
     network = build_model("resnet15", task.frame, about["config"])
     load_weights(network, uninterrupted)
-    held_back = load_candidates(task, [events]).select(slice(300)).split(0.2, 3)[1]
+    held_back = load_candidates(task, [events]).sample(300).split(0.2, 3)[1]
     ((packed, target),) = held_back.batches(1000)
     with torch.no_grad():
         answer = network(*map(torch.from_numpy, packed))[:, 0]
@@ -173,7 +174,8 @@ def test_run_folder_tells_its_story_and_holds_no_pickle(events, tmp_path, small)
     assert about["ranks"] == 1
     assert about["parameters"] == sum(tensor.numel() for tensor in load_file(folder / "weights.safetensors").values())
     assert about["training_seconds"] > 0
-    assert about["temperature"] > 0
+    assert ("temperature" in about) != ("temperature_not_fitted" in about)
+    assert "selection" not in about
     assert set(about["expected_calibration_error"]) == {"before", "after"}
     for name in ("last.ckpt", "best.ckpt"):
         with safe_open(folder / name, framework="pt") as file:

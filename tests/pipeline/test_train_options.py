@@ -21,7 +21,7 @@ from e2e.tasks import TASKS
 from e2e.training import module, trainer
 from e2e.training import train as training
 from e2e.training.recipes import RECIPES
-from e2e.training.run_folder import load_weights
+from e2e.training.run_folder import load_weights, read_history
 from e2e.training.train import train
 
 
@@ -56,11 +56,14 @@ class Failing(nn.Module):
         return self.linear(seed) * (float("nan") if self.calls == 3 else 1.0)
 
 
-def test_a_loss_that_is_no_number_is_one_line_and_leaves_its_batch(events, tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("precision", ["32-true", "16-mixed"])
+def test_a_loss_that_is_no_number_is_one_line_and_leaves_its_batch(events, tmp_path, monkeypatch, capsys, precision):
     monkeypatch.setattr(training, "build_model", lambda *args: Failing())
-    arguments = ["train", "electron-photon-debug", str(events), "-o", str(tmp_path / "run")]
+    arguments = ["train", "electron-photon-debug", str(events), "-o", str(tmp_path / "run"), "--precision", precision]
     assert cli.main(arguments) == cli.EXIT_BAD_INPUT
-    error = capsys.readouterr().err.strip().splitlines()[-1]
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert sum("FloatingPointError" in line for line in lines) == 1 and not any("Traceback" in line for line in lines)
+    error = lines[-1]
     assert error.startswith("error: train: FloatingPointError: loss is nan in epoch 0, batch 2")
     assert error.endswith(str(tmp_path / "run" / module.BAD_BATCH))
     batch = load_file(tmp_path / "run" / module.BAD_BATCH)
@@ -106,6 +109,19 @@ def test_an_unknown_network_is_one_line_with_those_that_are_known(events, tmp_pa
 def test_too_few_candidates_are_one_line(events, tmp_path):
     with pytest.raises(InputError, match="2 candidates are too few"):
         run(events, tmp_path / "run", max_candidates=2)
+
+
+def test_more_candidates_than_there_are_is_one_line(events, tmp_path):
+    with pytest.raises(InputError, match=r"200 candidates, fewer than max_candidates 201; give at most 200"):
+        run(events, tmp_path / "run", max_candidates=201)
+    assert not (tmp_path / "run").exists()
+
+
+def test_some_of_the_candidates_are_of_both_kinds_whatever_the_order_of_the_data(tmp_path):
+    kinds = [simulate(kind, tmp_path / kind, num_events=60, seed=5) for kind in ("electron", "photon")]
+    folder = train("electron-photon-debug", kinds, tmp_path / "run", threads=1, progress=False, max_candidates=50)
+    (row,) = read_history(folder)
+    assert 0 <= row["validation_auc"] <= 1
 
 
 @pytest.mark.parametrize("has_tensorboard", [True, False])

@@ -41,6 +41,18 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(order, "BLOCK_GROUPS", 4)
 
 
+def test_a_random_sample_is_fixed_in_the_order_stored_and_holds_the_smaller_ones(sample, on_disk):
+    places = {name: np.arange(COUNT) for name in sample.labels} | {"target": np.arange(COUNT, dtype=np.float32)}
+    some, fewer = (CandidateSet(sample.candidates, places, []).sample(count).target for count in (100, 30))
+    assert (len(some), len(fewer)) == (100, 30)
+    assert (np.diff(some) > 0).all()
+    assert set(fewer) < set(some)
+    assert 30 < (some < COUNT / 2).sum() < 70  # where one kind is stored after the other, both are in it
+    same(sample.sample(100).batches(32), on_disk.sample(100).batches(32))
+    with pytest.raises(ValueError, match="asked for"):
+        sample.sample(COUNT + 1)
+
+
 def numbers(batches) -> list[list[int]]:
     return [seed_rows(batch) for batch in batches]
 

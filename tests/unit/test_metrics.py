@@ -1,12 +1,15 @@
 import numpy as np
 import pytest
 
+from e2e.evaluation.evaluate import _working_point
 from e2e.metrics import (
+    MIN_PASSING,
     area_under_curve,
     bootstrap,
     half_width_68,
     in_bins,
     mean_absolute_error,
+    proportion,
     rejection,
 )
 
@@ -48,6 +51,51 @@ def test_error_of_the_rejection_is_the_spread_of_repeated_samples():
     repeats = [rejection(rng.normal(size=1000) + truth, truth, 0.7) for _ in range(60)]
     spread = np.std([one.value for one in repeats], ddof=1)
     assert np.mean([one.error for one in repeats]) == pytest.approx(spread, rel=0.35)
+
+
+@pytest.mark.parametrize(("passing", "is_measured"), [(MIN_PASSING, True), (MIN_PASSING - 1, False), (0, False)])
+def test_a_rejection_by_few_candidates_is_not_measurable(passing, is_measured):
+    truth = np.repeat([True, False], 1000)
+    score = np.where(truth, 0.5, 0.1)
+    score[1000 : 1000 + passing] = 0.9
+    measured = rejection(score, truth, 0.5)
+    assert np.isfinite(measured).tolist() == [is_measured] * 2
+    assert not is_measured or measured.value == 1000 / MIN_PASSING
+
+
+def test_a_rejection_with_one_signal_candidate_is_a_number():
+    truth = np.arange(100) == 0
+    assert rejection(np.linspace(0, 1, 100), truth, 0.5).value == pytest.approx(1.0)
+
+
+def test_error_of_a_proportion_is_binomial():
+    assert proportion([True] + [False] * 9) == pytest.approx((0.1, np.sqrt(0.1 * 0.9 / 10)))
+
+
+def test_a_working_point_says_how_well_it_is_known():
+    rng = np.random.default_rng(5)
+    truth = np.repeat([True, False], [300, 1000])
+    score = rng.random(1300) + 0.5 * truth
+    found = _working_point(score, truth, 0.01)
+    assert found["background"] == 1000
+    assert found["measured_mistag"] == {"value": 0.01, "error": pytest.approx(np.sqrt(0.01 * 0.99 / 1000), abs=1e-5)}
+    assert 0.3 < found["efficiency"]["value"] < 0.7 and found["threshold"] == pytest.approx(0.99, abs=0.01)
+    tied = _working_point(np.zeros(1300), truth, 0.01)
+    assert tied["measured_mistag"]["value"] == 1.0
+
+
+@pytest.mark.parametrize(("num_signal", "num_background"), [(300, 999), (0, 1000), (300, 0)])
+def test_a_working_point_beyond_the_data_is_null(num_signal, num_background):
+    truth = np.repeat([True, False], [num_signal, num_background])
+    found = _working_point(np.linspace(0, 1, len(truth)), truth, 0.01)
+    unknown = {"value": None, "error": None}
+    assert found == {
+        "mistag": 0.01,
+        "background": num_background,
+        "threshold": None,
+        "measured_mistag": unknown,
+        "efficiency": unknown,
+    }
 
 
 def test_mean_absolute_error_and_its_error():

@@ -12,10 +12,13 @@ from e2e.detector.detid import pack_eb
 from e2e.detector.grids import barrel_crystal
 from e2e.events.record import Table
 from e2e.frames import Packed, Seeds, native
-from e2e.models import MODELS, build_model, describe_config, find_model, model_names, numbers_for
+from e2e.models import MODELS, ModelConfig, build_model, describe_config, find_model, model_names, numbers_for
+from e2e.models.base import PixelEnergies, PixelFeatures
+from e2e.models.views import ParticleView
 from e2e.tasks import TASKS
 
 SMALLEST = [name for name in model_names() if name == "resnet15" or name.endswith("-nano")]
+OURS = [name for name in SMALLEST if name.startswith(("sparse", "hybrid", "particle"))]
 TASK = TASKS["electron-photon"]
 FRAME = FrameSpec(channels=("ecal_energy", "ecal_time"))
 
@@ -51,7 +54,7 @@ def sample(batch: int = 6, pixels: int = 50, seed: int = 1) -> Packed:
 
 
 def test_every_pixel_receives_gradient(network):
-    """The networks of particles look at the brightest pixels alone, and say how many (`max_particles`)."""
+    """The networks of particles look at the brightest places alone, and say how many (`max_particles`)."""
     packed = random_candidates(np.random.default_rng(3), FRAME, 1, 40, is_full=True)
     index, seed = (torch.from_numpy(np.repeat(values, 16, axis=0)) for values in (packed.pixel_index, packed.seed))
     value = (torch.rand(16, 40) * 20 + 0.1).requires_grad_()
@@ -70,6 +73,22 @@ def test_padding_order_and_company_of_other_candidates_leave_the_answer_alone(ne
     same(answer(network, Packed(*longer, packed.seed)), whole)
     apart = [answer(network, Packed(*(values[i : i + 1] for values in packed))) for i in range(len(packed.seed))]
     same(torch.cat(apart), whole)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_no_candidate_at_all_gives_no_answer(name):
+    """The library's networks do not take a batch of none; nobody asks them (`predict` has no such batch)."""
+    nothing = np.zeros((0, 5), dtype=np.float32)
+    assert answer(build(name), Packed(nothing, nothing, nothing[:, :2])).shape == (0, 1)
+
+
+def test_training_has_no_randomness_of_its_own(network):
+    """All kinds are trained alike: what is random is in the recipe."""
+    inputs = [torch.from_numpy(values) for values in sample()]
+    network.train()
+    with torch.no_grad():
+        torch.testing.assert_close(network(*inputs), network(*inputs), rtol=0, atol=0)
+    network.eval()
 
 
 @pytest.mark.parametrize("pixels", [0, 1, 9])
@@ -115,3 +134,38 @@ def test_an_unknown_name_or_number_is_refused():
         build_model("sparse-vit", FRAME, {"input_scale": [1, 1], "maps": 4})
     with pytest.raises(ValueError, match="1 input scales for channels"):
         build_model("sparse-vit", FRAME, {"input_scale": [1]})
+
+
+def test_particles_are_ranked_by_energy_whatever_else_is_at_their_place():
+    frame = TASKS["top"].frame
+    config = ModelConfig(frame, TASKS["top"].input_scale, features=("value", "log"))
+    size = frame.rows * frame.columns
+    channel = {name: frame.channels.index(name) * size for name in frame.channels}
+    index = torch.tensor([[channel["track_d0"] + 5.0, channel["ecal_energy"] + 9, channel["hcal_energy"] + 5, -1.0]])
+    value = torch.tensor([[3.0, 30.0, 1.0, 0.0]])
+    view = ParticleView(frame, 2, max_particles=4)
+    particles = view(index, PixelFeatures(config)(index, value), PixelEnergies(config)(index, value))
+    scale = dict(zip(frame.channels, TASKS["top"].input_scale, strict=True))
+    expected = sorted(((30 * scale["ecal_energy"], 9), (scale["hcal_energy"], 5)), reverse=True)
+    torch.testing.assert_close(particles.energy[0, :2], torch.tensor([energy for energy, _ in expected]))
+    assert (particles.column[0, :2] + frame.centre_column).tolist() == [place for _, place in expected]
+    assert particles.is_padding.tolist() == [[False, False, True, True]] and not particles.features[0, 2:].any()
+    at_five = particles.features[0, [place for _, place in expected].index(5)]
+    assert (at_five[: 2 * len(frame.channels)] != 0).sum() == 4  # d0 and HCAL, two features each
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_networks_of_sparse_views_export_as_they_are(name):
+    """Not only after the exporter has tried another way; on a frame of three channels."""
+    task = TASKS["quark-gluon"]
+    network = build(name, task.frame, **task.network)
+    batch, pixels = torch.export.Dim("batch"), torch.export.Dim("pixels")
+    packed = random_candidates(np.random.default_rng(1), task.frame, 3, 60)
+    program = torch.export.export(
+        network,
+        tuple(map(torch.from_numpy, packed)),
+        dynamic_shapes=({0: batch, 1: pixels}, {0: batch, 1: pixels}, {0: batch}),
+        strict=False,
+    )
+    other = random_candidates(np.random.default_rng(2), task.frame, 5, 200)
+    same(program.module()(*map(torch.from_numpy, other)), answer(network, other))

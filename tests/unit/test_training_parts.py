@@ -1,19 +1,22 @@
 """The pieces of a training that can be looked at alone: optimiser, processes, temperature, averages."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import LightningModule
 from torch import nn
 
 from e2e.metrics import calibration_error
 from e2e.problems import InputError
 from e2e.training.calibration import fit_temperature
-from e2e.training.callbacks import averaged_weights
+from e2e.training.callbacks import AveragedWeights
 from e2e.training.distributed import Launch, launched
 from e2e.training.optimiser import FINAL_FACTOR, make_optimiser, parameter_groups, rate_factor
 from e2e.training.recipes import RECIPES
+from e2e.training.run_folder import resume_from
 
 RECIPE = replace(RECIPES["electron-photon"], learning_rate=0.1, weight_decay=0.02)
 
@@ -101,13 +104,33 @@ def test_a_temperature_undoes_overconfidence():
     rng = np.random.default_rng(3)
     logit = rng.normal(0, 1.5, 20_000)
     is_signal = rng.random(20_000) < 1 / (1 + np.exp(-logit))
-    assert fit_temperature(logit, is_signal) == pytest.approx(1.0, abs=0.05)
-    assert fit_temperature(3 * logit, is_signal) == pytest.approx(3.0, abs=0.15)
+    assert fit_temperature(3 * logit, is_signal) == (pytest.approx(3.0, abs=0.15), "")
+    assert fit_temperature(logit / 3, is_signal) == (pytest.approx(1 / 3, abs=0.02), "")
+
+
+def test_a_temperature_that_is_no_better_than_one_is_not_fitted():
+    rng = np.random.default_rng(3)
+    logit = rng.normal(0, 1.5, 20_000)
+    is_signal = rng.random(20_000) < 1 / (1 + np.exp(-logit))
+    value, reason = fit_temperature(logit, is_signal)
+    assert value == 1.0 and "within its error" in reason
+    few = slice(60)
+    assert fit_temperature(1.1 * logit[few], is_signal[few]).value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("logit", "bound"),
+    [([-1.0, -0.5, 0.5, 1.0], "0.25"), ([1.0, -1.0, 1.0, -1.0], "4.00"), ([-900.0, -800.0, 900.0, 800.0], "within")],
+)
+def test_a_temperature_at_its_bound_is_not_fitted(logit, bound):
+    """Told apart without a mistake, told nothing, and sure beyond any loss."""
+    value, reason = fit_temperature(logit * 50, [False, False, True, True] * 50)
+    assert value == 1.0 and bound in reason
 
 
 def test_averaged_weights_forget_their_beginning_and_then_follow_slowly():
     network = nn.Linear(1, 1, bias=False)
-    averages = averaged_weights(0.5)
+    averages = AveragedWeights(0.5)
     model = torch.optim.swa_utils.AveragedModel(network, use_buffers=averages._use_buffers, **averages._kwargs)
     expected = None
     for count, value in enumerate([1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0]):
@@ -116,6 +139,26 @@ def test_averaged_weights_forget_their_beginning_and_then_follow_slowly():
         decay = min(0.5, (1 + count) / (10 + count))
         expected = value if expected is None else decay * expected + (1 - decay) * value
     assert model.module.weight.item() == pytest.approx(expected)
+
+
+def test_averages_lie_where_the_weights_will_be():
+    """Lightning moves the network after this; `meta` stands for a GPU."""
+    module = LightningModule()
+    module.network = nn.Linear(2, 1)
+    averages = AveragedWeights(0.5)
+    averages.setup(SimpleNamespace(strategy=SimpleNamespace(root_device=torch.device("meta"))), module, "fit")
+    assert {parameter.device.type for parameter in averages._average_model.parameters()} == {"meta"}
+    assert module.network.weight.device.type == "cpu"
+
+
+def test_a_run_with_a_start_is_not_taken_up_without_or_with_another(tmp_path):
+    plain = {"recipe": {"task": "top"}, "seed": 1}
+    started, other = ({**plain, "start": {"seed": seed}} for seed in (2, 3))
+    for earlier, about in ((started, plain), (plain, started), (started, other)):
+        with pytest.raises(InputError, match="another recipe, start"):
+            resume_from(tmp_path, {**earlier, "state": "running"}, about)
+    for same in (plain, started):
+        assert resume_from(tmp_path, {**same, "state": "running"}, same) is None
 
 
 def test_calibration_error_of_honest_and_of_boastful_answers():

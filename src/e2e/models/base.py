@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from e2e.contract import FrameSpec
+from e2e.contract import CHANNELS, FrameSpec
 
 FEATURES = ("value", "log", "occupied")
 # the same for every transformer of patches, so that kinds of the same size are compared
@@ -85,6 +85,26 @@ class PixelFeatures(nn.Module):
             "occupied": lambda: (~is_padding).to(scaled.dtype),
         }
         return tuple(known[name]() for name in self.features)
+
+
+class PixelEnergies(nn.Module):
+    """The size of what is an energy or a momentum, scaled; 0 for pixels of other channels."""
+
+    scale: Tensor
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        frame = config.frame
+        self.channel_size = frame.rows * frame.columns
+        scales = zip(frame.channels, config.input_scale, strict=True)
+        scale = [scale if CHANNELS[name].unit == "GeV" else 0.0 for name, scale in scales]
+        self.register_buffer("scale", torch.tensor(scale), persistent=False)
+
+    def forward(self, pixel_index: Tensor, pixel_value: Tensor) -> Tensor:
+        """(batch, pixels) twice, padding has a negative index -> (batch, pixels)."""
+        is_padding = pixel_index < 0
+        channel = torch.where(is_padding, 0.0, pixel_index).to(torch.int64) // self.channel_size
+        return torch.where(is_padding, 0.0, pixel_value).abs() * self.scale[channel]
 
 
 class SeedFeatures(nn.Module):

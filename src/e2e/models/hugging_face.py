@@ -39,7 +39,13 @@ def _vit(config: ImageNetworkConfig) -> dict[str, Any]:
 
 
 def _dinov3(config: ImageNetworkConfig) -> dict[str, Any]:
-    return {**_vit(config), "num_register_tokens": 2, "use_gated_mlp": True, "drop_path_rate": 0.0}
+    return {
+        **_vit(config),
+        "num_register_tokens": 2,
+        "use_gated_mlp": True,
+        "drop_path_rate": 0.0,
+        "pos_embed_rescale": None,
+    }
 
 
 def _swin(config: ImageNetworkConfig) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from e2e.models.base import ModelConfig, PixelFeatures, SeedFeatures
+from e2e.models.base import ModelConfig, PixelEnergies, PixelFeatures, SeedFeatures
 from e2e.models.views import Particles, ParticleView
 
 _TIE = 1 / 512  # a slot's share of a square distance, which is a whole number: who comes first is nearer
@@ -22,9 +22,9 @@ _TIE = 1 / 512  # a slot's share of a square distance, which is a whole number: 
 
 @dataclass(frozen=True, kw_only=True)
 class ParticleNetConfig(ModelConfig):
-    """max_particles: pixels looked at, the brightest first. widths: of the layers."""
+    """max_particles: places looked at, those with most energy first. widths: of the layers."""
 
-    features: tuple[str, ...] = ("value", "occupied", "log")
+    features: tuple[str, ...] = ("value", "log", "occupied")
     max_particles: int = 128
     neighbours: int = 12
     widths: tuple[int, ...] = (48, 96)
@@ -44,7 +44,7 @@ class ParticleNet(nn.Module):
                 f"{config.neighbours} neighbours of {config.max_particles} particles; at most 256 particles"
             )
         self.config = config
-        self.pixels, self.seed = PixelFeatures(config), SeedFeatures(config)
+        self.pixels, self.energies, self.seed = PixelFeatures(config), PixelEnergies(config), SeedFeatures(config)
         self.view = ParticleView(config.frame, len(config.features), config.max_particles)
         sizes = (self.view.size, *config.widths)
         self.convolutions = nn.ModuleList(EdgeConvolution(low, high) for low, high in pairwise(sizes))
@@ -55,7 +55,8 @@ class ParticleNet(nn.Module):
 
     def forward(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
         """(batch, pixels) twice and the seed's (row, column) (batch, 2) -> (batch, outputs), before any activation."""
-        particles = self.view(pixel_index, self.pixels(pixel_index, pixel_value))
+        features, energies = self.pixels(pixel_index, pixel_value), self.energies(pixel_index, pixel_value)
+        particles = self.view(pixel_index, features, energies)
         neighbour = nearest(particles, self.config.neighbours)
         shown = (~particles.is_padding).to(pixel_value.dtype)[:, :, None]
         x = particles.features

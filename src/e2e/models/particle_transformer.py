@@ -1,6 +1,6 @@
-"""Particle Transformer on pixels: attention that knows how two pixels lie to each other and share their energy.
+"""Particle Transformer on pixels: attention that knows how two places lie to each other and share their energy.
 
-Source: Qu, Li and Qian, arXiv:2202.03772; a pixel's brightness takes the place of the transverse momentum.
+Source: Qu, Li and Qian, arXiv:2202.03772; the scaled energy at a place takes that of the transverse momentum.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from e2e.models.base import ModelConfig, PixelFeatures, SeedFeatures
+from e2e.models.base import ModelConfig, PixelEnergies, PixelFeatures, SeedFeatures
 from e2e.models.layers import Block, BlockConfig, padding_mask
 from e2e.models.views import Particles, ParticleView
 
@@ -20,9 +20,9 @@ _LEAST = 1e-4  # below it a logarithm says nothing any more
 
 @dataclass(frozen=True, kw_only=True)
 class ParticleTransformerConfig(ModelConfig):
-    """max_particles: pixels looked at, the brightest first. pair_width: of the network of two pixels."""
+    """max_particles: places looked at, those with most energy first. pair_width: of the network of two pixels."""
 
-    features: tuple[str, ...] = ("value", "occupied", "log")
+    features: tuple[str, ...] = ("value", "log", "occupied")
     max_particles: int = 128
     width: int = 64
     depth: int = 3
@@ -40,7 +40,7 @@ class ParticleTransformer(nn.Module):
     def __init__(self, config: ParticleTransformerConfig) -> None:
         super().__init__()
         self.config = config
-        self.pixels, self.seed = PixelFeatures(config), SeedFeatures(config)
+        self.pixels, self.energies, self.seed = PixelFeatures(config), PixelEnergies(config), SeedFeatures(config)
         self.view = ParticleView(config.frame, len(config.features), config.max_particles)
         width, block = config.width, BlockConfig(config.width, config.heads, norm="layer", has_qk_norm=False)
         self.embed = nn.Sequential(nn.Linear(self.view.size, width), nn.GELU(), nn.Linear(width, width))
@@ -55,7 +55,8 @@ class ParticleTransformer(nn.Module):
 
     def forward(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
         """(batch, pixels) twice and the seed's (row, column) (batch, 2) -> (batch, outputs), before any activation."""
-        particles = self.view(pixel_index, self.pixels(pixel_index, pixel_value))
+        features, energies = self.pixels(pixel_index, pixel_value), self.energies(pixel_index, pixel_value)
+        particles = self.view(pixel_index, features, energies)
         batch = pixel_index.shape[0]
         hides = torch.where(particles.is_padding, -1e4, 0.0)[:, None, None]  # finite: there may be padding alone
         mask = self.pair(pair_features(particles)).permute(0, 3, 1, 2) + hides
@@ -73,8 +74,8 @@ class ParticleTransformer(nn.Module):
 
 
 def pair_features(particles: Particles) -> Tensor:
-    """Logarithms of distance, kT, momentum share and mass of two pixels: (batch, particles, particles, 4)."""
-    energy, row, column = particles.brightness, particles.row, particles.column
+    """Logarithms of distance, kT, momentum share and mass of two places: (batch, particles, particles, 4)."""
+    energy, row, column = particles.energy, particles.row, particles.column
     distance = ((row[:, :, None] - row[:, None]) ** 2 + (column[:, :, None] - column[:, None]) ** 2).sqrt()
     low = torch.minimum(energy[:, :, None], energy[:, None])
     share = low / (energy[:, :, None] + energy[:, None]).clamp(min=_LEAST)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from e2e.contract import FrameSpec
 
@@ -81,62 +82,62 @@ def occupied_slots(place: Tensor, num_places: int) -> tuple[Tensor, Tensor]:
 
     place: int64 (batch, entries), `num_places` for padding. Returns each entry's slot (batch, entries), for padding one
     past the last, and each slot's place (batch, slots), `num_places` where a candidate has fewer. At least one slot.
+    With 9 places, [7, 2, 7, 9] gives the slots [1, 0, 1, 2] of the places [2, 7].
     """
     batch = place.shape[0]
     ones = torch.ones_like(place, dtype=torch.float32)
     is_occupied = ones.new_zeros(batch, num_places + 1).scatter(1, place, ones)[:, :num_places]
     rank = torch.cumsum(is_occupied, dim=1)
-    num_slots = int(rank[:, -1].max().clamp(min=1).to(torch.int64).item())
+    counts = torch.cat((rank[:, -1], rank.new_ones(1)))  # of each candidate, and one where there is none
+    most = counts.max()
+    num_slots: Any = most.to(torch.int64).item()  # a symbol while exporting
     torch._check(num_slots >= 1)
     torch._check(num_slots <= num_places)
-    past = ones.new_full((batch, 1), float(num_slots + 1))
-    slot = torch.cat((rank, past), dim=1).gather(1, place).to(torch.int64) - 1
+    beyond = (most + 1).expand(batch, 1)
+    slot = torch.cat((rank, beyond), dim=1).gather(1, place).to(torch.int64) - 1
     slot_place = torch.full((batch, num_slots + 1), num_places, dtype=torch.int64, device=place.device)
     return slot, slot_place.scatter(1, slot, place)[:, :num_slots]
 
 
 class Particles(NamedTuple):
-    """The brightest pixels as points. features: (batch, particles, numbers). row, column: (batch, particles), pixels
-    from the seed's place. brightness: (batch, particles), above zero. All zero in padding."""
+    """The brightest places as points. features: (batch, particles, numbers). row, column: (batch, particles), pixels
+    from the seed's place. energy: (batch, particles), of all channels that hold energies or momenta, scaled. All zero
+    in padding."""
 
     features: Tensor
     row: Tensor
     column: Tensor
-    brightness: Tensor
+    energy: Tensor
     is_padding: Tensor
 
 
 class ParticleView(nn.Module):
-    """Sparse pixels -> the `max_particles` brightest, brightest first: as if each were a particle.
-
-    A pixel's brightness is the size of its last feature; equal ones are told apart by their index, so that neither the
-    order of the pixels nor the runtime decides. Pixels beyond are not seen.
+    """Sparse pixels -> the `max_particles` occupied places with most energy, in this order: as if each were a particle
+    with the numbers of all channels there. Places beyond are not seen; equal ones are told apart by where they are.
     """
 
     def __init__(self, frame: FrameSpec, num_features: int, max_particles: int) -> None:
         super().__init__()
         self.frame, self.max_particles = frame, max_particles
-        self.size = num_features + len(frame.channels) + 2
+        self.places = PatchView(frame, patch=1)
+        self.size = num_features * len(frame.channels) + 2
 
-    def forward(self, pixel_index: Tensor, features: Sequence[Tensor]) -> Particles:
-        """pixel_index: float32 (batch, pixels), padding has a negative index. features: each (batch, pixels)."""
-        frame, batch = self.frame, pixel_index.shape[0]
-        filler = pixel_index.new_zeros(batch, self.max_particles)
-        index = torch.cat((pixel_index, filler - 1), dim=1)
-        feature = torch.stack([torch.cat((feature, filler), dim=1) for feature in features], dim=2)
-        brightness = torch.where(index < 0, -1.0, feature[:, :, -1].abs())
-        key = brightness.double() - index.double() * 1e-12
+    def forward(self, pixel_index: Tensor, features: Sequence[Tensor], energy: Tensor) -> Particles:
+        """pixel_index: float32 (batch, pixels), padding has a negative index. features: each (batch, pixels), energy as
+        well."""
+        frame = self.frame
+        tokens = self.places(pixel_index, (*features, energy))
+        shown, bright = tokens.values.split((self.size - 2, len(frame.channels)), dim=2)
+        more = (0, 0, 0, self.max_particles)  # so that there are enough of them
+        shown, bright = (functional.pad(numbers, more) for numbers in (shown, bright.sum(dim=2, keepdim=True)))
+        place = functional.pad(tokens.place, (0, self.max_particles), value=self.places.num_places)
+        key = torch.where(place < self.places.num_places, bright[:, :, 0], -1.0).double() - place.double() * 1e-12
         chosen = key.topk(self.max_particles, dim=1).indices
-        index, brightness = index.gather(1, chosen), brightness.gather(1, chosen)
-        feature = feature.gather(1, chosen[:, :, None].expand(-1, -1, feature.shape[2]))
-        is_padding = index < 0
-        flat = torch.where(is_padding, 0.0, index).to(torch.int64)
-        channel = flat // (frame.rows * frame.columns)
-        shown = (~is_padding).to(feature.dtype)
-        row = (flat // frame.columns % frame.rows - frame.centre_row).to(feature.dtype) * shown
-        column = (flat % frame.columns - frame.centre_column).to(feature.dtype) * shown
-        kinds = torch.arange(len(frame.channels), device=channel.device)
-        is_kind = (channel[:, :, None] == kinds).to(feature.dtype)
-        place = torch.stack((row / frame.rows, column / frame.columns), dim=2) * 2
-        numbers = torch.cat((feature, is_kind, place), dim=2) * shown[:, :, None]
-        return Particles(numbers, row, column, brightness * shown, is_padding)
+        place, bright = place.gather(1, chosen), bright[:, :, 0].gather(1, chosen)
+        is_padding = place == self.places.num_places
+        is_shown = (~is_padding).to(shown.dtype)
+        row = (place // frame.columns - frame.centre_row).to(shown.dtype) * is_shown
+        column = (place % frame.columns - frame.centre_column).to(shown.dtype) * is_shown
+        numbers = shown.gather(1, chosen[:, :, None].expand(-1, -1, shown.shape[2]))
+        where = torch.stack((row / frame.rows, column / frame.columns), dim=2) * 2
+        return Particles(torch.cat((numbers, where), dim=2), row, column, bright, is_padding)
