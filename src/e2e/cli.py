@@ -330,7 +330,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="steps that make one update; the recipe's unless given",
     )
     add("--compile", action="store_true", help="train with torch.compile")
-    add("--max-candidates", type=int, default=None, metavar="N", help="the first so many; all unless given")
+    add("--max-candidates", type=int, default=None, metavar="N", help="a random so many; all unless given")
     add("--threads", type=int, default=None, metavar="N")
 
     add = verb("export", "make a bundle of a trained run; refused unless PyTorch and ONNX Runtime agree")

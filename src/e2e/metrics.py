@@ -12,6 +12,8 @@ from scipy.stats import rankdata
 
 FloatArray = NDArray[np.float64]
 
+MIN_PASSING = 10  # background candidates: with fewer the error is a third of the number or more
+
 
 class Measured(NamedTuple):
     """A number and its standard error."""
@@ -42,17 +44,25 @@ def area_under_curve(score: ArrayLike, is_signal: ArrayLike) -> Measured:
 def rejection(score: ArrayLike, is_signal: ArrayLike, efficiency: float) -> Measured:
     """1 / background efficiency at a signal efficiency; error by bootstrap, the threshold's included.
 
-    NaN when one class is missing.
+    NaN when there is no signal, or when fewer than MIN_PASSING of the background pass: not measurable.
     """
     score, truth = np.asarray(score, dtype=np.float64), np.asarray(is_signal).astype(bool)
-    if not truth.any() or truth.all():
-        return Measured(float("nan"), float("nan"))
+
+    def passing(s: FloatArray, t: NDArray[np.bool_]) -> int:
+        return int((s[~t] >= np.quantile(s[t], 1 - efficiency)).sum()) if t.any() else 0
 
     def measure(s: FloatArray, t: NDArray[np.bool_]) -> float:
-        threshold = np.quantile(s[t], 1 - efficiency)
-        return float((~t).sum() / max((s[~t] >= threshold).sum(), 1))
+        return float((~t).sum() / max(passing(s, t), 1))
 
+    if passing(score, truth) < MIN_PASSING:
+        return Measured(float("nan"), float("nan"))
     return bootstrap(measure, score, truth)
+
+
+def proportion(passes: ArrayLike) -> Measured:
+    """The share that passes; error binomial. passes: (candidates,) of truth values, at least one."""
+    share = float(np.asarray(passes, dtype=np.float64).mean())
+    return Measured(share, float(np.sqrt(share * (1 - share) / np.size(passes))))
 
 
 def calibration_error(probability: ArrayLike, is_signal: ArrayLike, bins: int = 15) -> float:

@@ -23,7 +23,7 @@ from e2e.training.run_folder import load_weights, read_history, read_run
 def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
     """Write the bundle `output` of the run folder `run`; returns `output`.
 
-    The temperature found at the end of the training is inside; the training curve lies beside the card.
+    The temperature found at the end of the training, if one was, is inside; the training curve lies beside the card.
     test: candidates the network has not seen; their numbers go on the card, a tagger's working points into
     `working_points.json`. Raises InputError for an unfinished run,
     ParityError where PyTorch and ONNX Runtime disagree.
@@ -51,9 +51,8 @@ def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
     if "start" in about:
         training["started from"] = about["start"]
     provenance = {"trained with": about["versions"]}
-    temperature = about.get("temperature", 1.0)
-    if "temperature" in about:
-        training["temperature"] = temperature
+    temperature = about.get("temperature", 1.0)  # the card says nothing of one that was not fitted
+    training |= {key: about[key] for key in ("selection", "temperature") if key in about}
     with TemporaryDirectory(prefix=".export.", dir=output.parent) as folder:
         trial = Path(folder) / "trial"
         export_bundle(network, task, trial, temperature=temperature, training=training, provenance=provenance)

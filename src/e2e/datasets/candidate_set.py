@@ -18,6 +18,8 @@ from e2e.tasks import Task
 
 Provenance = list[dict[str, Any]]
 
+SAMPLE_SEED = 0  # of what `sample` draws
+
 
 def merged_provenance(parts: Iterable[Provenance]) -> Provenance:
     """Every entry once, in order."""
@@ -107,6 +109,16 @@ class CandidateSet:
     def select(self, indices: Any) -> CandidateSet:
         labels = {name: column[indices] for name, column in self.labels.items()}
         return CandidateSet(self.candidates.select(indices), labels, self.provenance)
+
+    def sample(self, count: int) -> CandidateSet:
+        """A random `count` of the candidates, in the order stored; a larger sample holds the smaller ones.
+
+        Which ones depends on the two numbers alone, not on who asks: networks and seeds are compared on the same.
+        Raises ValueError for more than there are.
+        """
+        if count > len(self):
+            raise ValueError(f"{len(self)} candidates, {count} asked for")
+        return self.select(np.sort(shuffled(len(self), (SAMPLE_SEED,))[:count]))
 
     def split(self, fraction: float, seed: int) -> tuple[CandidateSet, CandidateSet]:
         """(the rest, a random `fraction` of the events held back); the seed alone decides which."""

@@ -17,6 +17,7 @@ from e2e.evaluation.plots import plot_evaluation
 from e2e.files import make_folder, write_json
 from e2e.inference.engine import load_engine
 from e2e.metrics import (
+    MIN_PASSING,
     FloatArray,
     Measured,
     area_under_curve,
@@ -25,6 +26,7 @@ from e2e.metrics import (
     half_width_68,
     in_bins,
     mean_absolute_error,
+    proportion,
     rejection,
 )
 from e2e.problems import InputError
@@ -140,16 +142,23 @@ def measure_score(task: Task, answer: FloatArray, candidates: CandidateSet) -> d
 
 
 def _working_point(answer: FloatArray, truth: NDArray[np.bool_], mistag: float) -> dict[str, Any]:
-    """The threshold at or above which a share `mistag` of the background lies, and the signal's share there."""
-    signal, background = answer[truth], answer[~truth]
-    if not len(signal) or not len(background):
-        return {"mistag": mistag, "threshold": None, "efficiency": {"value": None, "error": None}}
+    """The threshold at or above which a share `mistag` of the background lies, and the signal's share there.
+
+    Null where fewer than MIN_PASSING of the background would lie there. measured_mistag: the share that does, which
+    differs where answers are equal; error binomial.
+    """
+    background = answer[~truth]
+    point: dict[str, Any] = {"mistag": mistag, "background": len(background)}
+    if not truth.any() or mistag * len(background) < MIN_PASSING:
+        unknown = {"value": None, "error": None}
+        return {**point, "threshold": None, "measured_mistag": unknown, "efficiency": unknown}
 
     def efficiency(s: FloatArray, t: NDArray[np.bool_]) -> float:
         return float((s[t] >= np.quantile(s[~t], 1 - mistag)).mean()) if t.any() and not t.all() else float("nan")
 
     threshold = float(np.quantile(background, 1 - mistag))
-    return {"mistag": mistag, "threshold": threshold, "efficiency": _json(bootstrap(efficiency, answer, truth))}
+    point |= {"threshold": threshold, "measured_mistag": _json(proportion(background >= threshold))}
+    return {**point, "efficiency": _json(bootstrap(efficiency, answer, truth))}
 
 
 def measure_quantity(task: Task, answer: FloatArray, candidates: CandidateSet) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,31 +14,52 @@ from torch import nn
 from e2e.datasets import CandidateSet
 from e2e.metrics import calibration_error
 
-MAX_TEMPERATURE = 20.0  # and its inverse the least
+MAX_TEMPERATURE = 4.0  # and its inverse the least: what wants more than that cannot be mended by one number
+_AT_BOUND = 1e-3  # of the logarithm
+
+
+class Temperature(NamedTuple):
+    """reason: why it is 1 rather than fitted; empty where it is fitted."""
+
+    value: float
+    reason: str = ""
 
 
 def calibrate(network: nn.Module, candidates: CandidateSet, batch_size: int, device: torch.device) -> dict[str, Any]:
     """The temperature that suits the candidates best, and their calibration error before and after.
 
-    The error after is that of the candidates the temperature was fitted to: one number for all of them, so little
-    flattery.
+    Without `temperature`, but with `temperature_not_fitted`, the reason, where none is better than 1. The error after
+    is that of the candidates the temperature was fitted to: one number for all of them, so little flattery.
     """
     logit, is_signal = _answers(network, candidates, batch_size, device)
-    temperature = fit_temperature(logit, is_signal)
-    before, after = (calibration_error(expit(logit / t), is_signal) for t in (1.0, temperature))
-    return {"temperature": temperature, "expected_calibration_error": {"before": before, "after": after}}
+    fitted = fit_temperature(logit, is_signal)
+    before, after = (calibration_error(expit(logit / t), is_signal) for t in (1.0, fitted.value))
+    found = {"temperature_not_fitted": fitted.reason} if fitted.reason else {"temperature": fitted.value}
+    return {**found, "expected_calibration_error": {"before": before, "after": after}}
 
 
-def fit_temperature(logit: ArrayLike, is_signal: ArrayLike) -> float:
-    """The divisor of the logits with the least cross-entropy. logit, is_signal: (candidates,)."""
+def fit_temperature(logit: ArrayLike, is_signal: ArrayLike) -> Temperature:
+    """The divisor of the logits with the least cross-entropy; 1 unless it lies inside its bounds and gains more than
+    the statistical error of the gain, which is where it is two standard errors from 1. logit, is_signal: (candidates,).
+    """
     x, y = np.asarray(logit, dtype=np.float64), np.asarray(is_signal, dtype=np.float64)
 
-    def cross_entropy(log_temperature: float) -> float:
-        z = x / np.exp(log_temperature)
-        return float((np.logaddexp(0, z) - y * z).mean())
+    def losses(temperature: float) -> NDArray[np.float64]:
+        z = x / temperature
+        return np.asarray(np.logaddexp(0, z) - y * z)
 
     limit = float(np.log(MAX_TEMPERATURE))
-    return float(np.exp(minimize_scalar(cross_entropy, bounds=(-limit, limit), method="bounded").x))
+    found = minimize_scalar(lambda log: float(losses(np.exp(log)).mean()), bounds=(-limit, limit), method="bounded").x
+    temperature = float(np.exp(found))
+    if limit - abs(found) < _AT_BOUND:
+        return Temperature(1.0, f"the best is at the bound, {temperature:.2f}")
+    gain = losses(1.0) - losses(temperature)
+    mean, error = float(gain.mean()), float(gain.std() / np.sqrt(len(gain)))
+    if not mean > error:
+        return Temperature(
+            1.0, f"{temperature:.3f} gains {mean:.2g} in cross-entropy, which is within its error {error:.2g}"
+        )
+    return Temperature(temperature)
 
 
 @torch.no_grad()

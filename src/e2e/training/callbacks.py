@@ -45,9 +45,16 @@ class ClockCheckpoint(ModelCheckpoint):
             super().on_train_batch_end(trainer, pl_module, *arguments)
 
 
-def averaged_weights(decay: float) -> WeightAveraging:
+class AveragedWeights(WeightAveraging):
     """An exponential moving average, which is what is validated and kept; buffers are the network's latest."""
-    return WeightAveraging(use_buffers=False, multi_avg_fn=_average(decay))
+
+    def __init__(self, decay: float) -> None:
+        super().__init__(use_buffers=False, multi_avg_fn=_average(decay))
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """The averages lie where the weights will: they are made before Lightning moves the network there."""
+        self._device = trainer.strategy.root_device
+        super().setup(trainer, pl_module, stage)
 
 
 def _average(decay: float) -> Callable[[list[Tensor], list[Tensor], Tensor], None]:

@@ -15,8 +15,8 @@ class Recipe:
     batch_size: of each process and step; `accumulate` steps make one update. learning_rate: the peak of AdamW's,
     after a `warmup_fraction` of all updates. weight_decay: not of biases, norms and positions. layer_decay: factor from
     each layer to the one before it. ema_decay: of averaged weights, which are then what counts; 0: none.
-    patience: epochs without a better validation loss. max_events: of the input, max_candidates: of those cut from it;
-    None: all. channels: some of the task's, to see what the others are worth; None: all.
+    patience: epochs without a better validation loss. max_events: of the input, max_candidates: a random so many of
+    those cut from it; None: all. channels: some of the task's, to see what the others are worth; None: all.
     precision: as Lightning names it; `bf16-mixed` is twice as fast on processors with bf16 instructions.
     compile: train what `torch.compile` makes of the network.
     """

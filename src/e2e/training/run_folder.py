@@ -91,8 +91,9 @@ def resume_from(output: Path, earlier: dict[str, Any] | None, about: dict[str, A
     """The checkpoint to go on from, if `output` holds an unfinished run; `about`: what must be the same."""
     if earlier is None:
         return None
-    if any(earlier.get(key) != json.loads(json.dumps(value)) for key, value in about.items()):
-        what = "holds a run of another recipe, seed, data or number of processes"
+    wanted = {"start": None, **json.loads(json.dumps(about))}  # a run with a start is not one without
+    if any(earlier.get(key) != value for key, value in wanted.items()):
+        what = "holds a run of another recipe, start, seed, data or number of processes"
         raise InputError(output, what, "choose another folder")
     if earlier["state"] == "finished":
         raise InputError(output, "holds a finished run", "choose another folder, or delete it")

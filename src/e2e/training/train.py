@@ -18,6 +18,7 @@ from torch import nn
 from e2e import __version__
 from e2e.contract import FrameSpec
 from e2e.datasets import CandidateSet, load_candidates
+from e2e.datasets.candidate_set import SAMPLE_SEED
 from e2e.files import make_folder, write_json
 from e2e.models import build_model, find_model, numbers_for
 from e2e.problems import InputError
@@ -59,10 +60,11 @@ def train(
     its processes share each update's candidates, and the first one writes.
     model: another network than the recipe's, by its name in `e2e.models.find_model`.
     start: an earlier run whose weights to begin with; those of channels that it did not have begin at zero, so that the
-    first answers are the earlier run's. max_candidates: the first so many, to see what more would bring.
+    first answers are the earlier run's. max_candidates: a random so many, to see what more would bring; the same for
+    every network, seed and number of processes, and `run.json` says so under `selection`.
     learning_rate: peak of the schedule; with `start`, a third of the recipe's or less keeps what was learned.
     accumulate: steps that make one update. compile: by `torch.compile`, for a GPU. threads: of PyTorch.
-    Raises InputError for an unknown recipe or model, unreadable data, or a folder that holds another run,
+    Raises InputError for an unknown recipe or model, unreadable or too few data, or a folder that holds another run,
     FloatingPointError for a loss that is no number, whose batch is then in the folder.
     """
     changes = {"epochs": epochs, "precision": precision, "learning_rate": learning_rate, "accumulate": accumulate}
@@ -75,9 +77,9 @@ def train(
         torch.set_num_threads(threads)
     earlier = read_run(output) if (output / RUN).exists() else None
     frame = replace(task.frame, channels=plan.channels) if plan.channels else task.frame
-    candidates = load_candidates(task, data, frame, plan.max_events).select(slice(plan.max_candidates))
+    candidates, selection = _select(load_candidates(task, data, frame, plan.max_events), plan, data)
     about: dict[str, Any] = {"recipe": plan.to_json(), "seed": seed, "ranks": launch.ranks}
-    about |= {"data": candidates.provenance, "candidates": len(candidates)}
+    about |= {"data": candidates.provenance, "candidates": len(candidates), **selection}
     if start is not None:
         about["start"] = trained_before(start)
     resume = resume_from(output, earlier, about)
@@ -136,6 +138,17 @@ def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe
     if rate is not None and not 0 < rate < 1:
         raise InputError("train", f"learning rate {rate}", "give a number between 0 and 1")
     return replace(RECIPES[recipe], **{key: value for key, value in changes.items() if value is not None})
+
+
+def _select(whole: CandidateSet, plan: Recipe, data: Sequence[Path]) -> tuple[CandidateSet, dict[str, Any]]:
+    """What the recipe takes of the candidates, and how `run.json` says it: nothing where it takes all."""
+    if plan.max_candidates is None:
+        return whole, {}
+    if plan.max_candidates > len(whole):
+        what = f"{len(whole)} candidates, fewer than max_candidates {plan.max_candidates}"
+        raise InputError(", ".join(map(str, data)), what, f"give at most {len(whole)}, or more data")
+    of = {"random": plan.max_candidates, "of": len(whole), "seed": SAMPLE_SEED}
+    return whole.sample(plan.max_candidates), {"selection": of}
 
 
 def _with_model(plan: Recipe, model: str) -> Recipe:

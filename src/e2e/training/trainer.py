@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProg
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.plugins.environments import TorchElasticEnvironment
 
-from e2e.training.callbacks import ClockCheckpoint, averaged_weights
+from e2e.training.callbacks import AveragedWeights, ClockCheckpoint
 from e2e.training.checkpoint import SafeCheckpointIO
 from e2e.training.distributed import Launch
 from e2e.training.optimiser import MAX_GRADIENT_NORM
@@ -37,7 +37,7 @@ def make_trainer(
     last = Path(LAST).stem
     everything: list[Callback] = [
         *callbacks,
-        *([averaged_weights(recipe.ema_decay)] if recipe.ema_decay else []),
+        *([AveragedWeights(recipe.ema_decay)] if recipe.ema_decay else []),
         ModelCheckpoint(output, filename=last, every_n_epochs=1, enable_version_counter=False),
         ClockCheckpoint(output, filename=last, train_time_interval=CHECKPOINT_EVERY, enable_version_counter=False),
         EarlyStopping("validation_loss", patience=recipe.patience),
