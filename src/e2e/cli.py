@@ -361,6 +361,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--leading", type=int, default=None, metavar="K", help="of the K best alone, the others having one")
     add("--sizes", type=int, nargs="*", default=(), metavar="N", help="training candidates, for learning curves")
     add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
+    add("--max-candidates", type=int, default=None, metavar="N", help="to train on, a random so many; all unless given")
     add("--threads", type=int, default=1, metavar="N", help="of training; latency is that of one")
     as_json(add)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -23,6 +23,10 @@ class Measured(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.value:.4f} +- {self.error:.4f}"
+
+    def to_json(self) -> dict[str, float | None]:
+        """Rounded; null for what cannot be measured."""
+        return {name: round(x, 5) if np.isfinite(x) else None for name, x in self._asdict().items()}
 
 
 def area_under_curve(score: ArrayLike, is_signal: ArrayLike) -> Measured:
@@ -122,6 +126,16 @@ def paired_areas(scores: ArrayLike, is_signal: ArrayLike, repeats: int = 1000, s
             ranked = (below[first[k]] + below[last[k]]) / 2
             areas[repeat, k] = (ranked * signal[place]).sum() / max(signal.sum() * background.sum(), 1.0)
     return areas
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """p values corrected for being several (Holm, Scand. J. Statist. 6 (1979) 65): each at least what it was."""
+    order = np.argsort(p_values, kind="stable")
+    corrected = np.empty(len(order))
+    corrected[order] = np.maximum.accumulate(
+        [min(1.0, (len(order) - rank) * p_values[k]) for rank, k in enumerate(order)]
+    )
+    return corrected.tolist()
 
 
 def in_bins(

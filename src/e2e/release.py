@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from e2e.bundles.bundle import TRAINING_CURVE, WORKING_POINTS
+from e2e.bundles.bundle import TRAINING_CURVE, WORKING_POINTS, digest_file
 from e2e.bundles.export import export_bundle, move_bundle
 from e2e.evaluation.evaluate import evaluate
 from e2e.evaluation.plots import to_svg, training_figure
@@ -17,7 +17,9 @@ from e2e.files import make_folder
 from e2e.models import build_model
 from e2e.problems import InputError
 from e2e.tasks import TASKS, Task
-from e2e.training.run_folder import load_weights, read_history, read_run
+from e2e.training.run_folder import WEIGHTS, load_weights, read_history, read_run
+
+RUN_WEIGHTS = "SHA-256 of the run's weights"  # in a bundle's provenance
 
 
 def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
@@ -50,7 +52,7 @@ def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
     }
     if "start" in about:
         training["started from"] = about["start"]
-    provenance = {"trained with": about["versions"]}
+    provenance = {"trained with": about["versions"], RUN_WEIGHTS: digest_file(run / WEIGHTS).sha256}
     temperature = about.get("temperature", 1.0)  # the card says nothing of one that was not fitted
     training |= {key: about[key] for key in ("selection", "temperature") if key in about}
     with TemporaryDirectory(prefix=".export.", dir=output.parent) as folder:

@@ -1,16 +1,22 @@
 """A contest among small networks, from nothing to its table."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from e2e.cli import main
 from e2e.comparison.compare import compare
+from e2e.comparison.cost import count_operations
+from e2e.datasets import load_candidates
 from e2e.datasets.convert import convert
-from e2e.metrics import area_under_curve, paired_areas
+from e2e.metrics import area_under_curve, holm, paired_areas
+from e2e.models.layers import Block, BlockConfig
 from e2e.problems import InputError, Problems
 from e2e.simulation.simulate import simulate
+from e2e.tasks import TASKS
 from e2e.training.train import train
 
 MODELS = ("resnet15", "hybrid-nano")
@@ -25,6 +31,7 @@ def contest(tmp_path_factory):
     problems = Problems()
     (folder / "broken").mkdir()
     (folder / "broken" / "run.json").write_text("{")
+    (folder / "broken" / "weights.safetensors").write_text("")
     result = compare(
         "electron-photon", (*MODELS, str(folder / "broken")), [folder / "test"], folder / "out",
         data=[folder / "train"], seeds=2, leading=1, sizes=(200,), epochs=1, problems=problems,
@@ -42,7 +49,7 @@ def test_the_table_says_what_was_measured(contest):
     for row in rows:
         assert row["p_value"] == 1.0 if row is rows[0] else 0 <= row["p_value"] <= 1
         assert row["auc"]["error"] > 0 and len(row["auc_of_trainings"]) == row["trainings"]
-        assert row["operations"] > row["parameters"] > 0 and row["latency"]["median_ms"] > 0
+        assert row["operations"] > row["parameters"] / 2 > 0 and row["latency"]["median_ms"] > 0
         assert set(row["rejection"]) == {"30%", "50%", "80%"}
         assert row["training"]["candidates"] > 300 and row["training"]["training_seconds"] > 0
         assert 200 in result["learning_curves"][row["model"]]
@@ -57,7 +64,7 @@ def test_the_table_says_what_was_measured(contest):
 def test_what_went_wrong_is_named_and_takes_no_other_with_it(contest):
     _, _, problems = contest
     (problem,) = problems
-    assert problem.where == "broken" and "unreadable" in problem.what
+    assert problem.where.startswith("broken-") and "unreadable" in problem.what
 
 
 def test_nothing_is_made_twice_and_bundles_take_part(contest, capsys):
@@ -75,6 +82,36 @@ def test_nothing_is_made_twice_and_bundles_take_part(contest, capsys):
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
+def test_what_was_trained_otherwise_is_not_taken(contest):
+    """Else one table would hold trainings of other lengths or data, and say that they are alike."""
+    folder, *_ = contest
+
+    def refused(**options):
+        problems = Problems()
+        settings = {"epochs": 1, "data": [folder / "train"], "problems": problems, **options}
+        with pytest.raises(InputError, match="choose another folder"):
+            compare("electron-photon", ["hybrid-nano"], [folder / "test"], folder / "out", **settings)
+        return problems[0].what
+
+    assert "with epochs 1, not 2" in refused(epochs=2)
+    assert "with max_candidates None, not 300" in refused(max_candidates=300)
+    other = convert([simulate("electron-photon", folder / "other-events", num_events=500, seed=43)], folder / "other")
+    assert "on other data" in refused(data=[other.output])
+
+
+def test_bundles_of_the_same_name_are_told_apart(contest, tmp_path):
+    folder, result, _ = contest
+    copies = []
+    for kind in MODELS:
+        copies.append(tmp_path / kind / "same")
+        shutil.copytree(folder / "out" / "runs" / f"{kind}-seed1", copies[-1])
+    for copy, name in zip(copies, MODELS, strict=True):
+        found = compare("electron-photon", [str(copy)], [folder / "test"], tmp_path / "out")
+        (row,) = found["models"]
+        (first,) = (known for known in result["models"] if known["model"] == name)
+        assert row["family"] == first["family"] and row["auc_of_trainings"][0] == first["auc_of_trainings"][0]
+
+
 def test_mistakes_are_one_line(contest, tmp_path, capsys):
     folder, *_ = contest
 
@@ -89,6 +126,31 @@ def test_mistakes_are_one_line(contest, tmp_path, capsys):
     assert "unknown task 'photons'" in fails(["resnet15"], "photons")
     bundle = folder / "out" / "bundles" / "resnet15-seed1"
     assert "with seed 41" in fails([str(bundle)], test=folder / "train")
+    with pytest.raises(InputError, match=r"nothing to train hybrid-nano on; give --data"):
+        compare("electron-photon", ["hybrid-nano"], [folder / "test"], tmp_path / "out")
+    photons = convert(
+        [simulate("photon", folder / "photons", num_events=60, seed=44)], folder / "p", task="electron-photon"
+    )
+    assert "are of one kind, not of both electrons and photons" in fails(["resnet15"], test=photons.output)
+
+
+def test_operations_are_those_of_the_products(contest):
+    """An attention of 37 tokens, by hand: matrices on each token, then scores and mixing among all."""
+    folder, *_ = contest
+    block, tokens, width = Block(BlockConfig(width=16, heads=2)), 37, 16
+
+    class Network(torch.nn.Module):
+        def forward(self, pixel_index, pixel_value, seed):
+            return block(torch.zeros(1, tokens, width), None)
+
+    candidates = load_candidates(TASKS["electron-photon"], [folder / "test"])
+    matrices = tokens * (3 + 1 + 2 + 2) * width**2
+    assert count_operations(Network(), candidates) == 2 * (matrices + 2 * tokens**2 * width)
+
+
+def test_several_p_values_are_corrected_for_being_several():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.9]) == [0.9] and holm([0.6, 0.7]) == [1.0, 1.0] and holm([]) == []
 
 
 def test_a_run_of_the_same_name_is_gone_on_with(contest, tmp_path):

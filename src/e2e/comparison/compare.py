@@ -15,7 +15,7 @@ from e2e.comparison.cost import Latency, count_operations, measure_gpu, measure_
 from e2e.comparison.entries import Entry, find_entries
 from e2e.comparison.table import write_comparison
 from e2e.files import make_folder
-from e2e.metrics import Measured, area_under_curve, calibration_error, paired_areas, rejection
+from e2e.metrics import Measured, area_under_curve, calibration_error, holm, paired_areas, rejection
 from e2e.problems import InputError, Problems
 from e2e.tasks import TASKS, Task
 
@@ -36,6 +36,7 @@ def compare(
     leading: int | None = None,
     sizes: Sequence[int] = (),
     epochs: int | None = None,
+    max_candidates: int | None = None,
     threads: int = 1,
     problems: Problems | None = None,
     say: Callable[[str], None] = lambda _: None,
@@ -43,38 +44,45 @@ def compare(
     """Compare networks on one task; returns what `comparison.json` in `output` says, beside a table and plots.
 
     models: names in `e2e.models.model_names`, trained here on `data` by the task's recipe, the same for all; or folders
-    of runs or bundles. test: candidates that none was trained on. seeds: trainings of each model, or, where `leading`
-    is given, of that many of the best, the others having one. sizes: numbers of training candidates, for learning
-    curves; the table is that of all. epochs: the recipe's unless given. threads: of training; latency is always that of
-    one.
-    What is already in `output` is not made again, so an interrupted call goes on when repeated. A model that cannot be
-    trained or exported is named in `problems` and left out.
+    of runs or bundles. test: candidates of both kinds that none was trained on. seeds: trainings of each model, or,
+    where `leading` is given, of that many of the best, the others having one. sizes: numbers of training candidates,
+    for learning curves; the table is that of all, or of `max_candidates`. epochs: the recipe's unless given. threads:
+    of training; latency is always that of one.
+    What is already in `output` is not made again, so an interrupted call goes on when repeated; what was made in
+    another way is refused. A model that cannot be trained or exported is named in `problems` and left out.
     Raises InputError for an unknown task or model, a task that tells no two kinds apart, and data that cannot be read.
     """
     problems = Problems() if problems is None else problems
-    contest = Contest(_tagging_task(task), data, test, output, epochs, threads, say)
+    contest = Contest(_tagging_task(task), data, test, output, epochs, max_candidates, threads, say)
     entries = find_entries(models)
-    make_folder(output)
     is_signal = contest.candidates.target > 0.5
+    make_folder(output)
 
-    def asked(entry: Entry, seed: int = 1, size: int | None = None) -> Answers:
-        """One or, where something went wrong, none."""
+    def ask(entry: Entry, seed: int = 1, size: int | None = None) -> NDArray[np.float32] | None:
+        """None where something went wrong."""
         try:
-            return [contest.answers(entry, seed, size)]
-        except (InputError, ArithmeticError, ValueError) as error:
+            return contest.answers(entry, seed, size)
+        except (InputError, ArithmeticError, ValueError, RuntimeError) as error:  # RuntimeError: the exporter's, CUDA's
             problems.report(entry.label(seed, size), str(error), "left out")
-            return []
+            return None
 
-    answers = {entry: found for entry in entries if (found := asked(entry))}
+    answers: dict[Entry, Answers] = {}
+    for entry in entries:
+        if (answer := ask(entry)) is not None:
+            answers[entry] = [answer]
     if not answers:
         raise InputError("compare", "no model could be measured", "; ".join(str(problem) for problem in problems))
     ranked = sorted(answers, key=lambda entry: -_area(answers[entry], is_signal))
-    for entry in (entry for entry in ranked[:leading] if entry.is_trained_here):
-        answers[entry] += [answer for seed in range(2, seeds + 1) for answer in asked(entry, seed)]
+    trained = [entry for entry in ranked if entry.is_trained_here]
+    for entry in ranked[:leading]:
+        for seed in range(2, seeds + 1) if entry in trained else ():
+            if (answer := ask(entry, seed)) is not None:
+                answers[entry].append(answer)
     curves: dict[str, dict[int, Any]] = {}
-    for entry, size in ((entry, size) for entry in ranked if entry.is_trained_here for size in sizes):
-        for answer in asked(entry, 1, size):
-            curves.setdefault(entry.name, {})[size] = area_under_curve(answer, is_signal)._asdict()
+    for entry in trained:
+        for size in sizes:
+            if (answer := ask(entry, 1, size)) is not None:
+                curves.setdefault(entry.name, {})[size] = area_under_curve(answer, is_signal).to_json()
     result = {
         "task": contest.task.name,
         "test": contest.candidates.provenance,
@@ -109,13 +117,16 @@ def _rows(contest: Contest, answers: dict[Entry, Answers], is_signal: NDArray[np
     resampled = {entry: paired_areas(given, is_signal, RESAMPLINGS).mean(axis=1) for entry, given in answers.items()}
     ranked = sorted(answers, key=lambda entry: -area[entry])
     best = ranked[0]
+    behind = {entry: resampled[best] - resampled[entry] for entry in ranked}
+    p_value = dict(zip(ranked, [1.0, *holm([_two_sided(behind[entry]) for entry in ranked[1:]])], strict=True))
     bundles = {entry.name: contest.bundle(entry) for entry in ranked}
+    asked = {name: (bundle, contest.seen_by(bundle)) for name, bundle in bundles.items()}
     reference = "resnet15" if "resnet15" in bundles else best.name
-    latency = measure_latency(bundles, contest.candidates, reference)
+    latency = measure_latency(asked, reference)
     rows = []
     for entry in ranked:
-        given, bundle = answers[entry], bundles[entry.name]
-        behind = resampled[best] - resampled[entry]
+        given, (bundle, seen) = answers[entry], asked[entry.name]
+        areas = [area_under_curve(answer, is_signal).value for answer in given]
         rows.append(
             {
                 "model": entry.name,
@@ -123,25 +134,32 @@ def _rows(contest: Contest, answers: dict[Entry, Answers], is_signal: NDArray[np
                 "config": dict(bundle.contract.model.config),
                 "trainings": len(given),
                 "auc": _measured(area[entry], resampled[entry]),
-                "auc_of_trainings": [area_under_curve(answer, is_signal).value for answer in given],
-                "behind_best": _measured(area[best] - area[entry], behind),
-                "p_value": 1.0 if entry is best else float((behind <= 0).mean()),
-                "rejection": {f"{e:.0%}": rejection(given[0], is_signal, e)._asdict() for e in EFFICIENCIES},
+                "auc_of_trainings": areas,
+                "spread_of_trainings": float(np.std(areas, ddof=1)) if len(areas) > 1 else None,
+                "behind_best": _measured(area[best] - area[entry], behind[entry]),
+                "p_value": p_value[entry],
+                "rejection": {f"{e:.0%}": rejection(given[0], is_signal, e).to_json() for e in EFFICIENCIES},
                 "calibration_error": calibration_error(given[0], is_signal),
                 "parameters": bundle.contract.model.num_parameters,
-                "operations": count_operations(load_network(bundle), contest.candidates),
+                "operations": count_operations(load_network(bundle), seen),
                 "latency": _latency(latency[entry.name], reference),
-                "gpu_candidates_per_second": measure_gpu(bundle, contest.candidates),
+                "gpu_candidates_per_second": measure_gpu(bundle, seen),
                 "training": contest.training(entry),
             }
         )
     return rows
 
 
-def _measured(value: float, resampled: NDArray[np.float64]) -> dict[str, float]:
-    return Measured(value, float(resampled.std(ddof=1)))._asdict()
+def _two_sided(difference: NDArray[np.float64]) -> float:
+    """How often a resampling would have it the other way, of these trainings; never 0."""
+    less, more = ((side.sum() + 1) / (len(difference) + 1) for side in (difference <= 0, difference >= 0))
+    return float(min(1.0, 2 * min(less, more)))
+
+
+def _measured(value: float, resampled: NDArray[np.float64]) -> dict[str, float | None]:
+    return Measured(value, float(resampled.std(ddof=1))).to_json()
 
 
 def _latency(latency: Latency, reference: str) -> dict[str, Any]:
-    ratio = {"to": reference, **latency.ratio._asdict()}
+    ratio = {"to": reference, **latency.ratio.to_json()}
     return {"median_ms": latency.median_ms, "quantile_90_ms": latency.high_ms, "ratio": ratio}

@@ -14,15 +14,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from e2e.bundles import Bundle, load_bundle
+from e2e.bundles.bundle import WEIGHTS, digest_file
 from e2e.comparison.entries import Entry
-from e2e.contract import FrameSpec
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.evaluation.evaluate import check_unseen
 from e2e.files import make_folder, replacing
 from e2e.inference.engine import load_engine
 from e2e.problems import InputError
-from e2e.release import export
+from e2e.release import RUN_WEIGHTS, export
 from e2e.tasks import Task
+from e2e.training.recipes import RECIPES
 from e2e.training.run_folder import RUN, read_run
 from e2e.training.train import train
 
@@ -31,28 +32,41 @@ _BATCH = 256
 
 @dataclass(frozen=True)
 class Contest:
-    """data: to train on. test: candidates that none has seen. epochs: the recipe's unless given."""
+    """data: to train on, of which `max_candidates` are drawn. test: candidates that none has seen. epochs: the recipe's
+    unless given."""
 
     task: Task
     data: Sequence[Path]
     test: Sequence[Path]
     output: Path
     epochs: int | None
+    max_candidates: int | None
     threads: int
     say: Callable[[str], None]
 
     @cached_property
     def candidates(self) -> CandidateSet:
-        return load_candidates(self.task, self.test)
+        """To measure on. Raises InputError where one kind is missing, or where they are trained on."""
+        found = load_candidates(self.task, self.test)
+        is_signal = found.target > 0.5
+        if not is_signal.any() or is_signal.all():
+            kinds = f"{self.task.signal.name} and {self.task.other.name}"
+            raise InputError("compare", f"the test candidates are of one kind, not of both {kinds}", "give both")
+        if self.data:
+            check_unseen("compare", self._training_data, found)
+        return found
+
+    @cached_property
+    def _training_data(self) -> list[dict[str, Any]]:
+        return load_candidates(self.task, self.data).provenance
 
     def bundle(self, entry: Entry, seed: int = 1, size: int | None = None) -> Bundle:
         """Trained and exported unless it is there. size: of the training candidates; None: all."""
-        place, run = entry.bundle(self.output, seed, size), entry.run(self.output, seed, size)
-        if run is not None and not place.exists():
-            if entry.is_trained_here and not _is_finished(run):
-                self.say(f"train {entry.label(seed, size)}")
-                options: dict[str, Any] = {"epochs": self.epochs, "max_candidates": size, "threads": self.threads}
-                train(self.task.name, self.data, run, model=entry.name, seed=seed, progress=False, **options)
+        run = entry.run(self.output, seed, size)
+        if run is not None and entry.is_trained_here:
+            self._train(entry, run, seed, size or self.max_candidates)
+        place = entry.bundle(self.output, seed, size)
+        if run is not None and not _is_of(place, run):
             self.say(f"export {entry.label(seed, size)}")
             export(run, place)
         bundle = load_bundle(place)
@@ -60,6 +74,24 @@ class Contest:
             raise InputError(place, f"of the task {bundle.contract.task}, not {self.task.name}", "leave it out")
         check_unseen(place, bundle.contract.training.get("data", []), self.candidates)
         return bundle
+
+    def _train(self, entry: Entry, run: Path, seed: int, count: int | None) -> None:
+        """Unless it is done. Raises InputError where it was done in another way."""
+        if not (run / RUN).exists() or read_run(run)["state"] != "finished":
+            if not self.data:
+                raise InputError("compare", f"nothing to train {entry.name} on", "give --data")
+            self.say(f"train {run.name}")
+            options: dict[str, Any] = {"epochs": self.epochs, "max_candidates": count, "threads": self.threads}
+            train(self.task.name, self.data, run, model=entry.name, seed=seed, progress=False, **options)
+            return
+        about = read_run(run)
+        asked = {"epochs": self.epochs or RECIPES[self.task.name].epochs, "max_candidates": count}
+        for key, value in asked.items():
+            if self.data and about["recipe"].get(key) != value:
+                what = f"was trained with {key} {about['recipe'].get(key)}, not {value}"
+                raise InputError(run, what, "choose another folder, or delete it")
+        if self.data and about["data"] != self._training_data:
+            raise InputError(run, "was trained on other data", "choose another folder, or delete it")
 
     def answers(self, entry: Entry, seed: int = 1, size: int | None = None) -> NDArray[np.float32]:
         """To the test candidates, by ONNX Runtime; kept in a file for the next call."""
@@ -70,8 +102,8 @@ class Contest:
         if known is not None and len(known) == len(self.candidates):
             return known
         self.say(f"measure {path.stem}")
-        engine, seen = load_engine(bundle), self._as_seen(bundle.contract.frame)
-        answer = np.concatenate([engine.run(packed)[:, 0] for packed, _ in seen.batches(_BATCH)])
+        engine = load_engine(bundle)
+        answer = np.concatenate([engine.run(packed)[:, 0] for packed, _ in self.seen_by(bundle).batches(_BATCH)])
         make_folder(path.parent)
         with replacing(path) as hidden:
             save_file({"answer": answer}, hidden, metadata=asked)
@@ -84,13 +116,18 @@ class Contest:
         kept = ("candidates", "epochs_trained", "best_epoch", "training_seconds", "machine", "temperature")
         return {key: about.get(key) for key in kept}
 
-    def _as_seen(self, frame: FrameSpec) -> CandidateSet:
-        """The test candidates as a network of fewer channels sees them."""
+    def seen_by(self, bundle: Bundle) -> CandidateSet:
+        """The test candidates with the channels of a bundle."""
+        frame = bundle.contract.frame
         return self.candidates if frame == self.task.frame else load_candidates(self.task, self.test, frame)
 
 
-def _is_finished(run: Path) -> bool:
-    return (run / RUN).exists() and read_run(run)["state"] == "finished"
+def _is_of(bundle: Path, run: Path) -> bool:
+    """Is it there, and exported from the weights that the run has now?"""
+    if not bundle.exists():
+        return False
+    made_of = load_bundle(bundle).contract.provenance.get(RUN_WEIGHTS)
+    return made_of == digest_file(run / WEIGHTS).sha256
 
 
 def _read_answers(path: Path, asked: dict[str, str]) -> NDArray[np.float32] | None:

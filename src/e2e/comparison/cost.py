@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from e2e.bundles import Bundle
@@ -23,10 +24,12 @@ GPU_BATCH, GPU_BATCHES = 512, 20
 
 
 def count_operations(network: nn.Module, candidates: CandidateSet) -> float:
-    """Floating-point operations for one candidate, the mean over a few; products and sums count apart."""
+    """Floating-point operations for one candidate, the mean over a few: of matrix products and convolutions, a product
+    and a sum counting as two."""
     total, count = 0, 0
     for packed in _one_by_one(candidates, FLOP_CANDIDATES):
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
+        # attention as plain products: the fused kernel of a CPU is not counted
+        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
             network(*map(torch.from_numpy, packed))
         total, count = total + counter.get_total_flops(), count + 1
     return total / max(count, 1)
@@ -41,17 +44,18 @@ class Latency(NamedTuple):
     ratio: Measured
 
 
-def measure_latency(bundles: Mapping[str, Bundle], candidates: CandidateSet, reference: str) -> dict[str, Latency]:
+def measure_latency(asked: Mapping[str, tuple[Bundle, CandidateSet]], reference: str) -> dict[str, Latency]:
     """Of each bundle in ONNX Runtime, batch 1: every candidate goes to all of them in turn, so that what else the
-    machine does meets all alike. reference: of the bundles."""
-    engines = {name: load_engine(bundle) for name, bundle in bundles.items()}
-    singles = _one_by_one(candidates, LATENCY_CANDIDATES)
-    for packed in singles[:WARM_UP]:
-        for engine in engines.values():
+    machine does meets all alike. asked: each bundle with the same candidates as it sees them. reference: one of them.
+    """
+    engines = [load_engine(bundle) for bundle, _ in asked.values()]
+    singles = list(zip(*(_one_by_one(seen, LATENCY_CANDIDATES) for _, seen in asked.values()), strict=True))
+    for candidate in singles[:WARM_UP]:
+        for engine, packed in zip(engines, candidate, strict=True):
             engine.run(packed)
-    seconds = np.array([[_time(engine, packed) for engine in engines.values()] for packed in singles])
-    by_name = dict(zip(engines, seconds.T, strict=True))
-    return {name: _latency(own, by_name[reference]) for name, own in by_name.items()}
+    turns = [[_time(engine, packed) for engine, packed in zip(engines, one, strict=True)] for one in singles]
+    seconds = dict(zip(asked, np.array(turns).T, strict=True))
+    return {name: _latency(own, seconds[reference]) for name, own in seconds.items()}
 
 
 def _latency(own: NDArray[np.float64], reference: NDArray[np.float64]) -> Latency:

@@ -7,53 +7,64 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 
+from e2e.bundles.bundle import CONTRACT, ONNX, WEIGHTS, digest_file
+from e2e.files import reading
 from e2e.models import model_names
 from e2e.problems import InputError
+from e2e.training.run_folder import RUN
 
 
 @dataclass(frozen=True)
 class Entry:
-    """path: of a run or a bundle; None for a network that is trained here."""
+    """run: where it was trained; bundle: where it was exported; neither: it is trained and exported here. digest: of
+    its weights, so that another of the same name is another."""
 
     name: str
-    path: Path | None = None
+    given_run: Path | None = None
+    given_bundle: Path | None = None
+    digest: str = ""
 
     @property
     def is_trained_here(self) -> bool:
-        return self.path is None
+        return self.given_run is None and self.given_bundle is None
 
     def label(self, seed: int, size: int | None = None) -> str:
-        """size: of the training candidates; None: all."""
-        return self.name + (f"-seed{seed}" if self.is_trained_here else "") + (f"-{size}" if size else "")
+        """Its name among files. size: of the training candidates; None: all."""
+        if not self.is_trained_here:
+            return f"{self.name}-{self.digest}"
+        return f"{self.name}-seed{seed}" + (f"-{size}" if size else "")
 
     def run(self, output: Path, seed: int, size: int | None = None) -> Path | None:
         """None where there is a bundle alone."""
-        if self.path is None:
-            return output / "runs" / self.label(seed, size)
-        return self.path if (self.path / "run.json").exists() else None
+        return output / "runs" / self.label(seed, size) if self.is_trained_here else self.given_run
 
     def bundle(self, output: Path, seed: int, size: int | None = None) -> Path:
-        if self.path is not None and not (self.path / "run.json").exists():
-            return self.path
-        return output / "bundles" / self.label(seed, size)
+        return self.given_bundle or output / "bundles" / self.label(seed, size)
 
 
 def find_entries(models: Sequence[str]) -> list[Entry]:
     """Raises InputError for what is neither a folder nor a name, and for two of the same name."""
     if not models:
         raise InputError("compare", "no models", f"give some of: {', '.join(model_names())}")
-    entries = []
-    for model in models:
-        if model in model_names():
-            entries.append(Entry(model))
-        elif Path(model).is_dir():
-            entries.append(Entry(Path(model).resolve().name, Path(model)))
-        else:
-            near = get_close_matches(model, model_names(), n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            known = f"{hint}known: {', '.join(model_names())}; or give a run or a bundle"
-            raise InputError("compare", f"no model or folder {model!r}", known)
+    entries = [_find_entry(model) for model in models]
     names = [entry.name for entry in entries]
     if doubled := {name for name in names if names.count(name) > 1}:
         raise InputError("compare", f"named twice: {', '.join(sorted(doubled))}", "give each once")
     return entries
+
+
+def _find_entry(model: str) -> Entry:
+    if model in model_names():
+        return Entry(model)
+    path = Path(model)
+    for mark, weights, kind in ((CONTRACT, ONNX, "given_bundle"), (RUN, WEIGHTS, "given_run")):
+        if (path / mark).is_file():
+            if not (path / weights).is_file():
+                raise InputError(path, f"{weights} is missing", "give a finished run or a whole bundle")
+            with reading(path):
+                digest = digest_file(path / weights).sha256[:8]
+            return Entry(path.resolve().name, **{kind: path}, digest=digest)
+    near = get_close_matches(model, model_names(), n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    known = f"{hint}known: {', '.join(model_names())}; or give the folder of a run or a bundle"
+    raise InputError("compare", f"no model, run or bundle {model!r}", known)

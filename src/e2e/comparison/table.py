@@ -37,7 +37,7 @@ def format_table(result: dict[str, Any]) -> str:
     efficiencies = list(result["models"][0]["rejection"])
     reference = result["models"][0]["latency"]["ratio"]["to"]
     head = [
-        *("model", "AUC", "trainings", "p against the first"),
+        *("model", "AUC", "trainings", "p of equality with the first"),
         *(f"1/background at {efficiency}" for efficiency in efficiencies),
         *("parameters", "Mflop", "ms, one thread", f"ratio to {reference}", "GPU, 1/s", "training, s"),
     ]
@@ -60,7 +60,8 @@ def format_table(result: dict[str, Any]) -> str:
             ]
         )
     title = f"{result['task']}, {result['test_candidates']:,} test candidates"
-    return f"{title}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    note = "Errors and p (two-sided, corrected for the number of models) are of the test candidates, not of training."
+    return f"{title}. {note}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
 def latency_figure(result: dict[str, Any]) -> Any:
@@ -88,5 +89,7 @@ def learning_figure(result: dict[str, Any]) -> Any:
     return figure
 
 
-def _pm(number: Mapping[str, float], digits: int) -> str:
+def _pm(number: Mapping[str, float | None], digits: int) -> str:
+    if number["value"] is None or number["error"] is None:
+        return "not measurable"
     return f"{number['value']:.{digits}f} ± {number['error']:.{digits}f}"

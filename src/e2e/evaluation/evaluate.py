@@ -19,7 +19,6 @@ from e2e.inference.engine import load_engine
 from e2e.metrics import (
     MIN_PASSING,
     FloatArray,
-    Measured,
     area_under_curve,
     bootstrap,
     calibration_error,
@@ -72,7 +71,7 @@ def evaluate(
     return result
 
 
-def check_unseen(bundle: Path, trained_on: Sequence[dict[str, Any]], candidates: CandidateSet) -> None:
+def check_unseen(where: object, trained_on: Sequence[dict[str, Any]], candidates: CandidateSet) -> None:
     """Raises InputError where candidates are of events that were trained on.
 
     Another number of events or another gun does not make the same random stream unseen. What was not simulated is
@@ -82,10 +81,10 @@ def check_unseen(bundle: Path, trained_on: Sequence[dict[str, Any]], candidates:
     for entry in candidates.provenance:
         if is_simulated(entry) and (entry["process"], entry["seed"]) in streams:
             what = f"was trained on process {entry['process']} with seed {entry['seed']}"
-            raise InputError(bundle, what, "evaluate on events of another seed")
+            raise InputError(where, what, "evaluate on events of another seed")
         if entry.get("fingerprint") in files:
             what = f"was trained on {entry.get('input', 'the same file')}"
-            raise InputError(bundle, what, "evaluate on another file")
+            raise InputError(where, what, "evaluate on another file")
 
 
 def summary(result: dict[str, Any]) -> str:
@@ -112,11 +111,6 @@ def summary(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _json(measured: Measured) -> dict[str, float | None]:
-    """Rounded; null for what cannot be measured."""
-    return {name: round(x, 5) if np.isfinite(x) else None for name, x in measured._asdict().items()}
-
-
 def measure_score(task: Task, answer: FloatArray, candidates: CandidateSet) -> dict[str, Any]:
     """Area under the curve, and background rejection at three efficiencies; the area in bins of pT and |eta|.
 
@@ -125,11 +119,11 @@ def measure_score(task: Task, answer: FloatArray, candidates: CandidateSet) -> d
     truth = candidates.target > 0.5
 
     def area(inside: Any) -> dict[str, Any]:
-        return {"auc": _json(area_under_curve(answer[inside], truth[inside]))}
+        return {"auc": area_under_curve(answer[inside], truth[inside]).to_json()}
 
     result: dict[str, Any] = {
-        "auc": _json(area_under_curve(answer, truth)),
-        "rejection": {f"{e:.0%}": _json(rejection(answer, truth, e)) for e in (0.5, 0.7, 0.9)},
+        "auc": area_under_curve(answer, truth).to_json(),
+        "rejection": {f"{e:.0%}": rejection(answer, truth, e).to_json() for e in (0.5, 0.7, 0.9)},
         "by_pt": in_bins(candidates.pt, np.array(task.pt_edges), area),
         "by_abs_eta": in_bins(np.abs(candidates.eta), ETA_EDGES, area),
     }
@@ -157,8 +151,8 @@ def _working_point(answer: FloatArray, truth: NDArray[np.bool_], mistag: float) 
         return float((s[t] >= np.quantile(s[~t], 1 - mistag)).mean()) if t.any() and not t.all() else float("nan")
 
     threshold = float(np.quantile(background, 1 - mistag))
-    point |= {"threshold": threshold, "measured_mistag": _json(proportion(background >= threshold))}
-    return {**point, "efficiency": _json(bootstrap(efficiency, answer, truth))}
+    point |= {"threshold": threshold, "measured_mistag": proportion(background >= threshold).to_json()}
+    return {**point, "efficiency": bootstrap(efficiency, answer, truth).to_json()}
 
 
 def measure_quantity(task: Task, answer: FloatArray, candidates: CandidateSet) -> dict[str, Any]:
@@ -179,14 +173,14 @@ def measure_quantity(task: Task, answer: FloatArray, candidates: CandidateSet) -
     }
 
     def errors(inside: Any) -> dict[str, Any]:
-        return {name: _json(mean_absolute_error(given[inside], truth[inside])) for name, given in answers.items()}
+        return {name: mean_absolute_error(given[inside], truth[inside]).to_json() for name, given in answers.items()}
 
     def per_bin(inside: Any) -> dict[str, Any]:
         residual = answers["network"][inside] - truth[inside]
         return {
             "mean_absolute_error": errors(inside),
-            "resolution_68": _json(bootstrap(half_width_68, residual)),
-            "median_bias": _json(bootstrap(lambda r: float(np.median(r)), residual)),
+            "resolution_68": bootstrap(half_width_68, residual).to_json(),
+            "median_bias": bootstrap(lambda r: float(np.median(r)), residual).to_json(),
         }
 
     other = answer[~is_signal]

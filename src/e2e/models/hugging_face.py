@@ -147,6 +147,8 @@ class ImageNetwork(nn.Module):
         self.backbone = getattr(transformers, f"{backbone.prefix}Model")(described, **without)
         for name, parameter in self.backbone.named_parameters():
             parameter.requires_grad_(not name.endswith("mask_token"))  # for pre-training alone
+            if config.backbone == "swinv2" and "layernorm_" in name:
+                nn.init.zeros_(parameter)  # of residual branches, as published (arXiv:2111.09883); the library has ones
         self.reading = backbone.reading
         self.head = nn.Linear(config.width + self.seed.size, config.num_outputs)
 
