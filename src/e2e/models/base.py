@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from e2e.contract import CHANNELS, FrameSpec
 
 FEATURES = ("value", "log", "occupied")
-# the same for every transformer of patches, so that kinds of the same size are compared
+# of every transformer of patches; the pyramids take the width of their last stage and a depth of their own
 TRANSFORMER_SIZES: dict[str, dict[str, Any]] = {
     "nano": {"width": 32, "depth": 2, "heads": 2},
     "tiny": {"width": 64, "depth": 3, "heads": 4},
