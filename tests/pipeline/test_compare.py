@@ -99,6 +99,7 @@ def test_what_was_trained_otherwise_is_not_taken(contest):
     assert "on other data" in refused(data=[other.output])
 
 
+@pytest.mark.slow
 def test_bundles_of_the_same_name_are_told_apart(contest, tmp_path):
     folder, result, _ = contest
     copies = []
@@ -153,6 +154,7 @@ def test_several_p_values_are_corrected_for_being_several():
     assert holm([0.9]) == [0.9] and holm([0.6, 0.7]) == [1.0, 1.0] and holm([]) == []
 
 
+@pytest.mark.slow
 def test_a_run_of_the_same_name_is_gone_on_with(contest, tmp_path):
     """What another program trained in the place of a contest is taken as it is."""
     folder, *_ = contest
