@@ -5,9 +5,10 @@ A bad file or event never takes the others with it. Errors make the command end 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Literal
 
 Severity = Literal["error", "warning"]
@@ -19,6 +20,14 @@ def one_line(text: str) -> str:
     """Printable text without line breaks, whatever a file put into it."""
     line = "".join(char if char.isprintable() else "?" for char in " ".join(text.split()))
     return line if len(line) <= _MAX_MESSAGE_LENGTH else line[: _MAX_MESSAGE_LENGTH - 3] + "..."
+
+
+def known_names(name: str, known: Iterable[str]) -> str:
+    """What to do about a name that is not known: the nearest, if one is near, and all."""
+    names = list(known)
+    near = get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return f"{hint}known: {', '.join(names)}"
 
 
 class InputError(Exception):

@@ -24,13 +24,13 @@ from e2e import __version__
 from e2e.bundles.bundle import CARD, CONTRACT, DIGESTED_FILES, GOLDEN, ONNX, WEIGHTS, digest_file, load_bundle
 from e2e.bundles.card import write_card
 from e2e.bundles.contract_file import INPUTS, OUTPUT_TENSOR, Contract, ModelDescription, OutputColumn
-from e2e.bundles.network import PhysicalOutput, count_parameters, load_network
+from e2e.bundles.network import PhysicalOutput, load_network
 from e2e.bundles.onnx_file import self_description
 from e2e.bundles.parity import check_agreement, golden_candidates, parity_cases
 from e2e.contract import FrameSpec
 from e2e.files import make_folder, writing
 from e2e.frames import Packed
-from e2e.models import MODELS, describe_config
+from e2e.models import MODELS, count_parameters, describe_config
 from e2e.problems import InputError
 from e2e.tasks import Task
 

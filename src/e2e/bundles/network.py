@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from e2e.bundles.bundle import Bundle
 from e2e.bundles.json_fields import REMEDY
-from e2e.models import build_model
+from e2e.models import build_model, count_parameters
 from e2e.problems import InputError
 
 
@@ -31,10 +31,6 @@ class PhysicalOutput(nn.Module):
         """(batch, pixels) twice and (batch, 2) -> (batch, outputs) in the units of the contract."""
         scaled = self.network(pixel_index, pixel_value, seed) * self.scale
         return torch.where(self.is_probability, torch.sigmoid(scaled), scaled)
-
-
-def count_parameters(network: nn.Module) -> int:
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def load_network(bundle: Bundle) -> PhysicalOutput:

@@ -16,7 +16,7 @@ from e2e.comparison.entries import Entry, find_entries
 from e2e.comparison.table import write_comparison
 from e2e.files import make_folder
 from e2e.metrics import Measured, area_under_curve, calibration_error, holm, paired_areas, rejection
-from e2e.problems import InputError, Problems
+from e2e.problems import InputError, Problems, known_names
 from e2e.tasks import TASKS, Task
 
 EFFICIENCIES = (0.3, 0.5, 0.8)
@@ -72,7 +72,7 @@ def compare(
             answers[entry] = [answer]
     if not answers:
         raise InputError("compare", "no model could be measured", "; ".join(str(problem) for problem in problems))
-    ranked = sorted(answers, key=lambda entry: -_area(answers[entry], is_signal))
+    ranked = sorted(answers, key=lambda entry: -np.mean(_areas(answers[entry], is_signal)))
     trained = [entry for entry in ranked if entry.is_trained_here]
     for entry in ranked[:leading]:
         for seed in range(2, seeds + 1) if entry in trained else ():
@@ -98,22 +98,23 @@ def compare(
 
 def _tagging_task(name: str) -> Task:
     if name not in TASKS:
-        raise InputError("compare", f"unknown task {name!r}", f"known: {', '.join(TASKS)}")
+        raise InputError("compare", f"unknown task {name!r}", known_names(name, TASKS))
     if TASKS[name].output.kind != "probability":
         taggers = ", ".join(task.name for task in TASKS.values() if task.output.kind == "probability")
         raise InputError("compare", f"{name} gives a quantity, not a probability", f"choose one of: {taggers}")
     return TASKS[name]
 
 
-def _area(answers: Answers, is_signal: NDArray[np.bool_]) -> float:
-    """The mean over trainings."""
-    return float(np.mean([area_under_curve(answer, is_signal).value for answer in answers]))
+def _areas(answers: Answers, is_signal: NDArray[np.bool_]) -> list[float]:
+    """Of each training."""
+    return [area_under_curve(answer, is_signal).value for answer in answers]
 
 
 def _rows(contest: Contest, answers: dict[Entry, Answers], is_signal: NDArray[np.bool_]) -> list[dict[str, Any]]:
     """A row for each model, the best first; each is set against the best on the same resamplings of the candidates."""
     contest.say("compare and time")
-    area = {entry: _area(given, is_signal) for entry, given in answers.items()}
+    areas = {entry: _areas(given, is_signal) for entry, given in answers.items()}
+    area = {entry: float(np.mean(values)) for entry, values in areas.items()}
     resampled = {entry: paired_areas(given, is_signal, RESAMPLINGS).mean(axis=1) for entry, given in answers.items()}
     ranked = sorted(answers, key=lambda entry: -area[entry])
     best = ranked[0]
@@ -126,7 +127,6 @@ def _rows(contest: Contest, answers: dict[Entry, Answers], is_signal: NDArray[np
     rows = []
     for entry in ranked:
         given, (bundle, seen) = answers[entry], asked[entry.name]
-        areas = [area_under_curve(answer, is_signal).value for answer in given]
         rows.append(
             {
                 "model": entry.name,
@@ -134,8 +134,8 @@ def _rows(contest: Contest, answers: dict[Entry, Answers], is_signal: NDArray[np
                 "config": dict(bundle.contract.model.config),
                 "trainings": len(given),
                 "auc": _measured(area[entry], resampled[entry]),
-                "auc_of_trainings": areas,
-                "spread_of_trainings": float(np.std(areas, ddof=1)) if len(areas) > 1 else None,
+                "auc_of_trainings": areas[entry],
+                "spread_of_trainings": float(np.std(areas[entry], ddof=1)) if len(given) > 1 else None,
                 "behind_best": _measured(area[best] - area[entry], behind[entry]),
                 "p_value": p_value[entry],
                 "rejection": {f"{e:.0%}": rejection(given[0], is_signal, e).to_json() for e in EFFICIENCIES},

@@ -14,7 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from e2e.bundles import Bundle, load_bundle
-from e2e.bundles.bundle import WEIGHTS, digest_file
+from e2e.bundles.bundle import CONTRACT, digest_file
+from e2e.bundles.contract_file import read_contract
 from e2e.comparison.entries import Entry
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.evaluation.evaluate import check_unseen
@@ -24,7 +25,7 @@ from e2e.problems import InputError
 from e2e.release import RUN_WEIGHTS, export
 from e2e.tasks import Task
 from e2e.training.recipes import RECIPES
-from e2e.training.run_folder import RUN, read_run
+from e2e.training.run_folder import RUN, WEIGHTS, read_run
 from e2e.training.train import train
 
 _BATCH = 256
@@ -126,7 +127,7 @@ def _is_of(bundle: Path, run: Path) -> bool:
     """Is it there, and exported from the weights that the run has now?"""
     if not bundle.exists():
         return False
-    made_of = load_bundle(bundle).contract.provenance.get(RUN_WEIGHTS)
+    made_of = read_contract(bundle / CONTRACT).provenance.get(RUN_WEIGHTS)
     return made_of == digest_file(run / WEIGHTS).sha256
 
 

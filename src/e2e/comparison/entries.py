@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
-from e2e.bundles.bundle import CONTRACT, ONNX, WEIGHTS, digest_file
+from e2e.bundles.bundle import CONTRACT, ONNX, digest_file
 from e2e.files import reading
 from e2e.models import model_names
-from e2e.problems import InputError
-from e2e.training.run_folder import RUN
+from e2e.problems import InputError, known_names
+from e2e.training.run_folder import RUN, WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,5 @@ def _find_entry(model: str) -> Entry:
             with reading(path):
                 digest = digest_file(path / weights).sha256[:8]
             return Entry(path.resolve().name, **{kind: path}, digest=digest)
-    near = get_close_matches(model, model_names(), n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    known = f"{hint}known: {', '.join(model_names())}; or give the folder of a run or a bundle"
-    raise InputError("compare", f"no model, run or bundle {model!r}", known)
+    remedy = f"{known_names(model, model_names())}; or give the folder of a run or a bundle"
+    raise InputError("compare", f"no model, run or bundle {model!r}", remedy)

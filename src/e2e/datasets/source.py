@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import isfinite
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from e2e.contract import FrameSpec
 from e2e.datasets.candidate_set import CandidateSet
-from e2e.problems import InputError, Problems
+from e2e.problems import InputError, Problems, known_names
 from e2e.tasks import TASKS
 
 
@@ -33,9 +32,7 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.task is not None and self.task not in TASKS:
-            near = get_close_matches(self.task, TASKS, n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
-            raise InputError("options", f"unknown task {self.task!r}", f"{hint}known: {', '.join(TASKS)}")
+            raise InputError("options", f"unknown task {self.task!r}", known_names(self.task, TASKS))
         for name, factor in (("endcap", self.endcap_factor), ("HCAL", self.hcal_factor)):
             if not (isfinite(factor) and factor > 0):
                 raise InputError("options", f"{name} factor {factor}", "give a number above 0")

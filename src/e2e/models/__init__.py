@@ -9,7 +9,7 @@ from typing import Any
 from torch import nn
 
 from e2e.contract import FrameSpec
-from e2e.models.base import ModelConfig
+from e2e.models.base import ModelConfig, count_parameters
 from e2e.models.hugging_face import BACKBONES, ImageNetwork, ImageNetworkConfig
 from e2e.models.hybrid import Hybrid, HybridConfig
 from e2e.models.particle_net import ParticleNet, ParticleNetConfig
@@ -81,4 +81,13 @@ def describe_config(config: ModelConfig) -> dict[str, Any]:
     return {name: value for name, value in asdict(config).items() if name != "frame"}
 
 
-__all__ = ["MODELS", "ModelConfig", "build_model", "describe_config", "find_model", "model_names", "numbers_for"]
+__all__ = [
+    "MODELS",
+    "ModelConfig",
+    "build_model",
+    "count_parameters",
+    "describe_config",
+    "find_model",
+    "model_names",
+    "numbers_for",
+]

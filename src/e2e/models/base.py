@@ -54,6 +54,10 @@ class ModelConfig:
         return len(self.features) * len(self.frame.channels)
 
 
+def count_parameters(network: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
 class PixelFeatures(nn.Module):
     """Raw pixels -> numbers of order one, on the occupied pixels alone."""
 
@@ -75,16 +79,21 @@ class PixelFeatures(nn.Module):
 
         Returns a tensor (batch, pixels) for each feature, 0 in padding.
         """
-        is_padding = pixel_index < 0
-        channel = torch.where(is_padding, 0.0, pixel_index).to(torch.int64) // self.channel_size
-        scaled = torch.where(is_padding, 0.0, pixel_value) * self.scale[channel]
+        channel, scaled = _scaled(pixel_index, pixel_value, self.scale, self.channel_size)
         value = torch.where(self.is_log[channel], torch.log1p(scaled.abs()), scaled) if self.has_logs else scaled
         known = {
             "value": lambda: value,
             "log": lambda: torch.log1p(_LOG_GAIN * scaled.abs()) * torch.sign(scaled) / 4.0,
-            "occupied": lambda: (~is_padding).to(scaled.dtype),
+            "occupied": lambda: (pixel_index >= 0).to(scaled.dtype),
         }
         return tuple(known[name]() for name in self.features)
+
+
+def _scaled(pixel_index: Tensor, pixel_value: Tensor, scale: Tensor, channel_size: int) -> tuple[Tensor, Tensor]:
+    """Channel and scaled value of each pixel, (batch, pixels) both; in padding 0. scale: of each channel."""
+    is_padding = pixel_index < 0
+    channel = torch.where(is_padding, 0.0, pixel_index).to(torch.int64) // channel_size
+    return channel, torch.where(is_padding, 0.0, pixel_value) * scale[channel]
 
 
 class PixelEnergies(nn.Module):
@@ -102,9 +111,7 @@ class PixelEnergies(nn.Module):
 
     def forward(self, pixel_index: Tensor, pixel_value: Tensor) -> Tensor:
         """(batch, pixels) twice, padding has a negative index -> (batch, pixels)."""
-        is_padding = pixel_index < 0
-        channel = torch.where(is_padding, 0.0, pixel_index).to(torch.int64) // self.channel_size
-        return torch.where(is_padding, 0.0, pixel_value).abs() * self.scale[channel]
+        return _scaled(pixel_index, pixel_value, self.scale, self.channel_size)[1].abs()
 
 
 class SeedFeatures(nn.Module):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from e2e.models.base import TRANSFORMER_SIZES, PixelFeatures, SeedFeatures
+from e2e.models.layers import plain_mlp
 from e2e.models.sparse_vit import Encoder, EncoderConfig
 from e2e.models.views import PatchView, occupied_slots
 
@@ -73,8 +74,7 @@ class SparseConvBlock(nn.Module):
         self.grid, width = grid, config.stem_width
         self.convolution = nn.Conv2d(width, width, 5, padding=2, groups=width)
         self.norm = config.block.make_norm(width)
-        hidden = int(config.mlp_ratio * width)
-        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+        self.mlp = plain_mlp(width, int(config.mlp_ratio * width))
 
     def forward(self, x: Tensor, place: Tensor) -> Tensor:
         """x: (batch, tokens, width). place: (batch, tokens), one past the grid for padding."""

@@ -99,7 +99,11 @@ def make_mlp(config: BlockConfig) -> nn.Module:
     hidden = int(config.mlp_ratio * config.width)
     if config.mlp == "swiglu":
         return SwiGLU(config.width, hidden)
-    return nn.Sequential(nn.Linear(config.width, hidden), nn.GELU(), nn.Linear(hidden, config.width))
+    return plain_mlp(config.width, hidden)
+
+
+def plain_mlp(width: int, hidden: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
 
 
 def padding_mask(is_padding: Tensor) -> Tensor:

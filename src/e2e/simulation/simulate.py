@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from difflib import get_close_matches
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from numpy.random import Generator
 from e2e import __version__
 from e2e.contract import TRACKER_LAYERS
 from e2e.events.record import Events
-from e2e.problems import InputError
+from e2e.problems import InputError, known_names
 from e2e.scale.engines import choose_engine
 from e2e.scale.plan import versions
 from e2e.scale.shards import write_shards
@@ -105,9 +104,7 @@ def _plan(
     pool: Path | None,
 ) -> Plan:
     if process not in PROCESSES:
-        near = get_close_matches(process, PROCESSES, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise InputError("simulate", f"unknown process {process!r}", f"{hint}known: {', '.join(PROCESSES)}")
+        raise InputError("simulate", f"unknown process {process!r}", known_names(process, PROCESSES))
     if num_events < 1 or seed < 0:
         what = f"{num_events} events, seed {seed}"
         raise InputError("simulate", what, "events must be at least 1, the seed at least 0")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,8 @@ from e2e.contract import FrameSpec
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.datasets.candidate_set import SAMPLE_SEED
 from e2e.files import make_folder, write_json
-from e2e.models import build_model, find_model, numbers_for
-from e2e.problems import InputError
+from e2e.models import build_model, count_parameters, find_model, model_names, numbers_for
+from e2e.problems import InputError, known_names
 from e2e.tasks import TASKS
 from e2e.training.calibration import calibrate
 from e2e.training.callbacks import Clock
@@ -107,7 +106,7 @@ def train(
         result = {
             "config": config,
             "channels": list(frame.channels),
-            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "parameters": count_parameters(network),
             "epochs_trained": trainer.current_epoch,
             "best_epoch": int(chosen["epoch"]),
             "best_validation_loss": float(best.best_model_score or float("nan")),
@@ -125,9 +124,7 @@ def train(
 def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe:
     """The recipe with what the caller gave; None keeps the recipe's own."""
     if recipe not in RECIPES:
-        near = get_close_matches(recipe, RECIPES, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise InputError("train", f"unknown recipe {recipe!r}", f"{hint}known: {', '.join(RECIPES)}")
+        raise InputError("train", f"unknown recipe {recipe!r}", known_names(recipe, RECIPES))
     limits = {"epochs": 1, "accumulate": 1, "max_candidates": 2, "threads": 1, "seed": 0}
     given = {**changes, "threads": threads, "seed": seed}
     for name, least in limits.items():
@@ -152,11 +149,9 @@ def _select(whole: CandidateSet, plan: Recipe, data: Sequence[Path]) -> tuple[Ca
 
 
 def _with_model(plan: Recipe, model: str) -> Recipe:
-    try:
-        family, config = find_model(model)
-    except ValueError as error:
-        what, _, known = str(error).partition("; ")
-        raise InputError("train", what, known or "see e2e.models.find_model") from None
+    if model not in model_names():
+        raise InputError("train", f"unknown model {model!r}", f"known: {', '.join(model_names())}")
+    family, config = find_model(model)
     return replace(plan, family=family, config=config)
 
 
