@@ -46,7 +46,7 @@ $(DATA)/zoo/%/contract.json: $(DATA)/%-run/weights.safetensors $(DATA)/%-test.do
 	$(BIN)/e2e export $(DATA)/$*-run -o $(@D) --test $(DATA)/$*-test
 
 $(DATA)/%-run/weights.safetensors: $(DATA)/%-train.done
-	$(BIN)/e2e train $* $(DATA)/$*-train -o $(@D) --precision bf16-mixed
+	$(BIN)/e2e train $* $(DATA)/$*-train -o $(@D)
 
 $(DATA)/%-train.done: | $(STAMP)
 	mkdir -p $(DATA)

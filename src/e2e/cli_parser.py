@@ -116,7 +116,8 @@ def make_parser() -> argparse.ArgumentParser:
         help="begin with the weights of an earlier run, also of fewer channels",
     )
     add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
-    add("--precision", default=None, choices=("32-true", "bf16-mixed", "16-mixed"), help="the recipe's unless given")
+    precisions = ("auto", "32-true", "bf16-mixed", "16-mixed")
+    add("--precision", default=None, choices=precisions, help="auto unless given: what this machine is fast in")
     add("--learning-rate", type=float, default=None, metavar="R", help="peak; the recipe's unless given")
     add(
         "--accumulate",

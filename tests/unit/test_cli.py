@@ -8,7 +8,9 @@ import sys
 
 import pytest
 
-from e2e import cli
+from e2e import cli, cli_parser
+from e2e.simulation.processes import PROCESSES
+from e2e.tasks import TASKS
 
 HEAVY = ("numpy", "torch", "pyarrow", "matplotlib", "onnxruntime", "lightning", "scipy")
 
@@ -65,3 +67,8 @@ def test_simulate_check_and_evaluate_by_hand(tmp_path, capsys, untrained_bundle)
     assert result["candidates"] == 60
     assert 0 <= result["auc"]["value"] <= 1
     assert {file.name for file in (tmp_path / "evaluation").iterdir()} == {"evaluation.json", "score.svg", "roc.svg"}
+
+
+def test_help_of_simulate_names_all_that_it_makes():
+    assert set(cli_parser.TASK_NAMES) == set(TASKS)
+    assert {*cli_parser.TASK_NAMES, *cli_parser.OTHER_PROCESSES} == set(PROCESSES)

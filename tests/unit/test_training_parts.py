@@ -15,6 +15,7 @@ from e2e.training.calibration import fit_temperature
 from e2e.training.callbacks import AveragedWeights
 from e2e.training.distributed import Launch, launched
 from e2e.training.optimiser import FINAL_FACTOR, make_optimiser, parameter_groups, rate_factor
+from e2e.training.precision import resolve_precision
 from e2e.training.recipes import RECIPES
 from e2e.training.run_folder import resume_from
 
@@ -169,3 +170,16 @@ def test_calibration_error_of_honest_and_of_boastful_answers():
     assert calibration_error(np.full(60_000, 0.9), truth) == pytest.approx(0.4, abs=0.01)
     assert calibration_error(np.where(said > 0.5, 1.0, 0.0), truth, bins=10) == pytest.approx(0.25, abs=0.01)
     assert np.isnan(calibration_error([], []))
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "precision"),
+    [({"avx512_bf16": True}, "bf16-mixed"), ({"amx_bf16": True}, "bf16-mixed"), ({"avx2": True}, "32-true")],
+)
+def test_precision_is_what_the_processor_is_fast_in(monkeypatch, capabilities, precision):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    assert resolve_precision("auto") == precision
+    assert resolve_precision("16-mixed") == "16-mixed"
+    monkeypatch.delattr(torch.cpu, "get_capabilities")
+    assert resolve_precision("auto") == "32-true"  # an older PyTorch

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from e2e.training.augment import Augmentation
+from e2e.training.precision import AUTO
 
 
 @dataclass(frozen=True)
@@ -17,7 +18,7 @@ class Recipe:
     each layer to the one before it. ema_decay: of averaged weights, which are then what counts; 0: none.
     patience: epochs without a better validation loss. max_events: of the input, max_candidates: a random so many of
     those cut from it; None: all. channels: some of the task's, to see what the others are worth; None: all.
-    precision: as Lightning names it; `bf16-mixed` is twice as fast on processors with bf16 instructions.
+    precision: as Lightning names it, or `auto`: see `resolve_precision`.
     compile: train what `torch.compile` makes of the network.
     """
 
@@ -35,7 +36,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     patience: int = 4
     validation_fraction: float = 0.07
-    precision: str = "32-true"
+    precision: str = AUTO
     compile: bool = False
     max_events: int | None = None
     max_candidates: int | None = None
@@ -54,7 +55,6 @@ _JETS: dict[str, Any] = {
     "batch_size": 64,
     "learning_rate": 1e-3,
     "validation_fraction": 0.1,
-    "precision": "bf16-mixed",
 }
 
 _FULL = {

@@ -112,6 +112,7 @@ def train(
             "best_validation_loss": float(best.best_model_score or float("nan")),
             "training_seconds": round(clock.seconds, 1),
             "machine": _machine(trainer),
+            "precision": trainer.precision,
         }
         if task.output.kind == "probability":
             network.load_state_dict(weights)
