@@ -17,16 +17,14 @@ import json
 import subprocess
 import tempfile
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
-import onnxruntime
 import torch
 from _measuring import machine
+from _networks import in_turn, milliseconds, ratio, session
 from torch import Tensor, nn
 
 from e2e.datasets import load_candidates
-from e2e.metrics import bootstrap
 from e2e.models.base import ModelConfig, PixelFeatures
 from e2e.models.views import PatchView, occupied_slots
 from e2e.tasks import TASKS
@@ -92,9 +90,8 @@ def main() -> None:
         for feed in feeds[:20]:
             for way in ("segment_sum", "core"):
                 np.testing.assert_allclose(ways[way](feed), ways["scatter"](feed), rtol=1e-4, atol=1e-4)
-        seconds = np.array([[timed(way, feed) for way in ways.values()] for feed in feeds]).T
+        taken = in_turn(ways, feeds)
         num_tokens = [len(gather(feed)[0]) for feed in feeds]
-    by_name = dict(zip(ways, seconds, strict=True))
     num_pixels = np.mean([feed["pixel_index"].shape[1] for feed in feeds])
     print(
         json.dumps(
@@ -104,31 +101,12 @@ def main() -> None:
                 "jets": len(feeds),
                 "pixels": float(num_pixels),
                 "tokens": float(np.mean(num_tokens)),
-                "milliseconds": {name: round(1e3 * float(np.median(own)), 4) for name, own in by_name.items()},
-                "ratio_to_scatter": {
-                    name: bootstrap(lambda a, b: float(np.median(a / b)), own, by_name["scatter"])._asdict()
-                    for name, own in by_name.items()
-                },
+                "milliseconds": milliseconds(taken),
+                "ratio_to_scatter": {name: ratio(own, taken["scatter"]) for name, own in taken.items()},
                 "bytes": {"pixels": 8 * float(num_pixels), "patches": 4 * float(np.mean(num_tokens)) * (3 * PLANE + 1)},
             }
         )
     )
-
-
-def timed(call, feed) -> float:
-    start = perf_counter()
-    call(feed)
-    return perf_counter() - start
-
-
-def session(network: nn.Module, example, axes, path: Path) -> onnxruntime.InferenceSession:
-    dims = {name: torch.export.Dim(name) for shape in axes.values() for name in shape.values()}
-    shapes = {name: {axis: dims[dim] for axis, dim in shape.items()} for name, shape in axes.items()}
-    names = {"input_names": list(axes), "dynamic_shapes": shapes}
-    torch.onnx.export(network, example, path, dynamo=True, opset_version=20, verbose=False, **names)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
 def gatherer(folder: Path):
