@@ -143,7 +143,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--engine", default="onnxruntime", choices=("onnxruntime", "pytorch"))
 
     add = verb("compare", "train networks of many kinds alike and measure them on the same candidates")
-    add("task", metavar="TASK", help="one that tells two kinds apart, such as quark-gluon")
+    add("task", metavar="TASK", help="such as quark-gluon")
     add(
         "--models",
         nargs="+",

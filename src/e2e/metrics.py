@@ -128,6 +128,16 @@ def paired_areas(scores: ArrayLike, is_signal: ArrayLike, repeats: int = 1000, s
     return areas
 
 
+def paired_means(columns: ArrayLike, repeats: int = 1000, seed: int = 0) -> FloatArray:
+    """Means of several columns on the same resamplings of their rows. columns: (columns, rows). Returns (repeats,
+    columns)."""
+    values = np.atleast_2d(np.asarray(columns, dtype=np.float64))
+    count = values.shape[1]
+    rng = np.random.default_rng(seed)
+    drawn = (np.bincount(rng.integers(count, size=count), minlength=count) for _ in range(repeats))
+    return np.stack([values @ weights for weights in drawn]) / count
+
+
 def holm(p_values: Sequence[float]) -> list[float]:
     """p values corrected for being several (Holm, Scand. J. Statist. 6 (1979) 65): each at least what it was."""
     order = np.argsort(p_values, kind="stable")

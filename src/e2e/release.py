@@ -10,7 +10,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from e2e.bundles.bundle import TRAINING_CURVE, WORKING_POINTS, digest_file
+from e2e.bundles.columns import answer_for
 from e2e.bundles.export import export_bundle, move_bundle
+from e2e.contract.answers import AnswerConfig
 from e2e.evaluation.evaluate import evaluate
 from e2e.evaluation.plots import to_svg, training_figure
 from e2e.files import make_folder
@@ -53,11 +55,11 @@ def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
     if "start" in about:
         training["started from"] = about["start"]
     provenance = {"trained with": about["versions"], RUN_WEIGHTS: digest_file(run / WEIGHTS).sha256}
-    temperature = about.get("temperature", 1.0)  # the card says nothing of one that was not fitted
-    training |= {key: about[key] for key in ("selection", "temperature") if key in about}
+    training |= {key: about[key] for key in ("selection", "temperature", "interval") if key in about}
     with TemporaryDirectory(prefix=".export.", dir=output.parent) as folder:
         trial = Path(folder) / "trial"
-        export_bundle(network, task, trial, temperature=temperature, training=training, provenance=provenance)
+        answer = _answer(about, task)
+        export_bundle(network, task, trial, answer=answer, training=training, provenance=provenance)
         beside = {TRAINING_CURVE: to_svg(training_figure(read_history(run)))}
         if test:
             result = evaluate(trial, test, Path(folder) / "evaluation")
@@ -66,6 +68,14 @@ def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
             if "working_points" in result:
                 beside[WORKING_POINTS] = json.dumps(result["working_points"], indent=1) + "\n"
         return move_bundle(trial, output, training, beside)
+
+
+def _answer(about: dict[str, Any], task: Task) -> AnswerConfig:
+    """As the run found it; what an older version wrote has a temperature at most."""
+    if "answer" in about:
+        return AnswerConfig.from_json(about["answer"])
+    scaled = {"scale": 1 / about["temperature"]} if "temperature" in about else {}
+    return replace(answer_for(task.output), **scaled)
 
 
 def _card_metrics(task: Task, result: dict[str, Any]) -> dict[str, Any]:
@@ -83,9 +93,25 @@ def _card_metrics(task: Task, result: dict[str, Any]) -> dict[str, Any]:
         what = "mean distance between the probability said and what is so, 15 bins of equally many"
         metrics["calibration error"] = {"value": result["calibration_error"], "what": what}
         return metrics
-    unit = task.output.unit
-    named = {"network": "this bundle", "constant": "a constant", "pt_only": "pT alone"}
-    return {
+    unit, whole = task.output.unit, result["whole_range"]
+    named = {
+        "network": "this bundle",
+        "constant": "a constant",
+        "pt_only": "pT alone",
+        "calorimeter_mass": "the invariant mass of the calorimeters",
+    }
+    metrics = {
         f"mean absolute error, {named[name]}": {**value, "unit": unit, "what": "same candidates"}
         for name, value in result["mean_absolute_error"].items()
     }
+    metrics["resolution"] = {
+        **whole["resolution_68"],
+        "unit": unit,
+        "what": "half of the middle 68 % of the differences",
+    }
+    metrics["bias"] = {**whole["median_bias"], "unit": unit, "what": "median difference"}
+    if "coverage" in whole:
+        metrics["coverage of the interval"] = {**whole["coverage"], "what": "0.68 is meant"}
+        metrics["half length of the interval"] = {**whole["mean_half_length"], "unit": unit, "what": "mean"}
+        metrics["flagged"] = {**whole["flagged"], "what": "share of candidates inside the trained range"}
+    return metrics

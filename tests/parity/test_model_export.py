@@ -5,6 +5,7 @@ import torch
 
 from e2e.bundles import load_bundle
 from e2e.bundles.export import export_bundle
+from e2e.contract.answers import AnswerConfig
 from e2e.models import build_model, find_model, model_names, numbers_for
 from e2e.tasks import TASKS
 
@@ -19,9 +20,10 @@ def test_a_network_of_every_kind_can_be_exported(name, tmp_path):
     family, numbers = find_model(name)
     torch.manual_seed(3)
     config = {"input_scale": list(task.input_scale), **numbers_for(family, task.network), **numbers}
+    answer = AnswerConfig("probability", scale=1 / 1.7)
     bundle = load_bundle(
-        export_bundle(build_model(family, task.frame, config), task, tmp_path / "bundle", temperature=1.7)
+        export_bundle(build_model(family, task.frame, config), task, tmp_path / "bundle", answer=answer)
     )
     assert bundle.contract.model.family == family
-    assert bundle.contract.model.output_scale == pytest.approx((1 / 1.7,))
+    assert bundle.contract.model.answers == (answer,)
     assert bundle.contract.tolerance_scale == (1.0,)

@@ -12,7 +12,7 @@ from e2e.comparison.compare import compare
 from e2e.comparison.cost import count_operations
 from e2e.datasets import load_candidates
 from e2e.datasets.convert import convert
-from e2e.metrics import area_under_curve, holm, paired_areas
+from e2e.metrics import area_under_curve, holm, paired_areas, paired_means
 from e2e.models.layers import Block, BlockConfig
 from e2e.problems import InputError, Problems
 from e2e.simulation.simulate import simulate
@@ -123,7 +123,6 @@ def test_mistakes_are_one_line(contest, tmp_path, capsys):
 
     assert "did you mean 'hybrid-nano'" in fails(["hybrid-nan"])
     assert "named twice: resnet15" in fails(["resnet15", "resnet15"])
-    assert "gives a quantity" in fails(["resnet15"], "diphoton-mass")
     assert "unknown task 'photons'" in fails(["resnet15"], "photons")
     bundle = folder / "out" / "bundles" / "resnet15-seed1"
     assert "with seed 41" in fails([str(bundle)], test=folder / "train")
@@ -133,6 +132,29 @@ def test_mistakes_are_one_line(contest, tmp_path, capsys):
         [simulate("photon", folder / "photons", num_events=60, seed=44)], folder / "p", task="electron-photon"
     )
     assert "are of one kind, not of both electrons and photons" in fails(["resnet15"], test=photons.output)
+
+
+def test_masses_are_compared_by_their_error(tmp_path, capsys):
+    for name, seed, number in (("train", 51, 600), ("test", 52, 400)):
+        convert([simulate("diphoton-mass", tmp_path / f"{name}-events", num_events=number, seed=seed)], tmp_path / name)
+    options = {"data": [tmp_path / "train"], "sizes": (300,), "epochs": 1}
+    result = compare("diphoton-mass", MODELS, [tmp_path / "test"], tmp_path / "out", **options)
+    rows = result["models"]
+    errors = [row["mean_absolute_error"]["value"] for row in rows]
+    assert errors == sorted(errors) and 0.1 < errors[0] < 0.6
+    assert rows[1]["behind_best"]["value"] == pytest.approx(errors[1] - errors[0], abs=1e-4)
+    for row in rows:
+        assert 0 < row["whole_range"]["coverage"]["value"] <= 1 and len(row["by_true_value"]) == 8
+        assert 300 in result["learning_curves"][row["model"]]
+    for name in ("widths", "mean-absolute-error-against-latency", "learning-curves"):
+        assert "<svg" in (tmp_path / "out" / f"{name}.svg").read_text()
+    table = (tmp_path / "out" / "table.md").read_text()
+    assert "mean absolute error [GeV]" in table and "coverage" in table
+    photons = convert(
+        [simulate("photon", tmp_path / "g", num_events=60, seed=44)], tmp_path / "p", task="diphoton-mass"
+    )
+    with pytest.raises(InputError, match="no A -> gamma gamma among the test candidates"):
+        compare("diphoton-mass", MODELS, [photons.output], tmp_path / "other", data=[tmp_path / "train"])
 
 
 def test_operations_are_those_of_the_products(contest):
@@ -163,6 +185,14 @@ def test_a_run_of_the_same_name_is_gone_on_with(contest, tmp_path):
     train("electron-photon-debug", [folder / "train"], run, model="hybrid-nano", epochs=1, progress=False)
     result = compare("electron-photon", ["hybrid-nano"], [folder / "test"], tmp_path)
     assert result["models"][0]["training"]["epochs_trained"] == 1
+
+
+def test_paired_means_are_those_of_the_same_rows():
+    values = np.random.default_rng(5).normal(1.0, 2.0, (2, 3000))
+    values[1] = values[0] + 0.5
+    means = paired_means(values, repeats=400)
+    np.testing.assert_allclose(means[:, 1] - means[:, 0], 0.5)
+    assert means[:, 0].std() == pytest.approx(2.0 / np.sqrt(3000), rel=0.12)
 
 
 def test_paired_areas_have_the_spread_of_the_exact_error():

@@ -3,10 +3,13 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from e2e.bundles import load_bundle
+from e2e.contract.answers import AnswerConfig
 from e2e.evaluation.evaluate import evaluate, summary
+from e2e.inference.predict import predict
 from e2e.problems import InputError
 from e2e.release import export
 from e2e.simulation.simulate import simulate
@@ -27,7 +30,9 @@ def made(tmp_path_factory):
 def test_the_card_carries_measured_numbers(made):
     contract = load_bundle(made / "new" / "bundle").contract
     metrics = contract.training["metrics"]
-    assert set(metrics) == {f"mean absolute error, {name}" for name in ("this bundle", "a constant", "pT alone")}
+    guesses = ("this bundle", "a constant", "pT alone", "the invariant mass of the calorimeters")
+    beside = {"resolution", "bias", "coverage of the interval", "half length of the interval", "flagged"}
+    assert set(metrics) == {f"mean absolute error, {name}" for name in guesses} | beside
     assert all(metric["error"] > 0 for metric in metrics.values())
     assert 0.3 < metrics["mean absolute error, a constant"]["value"] < 0.5  # flat from 0 to 1.6: a quarter of it
     assert contract.training["test data"][0]["seed"] == 12
@@ -37,9 +42,21 @@ def test_the_card_carries_measured_numbers(made):
 def test_evaluation_writes_valid_json_and_pictures(made, tmp_path):
     result = evaluate(made / "new" / "bundle", [made / "test"], tmp_path)
     assert json.loads((tmp_path / "evaluation.json").read_text()) == json.loads(json.dumps(result))
-    assert (tmp_path / "response.svg").read_text().startswith("<?xml")
+    for name in ("response", "residual"):
+        assert (tmp_path / f"{name}.svg").read_text().startswith("<?xml")
     assert result["signal_candidates"] + result["other"]["candidates"] == result["candidates"]
     assert "mean absolute error" in summary(result)
+
+
+def test_a_mass_comes_with_its_interval_and_a_flag(made):
+    bundle = load_bundle(made / "new" / "bundle")
+    assert bundle.contract.output_names == ("mass", "mass_lower", "mass_upper", "mass_out_of_range")
+    assert [column.unit for column in bundle.contract.outputs] == ["GeV", "GeV", "GeV", "1"]
+    rows = predict(bundle, [made / "test"]).to_json()
+    assert len(rows) > 490
+    for row in rows:
+        assert row["mass_lower"] <= row["mass"] <= row["mass_upper"]
+        assert row["mass_out_of_range"] == float(row["mass"] < 0 or row["mass_upper"] > np.float32(1.6))
 
 
 def test_training_events_are_no_test_events(made, tmp_path):
@@ -74,12 +91,14 @@ def test_the_card_has_a_temperature_where_one_was_fitted_and_says_what_was_taken
     options = {"epochs": 1, "max_candidates": 100, "threads": 1, "progress": False}
     run = train("electron-photon-debug", [events], tmp_path / "run", **options)
     about = json.loads((run / "run.json").read_text())
-    for key in ("temperature", "temperature_not_fitted"):
+    for key in ("temperature", "temperature_not_fitted", "answer"):  # "answer": as before version 0.2
         about.pop(key, None)
     (run / "run.json").write_text(json.dumps({**about, **temperature}))
     contract = load_bundle(export(run, tmp_path / "bundle")).contract
     assert contract.training.get("temperature") == temperature.get("temperature")
     assert contract.training["selection"] == {"random": 100, "of": 150, "seed": 0}
+    scale = 1 / temperature.get("temperature", 1.0)
+    assert contract.model.answers == (AnswerConfig("probability", scale=scale),)
     assert ("temperature" in (tmp_path / "bundle" / "README.md").read_text()) == ("temperature" in temperature)
 
 

@@ -175,6 +175,7 @@ def test_run_folder_tells_its_story_and_holds_no_pickle(events, tmp_path, small)
     assert about["parameters"] == sum(tensor.numel() for tensor in load_file(folder / "weights.safetensors").values())
     assert about["training_seconds"] > 0
     assert ("temperature" in about) != ("temperature_not_fitted" in about)
+    assert about["answer"]["scale"] == pytest.approx(1 / about.get("temperature", 1.0))
     assert "selection" not in about
     assert set(about["expected_calibration_error"]) == {"before", "after"}
     for name in ("last.ckpt", "best.ckpt"):

@@ -15,10 +15,13 @@ import torch
 
 from e2e.bundles import ParityError, export, load_bundle, verify_golden
 from e2e.bundles.bundle import digest_file, read_golden
-from e2e.bundles.network import PhysicalOutput, load_network
+from e2e.bundles.columns import answer_for
+from e2e.bundles.network import load_network
 from e2e.bundles.parity import check_agreement, parity_cases, random_candidates, worst_deviation
 from e2e.contract import FrameSpec
+from e2e.contract.answers import AnswerConfig
 from e2e.models import build_model
+from e2e.models.answers import FinalAnswers
 from e2e.problems import InputError
 from e2e.tasks import TASKS
 
@@ -80,6 +83,20 @@ def channels(data):
     return data["frame"]["channels"]
 
 
+def answers(data):
+    return data["model"]["answers"]
+
+
+def as_version_1(scales):
+    """What an older e2e wrote."""
+
+    def edit(data):
+        data["bundle_version"] = 1
+        data["model"] = {**{k: v for k, v in data["model"].items() if k != "answers"}, "output_scale": scales}
+
+    return in_contract(edit)
+
+
 def weights_elsewhere(path):
     model = onnx.load(path / "model.onnx")
     onnx.save(model, path / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
@@ -105,7 +122,7 @@ BAD = {
     "truncated golden": (lambda p: truncate(p / "golden.safetensors"), "golden.safetensors: truncated"),
     "newer bundle": (
         in_contract(lambda d: d.update(bundle_version=7)),
-        "bundle copy has bundle_version 7, this e2e reads up to 1; upgrade e2e",
+        "bundle copy has bundle_version 7, this e2e reads up to 2; upgrade e2e",
     ),
     "newer contract": (in_contract(lambda d: d.update(contract_version=7)), "contract_version 7, .*; upgrade e2e"),
     "odd version": (in_contract(lambda d: d.update(bundle_version="1")), "bundle_version is not a whole number"),
@@ -129,7 +146,17 @@ BAD = {
     "odd kind": (in_contract(lambda d: d["outputs"][0].update(kind="guess")), r"outputs\[0\].kind 'guess' is unknown"),
     "odd output name": (in_contract(lambda d: d["outputs"][0].update(name="a b")), r"outputs\[0\].name is not"),
     "odd range": (in_contract(lambda d: d["outputs"][0].update(trained_range=[1])), "trained_range is not a pair"),
-    "scales": (in_contract(lambda d: d["model"].update(output_scale=[1, 2])), "model.output_scale has 2 numbers for 1"),
+    "scales": (as_version_1([1, 2]), "model.output_scale has 2 numbers for 1"),
+    "too many answers": (
+        in_contract(lambda d: answers(d).append(answers(d)[0])),
+        "answers give 2 numbers, there are 1",
+    ),
+    "odd answer": (in_contract(lambda d: answers(d)[0].update(kind="guess")), r"answers\[0\].kind 'guess' is unknown"),
+    "odd scale": (in_contract(lambda d: answers(d)[0].update(scale="1")), r"answers\[0\].scale is not a finite number"),
+    "odd excess": (
+        in_contract(lambda d: answers(d)[0].update(kind="point", excess_at=[2.0, 1.0], excess=[0.0, 0.0])),
+        r"answers\[0\].kind excess .* ascending, are needed",
+    ),
     "no digest": (in_contract(lambda d: d["files"].pop("model.onnx")), "model.onnx: contract.json does not list it"),
 }
 
@@ -253,14 +280,19 @@ def test_export_leaves_other_folders_alone(quick_export, tmp_path):
         export.export_bundle(quick_export, TASKS["electron-photon"], tmp_path / "thesis")
 
 
+def test_a_bundle_of_version_1_is_read_as_it_was_meant(bundle):
+    as_version_1([0.5])(bundle.path)
+    assert load_bundle(bundle.path).contract.model.answers == (AnswerConfig("probability", scale=0.5),)
+
+
 def test_outputs_are_final():
     network = build_model("resnet15", FrameSpec(channels=("ecal_energy", "ecal_time")), SMALL)
     inputs = [torch.from_numpy(v) for v in random_candidates(np.random.default_rng(1), network.config.frame, 3, 50)]
     with torch.inference_mode():
         raw = network(*inputs)
-        score = PhysicalOutput(network, ["probability"], [1.0])(*inputs)
-        mass = PhysicalOutput(network, [TASKS["diphoton-mass"].output.kind], [TASKS["diphoton-mass"].output.scale])(
-            *inputs
+        score, mass = (
+            FinalAnswers(network, [answer_for(TASKS[name].output)])(*inputs)
+            for name in ("electron-photon", "diphoton-mass")
         )
     torch.testing.assert_close(score, torch.sigmoid(raw))
     torch.testing.assert_close(mass, 1.6 * raw)

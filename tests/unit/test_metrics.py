@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from e2e.evaluation.evaluate import _working_point
+from e2e.evaluation.score import _working_point
 from e2e.metrics import (
     MIN_PASSING,
     area_under_curve,

@@ -11,13 +11,13 @@ from torch import nn
 
 from e2e.metrics import calibration_error
 from e2e.problems import InputError
-from e2e.training.calibration import fit_temperature
 from e2e.training.callbacks import AveragedWeights
 from e2e.training.distributed import Launch, launched
 from e2e.training.optimiser import FINAL_FACTOR, make_optimiser, parameter_groups, rate_factor
 from e2e.training.precision import resolve_precision
 from e2e.training.recipes import RECIPES
 from e2e.training.run_folder import resume_from
+from e2e.training.temperature import fit_temperature
 
 RECIPE = replace(RECIPES["electron-photon"], learning_rate=0.1, weight_decay=0.02)
 

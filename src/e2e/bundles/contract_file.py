@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from e2e.bundles.answer_fields import read_answers
 from e2e.bundles.json_fields import REMEDY, Fields, read_json
 from e2e.contract import BUNDLE_VERSION, CONTRACT_VERSION, PADDING_INDEX, FrameSpec
+from e2e.contract.answers import AnswerConfig
 from e2e.files import write_json
 from e2e.problems import InputError
 
-OUTPUT_KINDS = ("probability", "quantity")
+OUTPUT_KINDS = ("probability", "quantity", "flag")
 OUTPUT_TENSOR = "outputs"  # of the ONNX graph: float32 (batch, outputs), columns as listed in the contract
 
 
@@ -48,7 +50,7 @@ INPUTS: tuple[InputTensor, ...] = (
 
 @dataclass(frozen=True)
 class OutputColumn:
-    """One final number per candidate. kind: `probability` or `quantity`. trained_range: in `unit`."""
+    """One final number per candidate. kind: `probability`, `quantity`, or `flag`: 0 or 1. trained_range: in `unit`."""
 
     name: str
     kind: str
@@ -59,13 +61,13 @@ class OutputColumn:
 
 @dataclass(frozen=True)
 class ModelDescription:
-    """What rebuilds the network beside its weights. output_scale: factor of its raw answers, of a probability before
-    the sigmoid (1 / temperature); already applied inside the ONNX graph."""
+    """What rebuilds the network beside its weights. answers: how its raw numbers become the outputs, in their order, of
+    which an answer may give several; it happens inside the ONNX graph."""
 
     family: str
     config: Mapping[str, Any]
     num_parameters: int
-    output_scale: tuple[float, ...]
+    answers: tuple[AnswerConfig, ...]
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,7 @@ class Contract:
     @property
     def tolerance_scale(self) -> tuple[float, ...]:
         """Below which a deviation of an output counts as it is, above as a share of the answer."""
-        scales = zip(self.outputs, self.model.output_scale, strict=True)
-        return tuple(1.0 if output.kind == "probability" else scale for output, scale in scales)
+        return tolerance_scale(self.outputs, self.model.answers)
 
     def write(self, path: Path) -> None:
         versions = {"bundle_version": BUNDLE_VERSION, "contract_version": CONTRACT_VERSION}
@@ -114,6 +115,12 @@ class Contract:
         write_json(path, versions | described)
 
 
+def tolerance_scale(outputs: Sequence[OutputColumn], answers: Sequence[AnswerConfig]) -> tuple[float, ...]:
+    """See `Contract.tolerance_scale`."""
+    scales = [answer.scale for answer in answers for _ in answer.suffixes]
+    return tuple(scale if output.kind == "quantity" else 1.0 for output, scale in zip(outputs, scales, strict=True))
+
+
 def read_contract(path: Path) -> Contract:
     """Raises InputError naming the key that is missing, malformed, or newer than this version knows."""
     whole = read_json(path)
@@ -129,16 +136,19 @@ def read_contract(path: Path) -> Contract:
     outputs = tuple(_output(fields) for fields in whole.items("outputs"))
     if len({output.name for output in outputs}) != len(outputs):
         whole.fail("outputs", "name a column twice")
-    model = _model(whole.fields("model"))
-    if len(model.output_scale) != len(outputs):
-        whole.fail("model.output_scale", f"has {len(model.output_scale)} numbers for {len(outputs)} outputs")
+    model = whole.fields("model")
     files = whole.fields("files")
     return Contract(
         task=whole.text("task"),
         title=whole.text("title"),
         frame=_frame(whole),
         outputs=outputs,
-        model=model,
+        model=ModelDescription(
+            model.text("family"),
+            model.mapping("config"),
+            model.count("num_parameters"),
+            read_answers(model, [output.kind for output in outputs], whole.count("bundle_version")),
+        ),
         training=whole.mapping("training"),
         provenance=whole.mapping("provenance"),
         files={name: _digest(files.fields(name)) for name in whole.mapping("files")},
@@ -172,22 +182,7 @@ def _output(fields: Fields) -> OutputColumn:
         fields.fail("name", "is not a column name (lower case, digits, underscores)")
     if kind not in OUTPUT_KINDS:
         fields.fail("kind", f"{kind!r} is unknown; known: {', '.join(OUTPUT_KINDS)}")
-    trained_range = None
-    if fields.value("trained_range") is not None:
-        numbers = fields.numbers("trained_range")
-        if len(numbers) != 2:
-            fields.fail("trained_range", "is not a pair of numbers")
-        trained_range = numbers[0], numbers[1]
-    return OutputColumn(name, kind, fields.text("unit"), fields.text("meaning"), trained_range)
-
-
-def _model(fields: Fields) -> ModelDescription:
-    return ModelDescription(
-        fields.text("family"),
-        fields.mapping("config"),
-        fields.count("num_parameters"),
-        fields.numbers("output_scale"),
-    )
+    return OutputColumn(name, kind, fields.text("unit"), fields.text("meaning"), fields.pair("trained_range"))
 
 
 def _digest(fields: Fields) -> FileDigest:

@@ -23,14 +23,17 @@ from torch import nn
 from e2e import __version__
 from e2e.bundles.bundle import CARD, CONTRACT, DIGESTED_FILES, GOLDEN, ONNX, WEIGHTS, digest_file, load_bundle
 from e2e.bundles.card import write_card
-from e2e.bundles.contract_file import INPUTS, OUTPUT_TENSOR, Contract, ModelDescription, OutputColumn
-from e2e.bundles.network import PhysicalOutput, load_network
+from e2e.bundles.columns import answer_for, output_columns
+from e2e.bundles.contract_file import INPUTS, OUTPUT_TENSOR, Contract, ModelDescription, OutputColumn, tolerance_scale
+from e2e.bundles.network import load_network
 from e2e.bundles.onnx_file import self_description
 from e2e.bundles.parity import check_agreement, golden_candidates, parity_cases
 from e2e.contract import FrameSpec
+from e2e.contract.answers import AnswerConfig
 from e2e.files import make_folder, writing
 from e2e.frames import Packed
 from e2e.models import MODELS, count_parameters, describe_config
+from e2e.models.answers import FinalAnswers
 from e2e.problems import InputError
 from e2e.tasks import Task
 
@@ -42,22 +45,20 @@ def export_bundle(
     task: Task,
     output: Path,
     *,
-    temperature: float = 1.0,
+    answer: AnswerConfig | None = None,
     training: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the bundle folder `output`, whole or not at all; an older bundle there is replaced. Returns `output`.
 
-    network: one of MODELS, giving raw outputs, with any frame; it is copied, not changed. temperature: divides what
-    becomes a probability, so that it means what it says. training: numbers for the card, see `write_card`; provenance:
+    network: one of MODELS, giving raw outputs, with any frame; it is copied, not changed. answer: how they are read;
+    scaled as the task says unless given. training: numbers for the card, see `write_card`; provenance:
     added to the versions. The same weights, numbers and versions give the same bytes.
     Raises ParityError naming the case in which PyTorch and ONNX Runtime differ, InputError when `output` is taken or
     cannot be written.
     """
     _check_place(output)
-    kinds = [task.output.kind]
-    scale = [1 / temperature if task.output.kind == "probability" else task.output.scale]
-    final = PhysicalOutput(copy.deepcopy(network), kinds, scale).cpu().float().eval()
+    final = FinalAnswers(copy.deepcopy(network), [answer or answer_for(task.output)]).cpu().float().eval()
     make_folder(output.parent)
     with TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as hidden:
         folder = Path(hidden) / "bundle"
@@ -112,7 +113,7 @@ def _put_in_place(folder: Path, output: Path) -> None:
     shutil.rmtree(replaced)
 
 
-def _write_onnx(final: PhysicalOutput, task: Task, path: Path) -> None:
+def _write_onnx(final: FinalAnswers, task: Task, path: Path) -> None:
     frame = _frame(final)
     example = golden_candidates(frame)
     free = {"batch": torch.export.Dim("batch"), "pixels": torch.export.Dim("pixels")}
@@ -135,7 +136,8 @@ def _write_onnx(final: PhysicalOutput, task: Task, path: Path) -> None:
     model = program.model_proto
     for part in (model.graph, *model.graph.node, *model.graph.value_info):
         part.ClearField("metadata_props")  # stack traces with paths of this machine
-    onnx.helper.set_model_props(model, self_description(task.name, frame, [(task.output.name, task.output.unit)]))
+    columns = [(column.name, column.unit) for column in _columns(final, task)]
+    onnx.helper.set_model_props(model, self_description(task.name, frame, columns))
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
 
@@ -144,43 +146,40 @@ def _write_weights(network: nn.Module, path: Path) -> None:
     path.write_bytes(save({name: np.ascontiguousarray(t.numpy()) for name, t in network.state_dict().items()}))
 
 
-def _write_golden(final: PhysicalOutput, task: Task, folder: Path) -> None:
+def _write_golden(final: FinalAnswers, task: Task, folder: Path) -> None:
     """Compare the two runtimes on every case; keep the golden one."""
     session = onnxruntime.InferenceSession(folder / ONNX, providers=["CPUExecutionProvider"])
 
     def run_onnx(packed: Packed) -> Any:
         return session.run(None, packed._asdict())[0]
 
-    frame = _frame(final)
+    frame, scale = _frame(final), tolerance_scale(_columns(final, task), final.configs)
     golden = golden_candidates(frame)
     for case, packed in (("golden", golden), *parity_cases(frame)):
-        check_agreement(f"PyTorch and ONNX Runtime, {case}", run_onnx(packed), _run(final, packed), [task.output.scale])
+        check_agreement(f"PyTorch and ONNX Runtime, {case}", run_onnx(packed), _run(final, packed), scale)
     (folder / GOLDEN).write_bytes(save({**golden._asdict(), "outputs": run_onnx(golden)}))
 
 
 def _contract(
-    final: PhysicalOutput, task: Task, folder: Path, training: Mapping[str, Any], provenance: Mapping[str, Any]
+    final: FinalAnswers, task: Task, folder: Path, training: Mapping[str, Any], provenance: Mapping[str, Any]
 ) -> Contract:
     network: Any = final.network
     family = next(name for name, (_, known) in MODELS.items() if type(network) is known)
-    out = task.output
     versions: dict[str, Any] = {"e2e": __version__, "torch": torch.__version__, "onnx": onnx.__version__}
     versions |= {"onnxruntime": onnxruntime.__version__, "opset": OPSET}
     return Contract(
         task=task.name,
         title=task.title,
         frame=network.config.frame,
-        outputs=(OutputColumn(out.name, out.kind, out.unit, out.meaning, out.trained_range),),
-        model=ModelDescription(
-            family, describe_config(network.config), count_parameters(network), tuple(final.scale.tolist())
-        ),
+        outputs=_columns(final, task),
+        model=ModelDescription(family, describe_config(network.config), count_parameters(network), final.configs),
         training=training,
         provenance=versions | dict(provenance),
         files={name: digest_file(folder / name) for name in DIGESTED_FILES},
     )
 
 
-def _check_network(final: PhysicalOutput, folder: Path) -> None:
+def _check_network(final: FinalAnswers, folder: Path) -> None:
     """What a reader will find must be what was exported."""
     bundle = load_bundle(folder)
     rebuilt, golden = load_network(bundle), golden_candidates(bundle.contract.frame)
@@ -188,7 +187,11 @@ def _check_network(final: PhysicalOutput, folder: Path) -> None:
     check_agreement("weights read back", _run(rebuilt, golden), expected, bundle.contract.tolerance_scale)
 
 
-def _frame(final: PhysicalOutput) -> FrameSpec:
+def _columns(final: FinalAnswers, task: Task) -> tuple[OutputColumn, ...]:
+    return output_columns(task.output, *final.configs)
+
+
+def _frame(final: FinalAnswers) -> FrameSpec:
     config: Any = final.network.config
     return config.frame
 

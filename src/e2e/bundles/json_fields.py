@@ -41,6 +41,21 @@ class Fields:
             self.fail(key, "is not a whole number from 0")
         return value
 
+    def number(self, key: str) -> float:
+        value = self.value(key)
+        if not self._is_finite(value):
+            self.fail(key, "is not a finite number")
+        return float(value)
+
+    def pair(self, key: str) -> tuple[float, float] | None:
+        """Two numbers, or null."""
+        if self.value(key) is None:
+            return None
+        numbers = self.numbers(key)
+        if len(numbers) != 2:
+            self.fail(key, "is not a pair of numbers")
+        return numbers[0], numbers[1]
+
     def numbers(self, key: str) -> tuple[float, ...]:
         return tuple(float(number) for number in self._list(key, self._is_finite, "finite numbers"))
 

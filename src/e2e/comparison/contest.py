@@ -49,10 +49,12 @@ class Contest:
     def candidates(self) -> CandidateSet:
         """To measure on. Raises InputError where one kind is missing, or where they are trained on."""
         found = load_candidates(self.task, self.test)
-        is_signal = found.target > 0.5
-        if not is_signal.any() or is_signal.all():
+        is_signal = found.is_signal(self.task)
+        if self.task.output.kind == "probability" and is_signal.all() == is_signal.any():
             kinds = f"{self.task.signal.name} and {self.task.other.name}"
             raise InputError("compare", f"the test candidates are of one kind, not of both {kinds}", "give both")
+        if not is_signal.any():
+            raise InputError("compare", f"no {self.task.signal.name} among the test candidates", "give some")
         if self.data:
             check_unseen("compare", self._training_data, found)
         return found
@@ -95,16 +97,16 @@ class Contest:
             raise InputError(run, "was trained on other data", "choose another folder, or delete it")
 
     def answers(self, entry: Entry, seed: int = 1, size: int | None = None) -> NDArray[np.float32]:
-        """To the test candidates, by ONNX Runtime; kept in a file for the next call."""
+        """(candidates, columns of the bundle), by ONNX Runtime; kept in a file for the next call."""
         bundle = self.bundle(entry, seed, size)
         path = self.output / "answers" / f"{entry.label(seed, size)}.safetensors"
         asked = {"bundle": bundle.contract.files["model.onnx"].sha256, "test": repr(self.candidates.provenance)}
         known = _read_answers(path, asked)
-        if known is not None and len(known) == len(self.candidates):
+        if known is not None and known.shape == (len(self.candidates), len(bundle.contract.outputs)):
             return known
         self.say(f"measure {path.stem}")
         engine = load_engine(bundle)
-        answer = np.concatenate([engine.run(packed)[:, 0] for packed, _ in self.seen_by(bundle).batches(_BATCH)])
+        answer = np.concatenate([engine.run(packed) for packed, _ in self.seen_by(bundle).batches(_BATCH)])
         make_folder(path.parent)
         with replacing(path) as hidden:
             save_file({"answer": answer}, hidden, metadata=asked)

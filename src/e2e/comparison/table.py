@@ -6,26 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from e2e.evaluation.plots import new_axes, plot_roc, save
+from e2e.comparison.yardsticks import Outputs, Yardstick
+from e2e.evaluation.plots import new_axes, save
 from e2e.files import write_json
 
 JSON, TABLE = "comparison.json", "table.md"
 
 
 def write_comparison(
-    result: dict[str, Any], answers: Mapping[str, NDArray[np.float32]], is_signal: NDArray[np.bool_], output: Path
+    result: dict[str, Any], answers: Mapping[str, Outputs], yardstick: Yardstick, output: Path
 ) -> None:
     """answers: of one training of each model."""
-    save(latency_figure(result), output / "auc-against-latency.svg")
-    figure, axes = new_axes()
-    for name in (row["model"] for row in result["models"]):
-        plot_roc(axes, answers[name], is_signal, label=name)
-    axes.set(xlabel="efficiency for the signal", ylabel="efficiency for the rest")
-    axes.legend(fontsize=7)
-    save(figure, output / "roc.svg")
+    save(latency_figure(result), output / f"{yardstick.key.replace('_', '-')}-against-latency.svg")
+    in_order = {row["model"]: answers[row["model"]] for row in result["models"]}
+    save(yardstick.figure(in_order), output / f"{yardstick.picture}.svg")
     if result["learning_curves"]:
         save(learning_figure(result), output / "learning-curves.svg")
     (output / TABLE).write_text(format_table(result), encoding="utf-8")
@@ -34,11 +28,10 @@ def write_comparison(
 
 def format_table(result: dict[str, Any]) -> str:
     """Markdown, the best first."""
-    efficiencies = list(result["models"][0]["rejection"])
+    further = list(_further(result["models"][0]))
     reference = result["models"][0]["latency"]["ratio"]["to"]
     head = [
-        *("model", "AUC", "trainings", "p of equality with the first"),
-        *(f"1/background at {efficiency}" for efficiency in efficiencies),
+        *("model", result["yardstick"]["title"], "trainings", "p of equality with the first", *further),
         *("parameters", "Mflop", "ms, one thread", f"ratio to {reference}", "GPU, 1/s", "training, s"),
     ]
     lines = [head, ["---"] * len(head)]
@@ -47,10 +40,10 @@ def format_table(result: dict[str, Any]) -> str:
         lines.append(
             [
                 row["model"],
-                _pm(row["auc"], 4),
+                _pm(row[result["yardstick"]["key"]], 4),
                 str(row["trainings"]),
                 f"{row['p_value']:.3f}",
-                *(_pm(row["rejection"][efficiency], 1) for efficiency in efficiencies),
+                *_further(row).values(),
                 f"{row['parameters']:,}",
                 f"{row['operations'] / 1e6:.1f}",
                 f"{latency['median_ms']:.2f}",
@@ -64,14 +57,25 @@ def format_table(result: dict[str, Any]) -> str:
     return f"{title}. {note}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
+def _further(row: Mapping[str, Any]) -> dict[str, str]:
+    """Of a tagger and of a quantity: heads and cells."""
+    if "rejection" in row:
+        return {f"1/background at {efficiency}": _pm(value, 1) for efficiency, value in row["rejection"].items()}
+    whole = row["whole_range"]
+    shown = {"half width of 68 %": "resolution_68", "bias": "median_bias", "coverage": "coverage"}
+    shown["quantile loss"] = "quantile_loss"
+    return {head: _pm(whole[key], 4) if key in whole else "-" for head, key in shown.items()}
+
+
 def latency_figure(result: dict[str, Any]) -> Any:
-    """Area under the curve against latency: up and to the left is better."""
+    """The yardstick against latency: the left is better."""
     figure, axes = new_axes()
+    key = result["yardstick"]["key"]
     for row in result["models"]:
-        place = row["latency"]["median_ms"], row["auc"]["value"]
-        axes.errorbar(*place, yerr=row["auc"]["error"], fmt="o", markersize=4)
+        place = row["latency"]["median_ms"], row[key]["value"]
+        axes.errorbar(*place, yerr=row[key]["error"], fmt="o", markersize=4)
         axes.annotate(row["model"], place, xytext=(4, 4), textcoords="offset points", fontsize=7)
-    axes.set(xscale="log", xlabel="one candidate on one thread [ms]", ylabel="area under the ROC curve")
+    axes.set(xscale="log", xlabel="one candidate on one thread [ms]", ylabel=result["yardstick"]["title"])
     return figure
 
 
@@ -80,11 +84,11 @@ def learning_figure(result: dict[str, Any]) -> Any:
     for row in result["models"]:
         curve = {int(size): point for size, point in result["learning_curves"].get(row["model"], {}).items()}
         if row["training"]["candidates"]:
-            curve[row["training"]["candidates"]] = row["auc"]
+            curve[row["training"]["candidates"]] = row[result["yardstick"]["key"]]
         sizes = sorted(curve)
         errors = [curve[size]["error"] for size in sizes]
         axes.errorbar(sizes, [curve[size]["value"] for size in sizes], yerr=errors, marker="o", label=row["model"])
-    axes.set(xscale="log", xlabel="training candidates", ylabel="area under the ROC curve")
+    axes.set(xscale="log", xlabel="training candidates", ylabel=result["yardstick"]["title"])
     axes.legend(fontsize=7)
     return figure
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from e2e.contract import CHANNELS, FrameSpec
 from e2e.datasets.candidate_set import CandidateSet
+from e2e.metrics import half_width_68
 from e2e.tasks import Task
 
 matplotlib.use("Agg")
@@ -54,13 +56,16 @@ def training_figure(history: Sequence[Mapping[str, float]]) -> Any:
     return figure
 
 
-def plot_evaluation(task: Task, answer: ArrayLike, candidates: CandidateSet, output: Path) -> None:
-    """Score and ROC of a classification, response of a regression."""
+def plot_evaluation(task: Task, outputs: NDArray[np.float64], candidates: CandidateSet, output: Path) -> None:
+    """Score and ROC of a classification; response, bias and resolution of a regression. outputs: (candidates, columns
+    of the bundle)."""
+    answer = outputs[:, 0]
     if task.output.kind == "probability":
         save(score_figure(task, answer, candidates), output / "score.svg")
         save(roc_figure(task, answer, candidates), output / "roc.svg")
     else:
         save(response_figure(task, answer, candidates), output / "response.svg")
+        save(residual_figure(task, outputs, candidates), output / "residual.svg")
 
 
 def score_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any:
@@ -100,6 +105,42 @@ def response_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> 
     axes.set(xlabel=f"true {task.output.name} [{task.output.unit}]", ylabel=f"regressed [{task.output.unit}]")
     figure.colorbar(mesh, ax=axes, label="fraction of the true value's candidates")
     return figure
+
+
+def residual_figure(task: Task, outputs: NDArray[np.float64], candidates: CandidateSet) -> Any:
+    """Median difference to the truth and the band of its middle 68 %, against the truth; the interval that the network
+    gives beside it, where it gives one."""
+    is_signal = candidates.is_signal(task)
+    truth, given = candidates.target[is_signal].astype(np.float64), outputs[is_signal]
+    low, high = task.output.trained_range or (0.0, 1.0)
+    edges = np.linspace(low, high, 17)
+    places = [np.flatnonzero((truth >= a) & (truth < b)) for a, b in pairwise(edges)]
+    places = [place for place in places if len(place) >= 20]
+    figure, axes = new_axes()
+    if places:
+        centre = [truth[place].mean() for place in places]
+        bands = np.array([np.quantile(given[place, 0] - truth[place], (0.16, 0.5, 0.84)) for place in places]).T
+        axes.fill_between(centre, bands[0], bands[2], alpha=0.3, label="middle 68 % of the differences")
+        axes.plot(centre, bands[1], marker="o", markersize=3, label="median")
+        if given.shape[1] > 2:
+            ends = np.array([np.median(given[place, 1:3] - given[place, :1], axis=0) for place in places]).T
+            for end, label in zip(ends, ("median of the network's own interval", None), strict=True):
+                axes.plot(centre, end, color="black", linestyle="--", linewidth=0.8, label=label)
+    axes.axhline(0.0, color="gray", linewidth=0.8)
+    name, unit = task.output.name, task.output.unit
+    axes.set(xlabel=f"true {name} [{unit}]", ylabel=f"regressed - true [{unit}]")
+    axes.legend(fontsize=9)
+    return figure
+
+
+def plot_widths(
+    axes: Any, residual: NDArray[np.float64], truth: NDArray[np.float64], span: tuple[float, float], label: str
+) -> None:
+    """Half the distance of the 16 and 84 % quantiles of the residuals, in 12 bins of the truth over `span`."""
+    edges = np.linspace(*span, 13)
+    places = [np.flatnonzero((truth >= a) & (truth < b)) for a, b in pairwise(edges)]
+    shown = [(truth[place].mean(), half_width_68(residual[place])) for place in places if len(place) >= 20]
+    axes.plot(*np.array(shown).reshape(-1, 2).T, marker="o", markersize=3, label=label)
 
 
 def plot_histograms(axes: Any, samples: Mapping[str, ArrayLike], edges: Any, has_errors: bool = False) -> None:

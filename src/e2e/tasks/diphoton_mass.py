@@ -43,6 +43,7 @@ DIPHOTON_MASS = Task(
     signal=Species("A -> gamma gamma", (36,)),
     other=Species("single photons", PHOTONS.pdg_ids),
     pt_edges=GUN_PT_EDGES,
+    mass_radius=0.25,
     network={"patch": 4, "stem_patch": 2, "max_particles": 64},
     limits=(
         "Trained on our own fast simulation; real crops also hold jets and other particles.",

@@ -36,6 +36,7 @@ DITAU_MASS = Task(
     signal=Species("a -> tau tau", (36,)),
     other=Species("none", ()),
     pt_edges=(15.0, 30.0, 50.0, 80.0, 120.0, 170.0, 250.0),
+    mass_radius=0.4,
     network={"has_pool": True, "patch": 5},
     published={"what": "CMS and rchudasa/MLAnalyzer: 13 channels, target m/6; no public number"},
     limits=("Trained on our own fast simulation; taus that decay to electrons and muons are not in it.",),

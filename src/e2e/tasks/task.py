@@ -54,7 +54,8 @@ class Task:
     signal, other: the two kinds of candidates. A task that gives a probability gives that of the signal; one that gives
     a quantity is measured on the signal alone. balance: what keeps a network from telling the kinds apart by their
     spectra; None where they are made alike. network: numbers of the network that go with this frame. pt_edges: of the
-    tables in reports. published: numbers to measure against. limits: what a user of a bundle must know; on its card.
+    tables in reports. published: numbers to measure against. mass_radius: in (eta, phi), of the energies whose
+    invariant mass is the classical estimate of the quantity. limits: what a user of a bundle must know; on its card.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Task:
     other: Species
     pt_edges: tuple[float, ...]
     published: dict[str, Any]
+    mass_radius: float | None = None
     balance: Balance | None = None
     network: dict[str, Any] = field(default_factory=dict)
     limits: tuple[str, ...] = ()

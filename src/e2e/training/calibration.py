@@ -1,75 +1,71 @@
-"""One temperature that makes probabilities say what they mean. Source: Guo et al., arXiv:1706.04599."""
+"""What is fitted after a training, on the candidates it was validated with: so that the answers mean what they say."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize_scalar
+from numpy.typing import NDArray
 from scipy.special import expit
 from torch import nn
 
+from e2e.contract.answers import INTERVAL_KINDS, AnswerConfig
 from e2e.datasets import CandidateSet
 from e2e.metrics import calibration_error
-
-MAX_TEMPERATURE = 4.0  # and its inverse the least: what wants more than that cannot be mended by one number
-_AT_BOUND = 1e-3  # of the logarithm
-
-
-class Temperature(NamedTuple):
-    """reason: why it is 1 rather than fitted; empty where it is fitted."""
-
-    value: float
-    reason: str = ""
+from e2e.tasks import Task
+from e2e.training.intervals import fit_interval
+from e2e.training.temperature import fit_temperature
 
 
-def calibrate(network: nn.Module, candidates: CandidateSet, batch_size: int, device: torch.device) -> dict[str, Any]:
-    """The temperature that suits the candidates best, and their calibration error before and after.
+def calibrate(
+    network: nn.Module,
+    answer: AnswerConfig,
+    task: Task,
+    candidates: CandidateSet,
+    batch_size: int,
+    device: torch.device,
+    *,
+    corrects_bias: bool = False,
+) -> dict[str, Any]:
+    """What `run.json` says: the `answer` as it is to be read from now on, and how that was found.
 
-    Without `temperature`, but with `temperature_not_fitted`, the reason, where none is better than 1. The error after
-    is that of the candidates the temperature was fitted to: one number for all of them, so little flattery.
+    A probability: `temperature` and the calibration error before and after; without it, but with
+    `temperature_not_fitted`, the reason, where none is better than 1. The error after is that of the candidates the
+    temperature was fitted to: one number for all of them, so little flattery. A quantity with an interval: `interval`,
+    see `fit_interval`, of the signal alone.
     """
-    logit, is_signal = _answers(network, candidates, batch_size, device)
+    if answer.kind == "probability":
+        raw = raw_answers(network, candidates, batch_size, device)[:, 0]
+        return _with_temperature(answer, raw, candidates.target > 0.5)
+    if answer.kind not in INTERVAL_KINDS:
+        return {"answer": answer.to_json()}
+    signal = candidates.select(candidates.is_signal(task))
+    raw = raw_answers(network, signal, batch_size, device)
+    fitted, found = fit_interval(answer, raw, signal.target, corrects_bias=corrects_bias)
+    return {"answer": fitted.to_json(), "interval": found}
+
+
+def _with_temperature(answer: AnswerConfig, logit: NDArray[np.float64], is_signal: NDArray[np.bool_]) -> dict[str, Any]:
     fitted = fit_temperature(logit, is_signal)
     before, after = (calibration_error(expit(logit / t), is_signal) for t in (1.0, fitted.value))
     found = {"temperature_not_fitted": fitted.reason} if fitted.reason else {"temperature": fitted.value}
-    return {**found, "expected_calibration_error": {"before": before, "after": after}}
-
-
-def fit_temperature(logit: ArrayLike, is_signal: ArrayLike) -> Temperature:
-    """The divisor of the logits with the least cross-entropy; 1 unless it lies inside its bounds and gains more than
-    the statistical error of the gain, which is where it is two standard errors from 1. logit, is_signal: (candidates,).
-    """
-    x, y = np.asarray(logit, dtype=np.float64), np.asarray(is_signal, dtype=np.float64)
-
-    def losses(temperature: float) -> NDArray[np.float64]:
-        z = x / temperature
-        return np.asarray(np.logaddexp(0, z) - y * z)
-
-    limit = float(np.log(MAX_TEMPERATURE))
-    found = minimize_scalar(lambda log: float(losses(np.exp(log)).mean()), bounds=(-limit, limit), method="bounded").x
-    temperature = float(np.exp(found))
-    if limit - abs(found) < _AT_BOUND:
-        return Temperature(1.0, f"the best is at the bound, {temperature:.2f}")
-    gain = losses(1.0) - losses(temperature)
-    mean, error = float(gain.mean()), float(gain.std() / np.sqrt(len(gain)))
-    if not mean > error:
-        return Temperature(
-            1.0, f"{temperature:.3f} gains {mean:.2g} in cross-entropy, which is within its error {error:.2g}"
-        )
-    return Temperature(temperature)
+    return {
+        "answer": replace(answer, scale=1 / fitted.value).to_json(),
+        **found,
+        "expected_calibration_error": {"before": before, "after": after},
+    }
 
 
 @torch.no_grad()
-def _answers(
+def raw_answers(
     network: nn.Module, candidates: CandidateSet, batch_size: int, device: torch.device
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+) -> NDArray[np.float64]:
+    """(candidates, num_raw), in the order stored."""
     network = network.to(device).eval()
-    logits, targets = [], []
-    for packed, target in candidates.batches(batch_size):
-        answer = network(*(torch.from_numpy(array).to(device) for array in packed))
-        logits.append(answer[:, 0].double().cpu().numpy())
-        targets.append(target > 0.5)
-    return np.concatenate(logits), np.concatenate(targets)
+    parts = [
+        network(*(torch.from_numpy(array).to(device) for array in packed)).double().cpu().numpy()
+        for packed, _ in candidates.batches(batch_size)
+    ]
+    return np.concatenate(parts) if parts else np.zeros((0, 1))

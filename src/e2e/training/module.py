@@ -10,12 +10,12 @@ import torch
 from lightning.pytorch import LightningModule
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn import functional
 
 from e2e.contract import FrameSpec
+from e2e.contract.answers import AnswerConfig
 from e2e.files import replacing
 from e2e.metrics import area_under_curve
-from e2e.tasks import Output
+from e2e.models.answers import Answer
 from e2e.training.augment import Pixels, augment, batch_seed
 from e2e.training.data import TensorBatch
 from e2e.training.optimiser import make_optimiser
@@ -25,36 +25,31 @@ BAD_BATCH = "bad-batch.safetensors"
 
 
 class Surroundings(NamedTuple):
-    """What a training knows beside its network. updates: of all epochs. folder: of the run, for a batch that must be
-    looked at."""
+    """What a training knows beside its network. answer: how its raw numbers are read. updates: of all epochs. folder:
+    of the run, for a batch that must be looked at."""
 
     recipe: Recipe
     frame: FrameSpec
-    output: Output
+    answer: AnswerConfig
     seed: int
     updates: int
     folder: Path
 
 
 class TaskModule(LightningModule):
-    """Classification: cross-entropy. Regression: mean absolute error of the target in units of the output's scale."""
+    """The loss is that of the answer, see `e2e.models.answers`."""
 
     def __init__(self, network: nn.Module, surroundings: Surroundings) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.surroundings = surroundings
+        self.answer = Answer(surroundings.answer)
         self._compiled: Callable[..., Tensor] | None = None  # a function: a module would come twice among the weights
         self._validation: list[tuple[Tensor, Tensor]] = []
 
     def on_fit_start(self) -> None:
         if self.surroundings.recipe.compile:
             self._compiled = torch.compile(self.network.forward, dynamic=True)
-
-    def _loss(self, answer: Tensor, target: Tensor) -> Tensor:
-        output = self.surroundings.output
-        if output.kind == "probability":
-            return functional.binary_cross_entropy_with_logits(answer, target)
-        return functional.l1_loss(answer, target / output.scale)
 
     def training_step(self, batch: TensorBatch, batch_index: int) -> Tensor:
         """What is random depends on seed, epoch, batch and rank alone, so that a resumed training goes the same way."""
@@ -63,8 +58,8 @@ class TaskModule(LightningModule):
         torch.manual_seed(number)  # for networks with dropout
         generator = torch.Generator(batch[0].device).manual_seed(number)
         pixels = augment(Pixels(*batch[:3]), frame, recipe.augmentation, generator)
-        answer = (self._compiled or self.network)(*pixels)[:, 0].float()
-        loss = self._loss(answer, batch[3])
+        raw = (self._compiled or self.network)(*pixels).float()
+        loss = self.answer.loss(raw, batch[3])
         self._stop_unless_finite(loss, (*pixels, batch[3]), "loss", batch_index)
         self.log(
             "loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch[3]), sync_dist=self._shares
@@ -75,17 +70,17 @@ class TaskModule(LightningModule):
         return loss
 
     def validation_step(self, batch: TensorBatch, batch_index: int) -> None:
-        answer = self.network(*batch[:3])[:, 0].float()
-        loss = self._loss(answer, batch[3])
+        raw = self.network(*batch[:3]).float()
+        loss = self.answer.loss(raw, batch[3])
         self._stop_unless_finite(loss, batch, "validation loss", batch_index)
-        self._validation.append((answer, batch[3]))
+        self._validation.append((raw, batch[3]))
 
     def on_validation_epoch_end(self) -> None:
-        answer, target = (self._of_all_ranks(torch.cat(parts)) for parts in zip(*self._validation, strict=True))
+        raw, target = (self._of_all_ranks(torch.cat(parts)) for parts in zip(*self._validation, strict=True))
         self._validation.clear()
-        self.log("validation_loss", self._loss(answer, target), prog_bar=True, sync_dist=self._shares)
-        if self.surroundings.output.kind == "probability":
-            auc = area_under_curve(answer.cpu().numpy(), target.cpu().numpy())
+        self.log("validation_loss", self.answer.loss(raw, target), prog_bar=True, sync_dist=self._shares)
+        if self.surroundings.answer.kind == "probability":
+            auc = area_under_curve(raw[:, 0].cpu().numpy(), target.cpu().numpy())
             self.log("validation_auc", auc.value, prog_bar=True, sync_dist=self._shares)
 
     @property
@@ -93,12 +88,13 @@ class TaskModule(LightningModule):
         return self.trainer.world_size > 1
 
     def _of_all_ranks(self, part: Tensor) -> Tensor:
-        """(of this rank,) -> (of all,), the same on each: parts may differ in length, so the shorter travel padded."""
+        """(of this rank, ...) -> (of all, ...), the same on each: the shorter parts travel padded."""
         if not self._shares:
             return part
         gather = self.trainer.strategy.all_gather
         lengths = gather(torch.tensor(len(part), device=part.device))
-        rows = gather(functional.pad(part, (0, int(lengths.max()) - len(part))))
+        missing = part.new_zeros(int(lengths.max()) - len(part), *part.shape[1:])
+        rows = gather(torch.cat((part, missing)))
         return torch.cat([row[:length] for row, length in zip(rows, lengths.tolist(), strict=True)])
 
     def _stop_unless_finite(self, loss: Tensor, batch: TensorBatch, what: str, batch_index: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from e2e.contract.answers import AnswerKind
 from e2e.training.augment import Augmentation
 from e2e.training.precision import AUTO
 
@@ -13,6 +14,7 @@ from e2e.training.precision import AUTO
 class Recipe:
     """How to train `family` with the numbers `config`; input scale and those of the task apart.
 
+    quantity: how one is answered, of `KINDS` in `e2e.models.answers`; corrects_bias: by `fit_excess`.
     batch_size: of each process and step; `accumulate` steps make one update. learning_rate: the peak of AdamW's,
     after a `warmup_fraction` of all updates. weight_decay: not of biases, norms and positions. layer_decay: factor from
     each layer to the one before it. ema_decay: of averaged weights, which are then what counts; 0: none.
@@ -25,6 +27,8 @@ class Recipe:
     task: str
     family: str = "resnet15"
     config: dict[str, Any] = field(default_factory=dict)
+    quantity: AnswerKind = "quantiles"
+    corrects_bias: bool = False
     epochs: int = 8
     batch_size: int = 256
     accumulate: int = 1
@@ -55,6 +59,7 @@ _JETS: dict[str, Any] = {
     "batch_size": 64,
     "learning_rate": 1e-3,
     "validation_fraction": 0.1,
+    "augmentation": Augmentation(phi_reflection=True, eta_reflection=True),
 }
 
 _FULL = {

@@ -15,6 +15,7 @@ from lightning.pytorch import Trainer, seed_everything
 from torch import nn
 
 from e2e import __version__
+from e2e.bundles.columns import answer_for
 from e2e.contract import FrameSpec
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.datasets.candidate_set import SAMPLE_SEED
@@ -86,13 +87,16 @@ def train(
     seed_everything(seed, verbose=False)
     of_task = numbers_for(plan.family, task.network)
     config = {"input_scale": list(task.scales_of(frame)), **of_task, **plan.config}
+    answer = answer_for(task.output, plan.quantity)
+    if answer.num_raw != 1:
+        config["num_outputs"] = answer.num_raw
     network = _network(plan, frame, config)
     if start is not None:
         start_from(network, frame.channels, start)
     training, validation = _split(candidates, plan, seed, launch.ranks)
     updates = plan.epochs * ceil(training.num_batches(plan.batch_size, launch.ranks) / plan.accumulate)
     make_folder(output)
-    module = TaskModule(network, Surroundings(plan, frame, task.output, seed, updates, output))
+    module = TaskModule(network, Surroundings(plan, frame, answer, seed, updates, output))
     best, clock = best_checkpoint(output), Clock()
     trainer = make_trainer(plan, output, [clock, best], launch, progress=progress and launch.is_first)
     if launch.is_first:
@@ -114,9 +118,9 @@ def train(
             "machine": _machine(trainer),
             "precision": trainer.precision,
         }
-        if task.output.kind == "probability":
-            network.load_state_dict(weights)
-            result |= calibrate(network, validation, 4 * plan.batch_size, trainer.strategy.root_device)
+        network.load_state_dict(weights)
+        where = 4 * plan.batch_size, trainer.strategy.root_device
+        result |= calibrate(network, answer, task, validation, *where, corrects_bias=plan.corrects_bias)
         write_json(output / RUN, {**about, "state": "finished", **result, "versions": _versions()})
     trainer.strategy.barrier()  # nobody leaves before the run is written
     return output

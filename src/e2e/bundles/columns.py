@@ -1,0 +1,32 @@
+"""From a task's output to how a network answers it, and to the columns that a bundle then gives."""
+
+from __future__ import annotations
+
+from e2e.bundles.contract_file import OutputColumn
+from e2e.contract.answers import SUFFIXES, AnswerConfig, AnswerKind
+from e2e.tasks import Output
+
+_LOWER, _UPPER, _FLAG = SUFFIXES[1:]
+
+
+def answer_for(output: Output, kind: AnswerKind = "point") -> AnswerConfig:
+    """kind: of a quantity; a probability has one alone."""
+    if output.kind == "probability":
+        return AnswerConfig("probability")
+    return AnswerConfig(kind, output.scale, trained_range=output.trained_range)
+
+
+def output_columns(output: Output, answer: AnswerConfig) -> tuple[OutputColumn, ...]:
+    """In the order of the answer's final numbers."""
+    main = OutputColumn(output.name, output.kind, output.unit, output.meaning, output.trained_range)
+    low, high = output.trained_range or (float("-inf"), float("inf"))
+    beside = {
+        _LOWER: (
+            "quantity",
+            output.unit,
+            f"lower end of the interval with the true {output.name} in 68 % of cases",
+        ),
+        _UPPER: ("quantity", output.unit, "upper end of that interval"),
+        _FLAG: ("flag", "1", f"1: below {low:g} or with an interval beyond {high:g} {output.unit}; else 0"),
+    }
+    return (main, *(OutputColumn(output.name + suffix, *beside[suffix]) for suffix in answer.suffixes[1:]))

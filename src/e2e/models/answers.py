@@ -1,0 +1,102 @@
+"""What the raw numbers of a network mean: the loss that teaches them, and the final numbers a bundle gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from e2e.contract.answers import INTERVAL_KINDS, QUANTILES, AnswerConfig
+
+_LEAST_WIDTH = 1e-3  # of a Gaussian, in units of the scale
+
+
+class Answer(nn.Module):
+    """Raw numbers (batch, num_raw) -> final ones (batch, suffixes): a probability; or a quantity in its unit, where it
+    has an interval beside the lower and the upper end and 1.0 where the answer reaches out of the trained range."""
+
+    excess_at: Tensor
+    excess: Tensor
+
+    def __init__(self, config: AnswerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.register_buffer("excess_at", torch.tensor(config.excess_at, dtype=torch.float32), persistent=False)
+        self.register_buffer("excess", torch.tensor(config.excess, dtype=torch.float32), persistent=False)
+
+    def forward(self, raw: Tensor) -> Tensor:
+        config = self.config
+        if config.kind == "probability":
+            return torch.sigmoid(raw * config.scale)
+        value = self.estimate(raw)
+        value = value - self._excess(value)
+        if config.kind not in INTERVAL_KINDS:
+            return value
+        below, above = (arm * (config.scale * config.stretch) for arm in self._arms(raw))
+        lower, upper = value - below, value + above
+        low, high = config.trained_range or (float("-inf"), float("inf"))
+        is_outside = (value < low) | (upper > high)
+        return torch.cat((value, lower, upper, is_outside.to(value.dtype)), dim=1)
+
+    def estimate(self, raw: Tensor) -> Tensor:
+        """(batch, num_raw) -> (batch, 1): the quantity in its unit, before any correction."""
+        return raw[:, :1] * self.config.scale
+
+    def loss(self, raw: Tensor, target: Tensor) -> Tensor:
+        """The mean over a batch. raw: (batch, num_raw). target: (batch,), 0 or 1 of a probability, else in the unit of
+        the quantity; the loss is in units of the scale.
+
+        `probability`: cross-entropy. `point`: absolute error. `quantiles`: that of the three, each as an absolute error
+        weighted by the side it is on. `gaussian`: minus the logarithm of the likelihood.
+        """
+        if self.config.kind == "probability":
+            return functional.binary_cross_entropy_with_logits(raw[:, 0], target)
+        value, truth = raw[:, 0], target / self.config.scale
+        if self.config.kind == "point":
+            return functional.l1_loss(value, truth)
+        if self.config.kind == "gaussian":
+            width = self._arms(raw)[0][:, 0]
+            return (torch.log(width) + 0.5 * ((truth - value) / width) ** 2).mean()
+        below, above = (arm[:, 0] for arm in self._arms(raw))
+        # the arms do not pull the median: each quantile has its own
+        ends = value.detach() - below, value, value.detach() + above
+        return torch.stack([quantile_loss(end, truth, level) for end, level in zip(ends, QUANTILES, strict=True)]).sum()
+
+    def _arms(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """How far the ends of the interval lie from the estimate, (batch, 1) each, in units of the scale."""
+        if self.config.kind == "gaussian":
+            width = functional.softplus(raw[:, 1:2]) + _LEAST_WIDTH
+            return width, width
+        return functional.softplus(raw[:, 1:2]), functional.softplus(raw[:, 2:3])
+
+    def _excess(self, value: Tensor) -> Tensor:
+        """(batch, 1) -> (batch, 1), by which estimates like these are too high."""
+        if not self.config.excess:
+            return torch.zeros_like(value)
+        start, steps = self.excess_at[:-1], self.excess[1:] - self.excess[:-1]
+        share = ((value - start) / (self.excess_at[1:] - start)).clamp(0.0, 1.0)
+        return self.excess[0] + (share * steps).sum(dim=1, keepdim=True)
+
+
+def quantile_loss(value: Tensor, truth: Tensor, level: float) -> Tensor:
+    """Twice the pinball loss, whose least is at the quantile `level`: the absolute error for the median."""
+    excess = truth - value
+    return 2 * torch.maximum(level * excess, (level - 1) * excess).mean()
+
+
+class FinalAnswers(nn.Module):
+    """A network whose answers are final: its raw numbers, shared out among the answers and read by each."""
+
+    def __init__(self, network: nn.Module, answers: Sequence[AnswerConfig]) -> None:
+        super().__init__()
+        self.network = network
+        self.answers = nn.ModuleList(map(Answer, answers))
+        self.configs = tuple(answers)
+        self.sizes = [answer.num_raw for answer in answers]
+
+    def forward(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
+        """(batch, pixels) twice and (batch, 2) -> (batch, outputs) in the units of the contract."""
+        raw = self.network(pixel_index, pixel_value, seed).split(self.sizes, dim=1)
+        return torch.cat([answer(part) for answer, part in zip(self.answers, raw, strict=True)], dim=1)
