@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from candidate_samples import SPEC, assert_same_candidates, assert_same_pixels, random_candidates
+from event_samples import assert_same_bits, good_events, random_events
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from e2e.contract import CANDIDATE_STORE_VERSION, FrameSpec
 from e2e.datasets import CandidateSet, candidate_store
 from e2e.datasets.candidate_store import CandidateFile, CandidateWriter, is_candidate_store
+from e2e.datasets.labels import event_labels
 from e2e.datasets.stored import open_candidates, with_channels
 from e2e.problems import InputError
 
@@ -120,6 +122,32 @@ def test_a_newer_store_and_another_parquet_file_are_refused(tmp_path):
     assert not is_candidate_store(tmp_path / "x")
     with pytest.raises(InputError, match="not a candidate store"):
         CandidateFile(tmp_path / "x")
+
+
+def test_a_candidate_knows_the_vertices_of_its_event():
+    events = random_events(6, seed=3)
+    counts = events.objects["vertices"].counts
+    index = np.array([0, 0, 2, 5])
+    assert event_labels(events, index)["vertices"].tolist() == counts[index].tolist()
+    alone = good_events(2)
+    assert np.isnan(event_labels(alone, np.array([0, 1]))["vertices"]).all()
+
+
+def test_a_store_of_version_1_is_read_without_its_vertices(tmp_path):
+    sample = random_candidates(9, seed=7)
+    path = store(tmp_path / "a", sample)
+    table, metadata = pq.read_table(path), pq.read_metadata(path).metadata
+    older = {k: v for k, v in metadata.items() if k.startswith(b"e2e.")} | {b"e2e.candidate_store_version": b"1"}
+    pq.write_table(table.drop_columns(["vertices"]).replace_schema_metadata(older), tmp_path / "older")
+    read = open_candidates([tmp_path / "older"])
+    assert np.isnan(read.labels["vertices"]).all()
+    known = {name: column for name, column in read.labels.items() if name != "vertices"}
+    for name, column in known.items():
+        assert_same_bits(column, sample.labels[name])
+    assert_same_pixels(read.candidates.load(), sample.candidates.load())
+    pq.write_table(table.replace_schema_metadata(older), tmp_path / "odd")
+    with pytest.raises(InputError, match="columns are not those of a candidate store"):
+        CandidateFile(tmp_path / "odd")
 
 
 @pytest.fixture(scope="module")

@@ -3,4 +3,4 @@
 CONTRACT_VERSION = 1  # pixel packing: pixel_index, pixel_value, seed
 BUNDLE_VERSION = 2  # files of a bundle and keys of contract.json
 EVENT_STORE_VERSION = 2  # columns of the Parquet event store
-CANDIDATE_STORE_VERSION = 1  # columns of the Parquet candidate store
+CANDIDATE_STORE_VERSION = 2  # columns of the Parquet candidate store

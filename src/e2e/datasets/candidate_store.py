@@ -44,6 +44,11 @@ _SCHEMA = pa.schema(
     [pa.field(name, pa.from_numpy_dtype(kind), nullable=False) for name, kind in _NUMBERS.items()]
     + [pa.field(name, _list_type(kind), nullable=False) for name, kind in _PIXELS.items()]
 )
+_SINCE_VERSION_2 = ("vertices",)  # not known in older files
+
+
+def _schema(version: int) -> pa.Schema:
+    return _SCHEMA if version > 1 else pa.schema([field for field in _SCHEMA if field.name not in _SINCE_VERSION_2])
 
 
 @dataclass(frozen=True)
@@ -165,9 +170,10 @@ class CandidateFile:
         self.path = path
         with _reading(path), pq.ParquetFile(path) as file:
             metadata = file.metadata
-            self.about = _about(path, metadata.metadata or {})
-            if not file.schema_arrow.equals(_SCHEMA):
+            version, self.about = _about(path, metadata.metadata or {})
+            if not file.schema_arrow.equals(_schema(version)):
                 raise InputError(path, "columns are not those of a candidate store", "convert again")
+            self._unknown = set(_SCHEMA.names) - set(_schema(version).names)
             self.group_sizes = np.array([metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)], int)
 
     def __len__(self) -> int:
@@ -176,8 +182,9 @@ class CandidateFile:
     def labels(self, names: Sequence[str] = tuple(_NUMBERS)) -> dict[str, NDArray[Any]]:
         """Columns of `LABEL_COLUMNS` and `SEED_COLUMNS` of all candidates."""
         with _reading(self.path), pq.ParquetFile(self.path, page_checksum_verification=True) as file:
-            table = file.read(columns=list(names), use_threads=False)
-            return {name: table[name].to_numpy() for name in names}
+            table = file.read(columns=[name for name in names if name not in self._unknown], use_threads=False)
+            nothing = np.full(len(self), np.nan, dtype=np.float32)
+            return {name: nothing if name in self._unknown else table[name].to_numpy() for name in names}
 
     def pixels(self, group: int) -> Candidates:
         """Candidates of a row group."""
@@ -205,7 +212,8 @@ def _check_index(candidates: Candidates) -> None:
         raise ValueError("pixel_index is not ascending inside the frame")
 
 
-def _about(path: Path, metadata: Mapping[bytes, bytes]) -> About:
+def _about(path: Path, metadata: Mapping[bytes, bytes]) -> tuple[int, About]:
+    """The version, and what else the file says."""
     if _VERSION_KEY not in metadata:
         raise InputError(path, "not a candidate store", "give a folder that `e2e convert` wrote")
     version = int(metadata[_VERSION_KEY])
@@ -216,4 +224,4 @@ def _about(path: Path, metadata: Mapping[bytes, bytes]) -> About:
     if metadata[_CHECKSUM_KEY].decode() != _checksum(text):
         raise ValueError("checksum of the metadata")
     about = json.loads(text)
-    return About(**{**about, "frame": FrameSpec.from_json(about["frame"])})
+    return version, About(**{**about, "frame": FrameSpec.from_json(about["frame"])})

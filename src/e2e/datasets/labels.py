@@ -13,14 +13,16 @@ from e2e.events.record import OBJECT_COLUMNS, Events
 TRUTH_PREFIX = "truth."
 
 # One number for each candidate. input: which of the files that were converted; with it run, luminosity block and event
-# name an event, whose candidates are counted by `number`. pt, eta, phi, mass: as measured. target: in
-# the unit of the task's output. truth: of the particle behind it. NaN: not known.
+# name an event, whose candidates are counted by `number`. vertices: found in the event, as many as its pile-up shows.
+# pt, eta, phi, mass: as measured. target: in the unit of the task's output. truth: of the particle behind it. NaN: not
+# known.
 LABEL_COLUMNS: dict[str, type] = {
     "input": np.uint32,
     "run": np.uint32,
     "luminosity_block": np.uint32,
     "event": np.uint64,
     "number": np.int32,
+    "vertices": np.float32,
     "pt": np.float32,
     "eta": np.float32,
     "phi": np.float32,
@@ -52,9 +54,13 @@ def complete_labels(count: int, known: Mapping[str, Any]) -> dict[str, NDArray[A
 
 
 def event_labels(events: Events, event_index: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
-    """The columns that say which event a candidate is of; event_index: (candidates,), ascending."""
+    """The columns that say which event a candidate is of and how full that is; event_index: (candidates,) ascending."""
     number = np.arange(len(event_index)) - np.searchsorted(event_index, event_index)
+    vertices = np.full(len(events), np.nan, dtype=np.float32)
+    if (table := events.objects.get("vertices")) is not None:
+        vertices = np.where(table.is_present, table.counts, np.nan).astype(np.float32)
     return {
+        "vertices": vertices[event_index],
         **{name: getattr(events, name)[event_index] for name in ("run", "luminosity_block", "event")},
         "number": number.astype(np.int32),
     }

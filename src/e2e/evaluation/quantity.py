@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from e2e.contract.answers import QUANTILES
 from e2e.datasets.candidate_set import CandidateSet
 from e2e.evaluation.classical import calorimeter_mass
-from e2e.evaluation.score import ETA_EDGES
+from e2e.evaluation.score import ETA_EDGES, VERTEX_EDGES
 from e2e.metrics import FloatArray, Measured, bootstrap, half_width_68, in_bins, mean_absolute_error, proportion
 from e2e.tasks import Task
 
@@ -21,7 +21,7 @@ _LOW, _HIGH = QUANTILES[0], QUANTILES[-1]
 
 
 def measure_quantity(task: Task, outputs: FloatArray, candidates: CandidateSet) -> dict[str, Any]:
-    """Response, resolution and coverage in bins of truth, pT and |eta|, and the error beside that of simpler guesses.
+    """Response, resolution and coverage in bins of truth, pT, |eta| and vertices; the error beside simple guesses'.
 
     outputs: (candidates, columns of the bundle): the estimate; with an interval also its ends and the flag. Only the
     signal inside the trained range counts (not the continuation below zero); an estimate below the range counts as its
@@ -57,6 +57,7 @@ def measure_quantity(task: Task, outputs: FloatArray, candidates: CandidateSet) 
         "by_true_value": by_true_value,
         "by_pt": in_bins(signal.pt, np.array(task.pt_edges), per_bin),
         "by_abs_eta": in_bins(np.abs(signal.eta), ETA_EDGES, per_bin),
+        "by_vertices": in_bins(signal.labels["vertices"], VERTEX_EDGES, per_bin),
         "migration": _migration(estimate, truth, edges),
         "other": _other(task, outputs[~is_signal]),
     }

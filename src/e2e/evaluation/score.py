@@ -22,10 +22,11 @@ from e2e.tasks import Task
 
 MISTAGS = (0.001, 0.01, 0.1)  # of working points
 ETA_EDGES = np.array([0.0, 0.4, 0.8, 1.2, 1.4])
+VERTEX_EDGES = np.array([0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0])  # of the event: its pile-up
 
 
 def measure_score(task: Task, answer: FloatArray, candidates: CandidateSet) -> dict[str, Any]:
-    """Area under the curve, and background rejection at three efficiencies; the area in bins of pT and |eta|.
+    """Area under the curve, and background rejection at three efficiencies; the area in bins of pT, |eta| and vertices.
 
     `auc_at_published_pt`: of the candidates in the pT range of the published number, if it has one.
     """
@@ -39,6 +40,7 @@ def measure_score(task: Task, answer: FloatArray, candidates: CandidateSet) -> d
         "rejection": {f"{e:.0%}": rejection(answer, truth, e).to_json() for e in (0.5, 0.7, 0.9)},
         "by_pt": in_bins(candidates.pt, np.array(task.pt_edges), area),
         "by_abs_eta": in_bins(np.abs(candidates.eta), ETA_EDGES, area),
+        "by_vertices": in_bins(candidates.labels["vertices"], VERTEX_EDGES, area),
     }
     result["calibration_error"] = round(calibration_error(answer, truth), 5) if len(truth) else None
     result["working_points"] = [_working_point(answer, truth, mistag) for mistag in MISTAGS]
