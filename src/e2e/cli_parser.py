@@ -9,7 +9,16 @@ from pathlib import Path
 from e2e import __version__
 
 # what `e2e simulate` makes; a test holds them to TASKS and PROCESSES, which take longer to import
-TASK_NAMES = ("electron-photon", "diphoton-mass", "quark-gluon", "top", "tau", "ditau-mass", "higgs-diphoton")
+TASK_NAMES = (
+    "electron-photon",
+    "diphoton-mass",
+    "quark-gluon",
+    "top",
+    "top-mass",
+    "tau",
+    "ditau-mass",
+    "higgs-diphoton",
+)
 OTHER_PROCESSES = ("electron", "photon", "diphoton", "minimum-bias")
 
 _EPILOG = """exit codes: 0 all done; 1 some input could not be used (one line on standard error says what, where and

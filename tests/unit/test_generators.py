@@ -82,6 +82,13 @@ def test_events_depend_on_the_seed_alone(name):
     assert len(generate(name, 12, seed=3).particles) != len(alone.particles)
 
 
+def test_top_quarks_have_any_mass():
+    truth = generate("top-mass", 150).truth
+    assert set(np.abs(truth["pdg_id"])) == {6} and set(truth.counts) == {2}
+    counts, _ = np.histogram(truth["mass"], bins=np.linspace(100, 440, 5))
+    assert counts.sum() > 270 and counts.min() > 20
+
+
 class Refusal(pythia8mc.UserHooks):
     """Makes every third event fail."""
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from e2e.datasets.balance import balanced
+from e2e.datasets.balance import balanced, flattened
 from e2e.detector.detid import pack_eb, pack_hcal
 from e2e.events.record import OBJECT_COLUMNS, Events, Table
 from e2e.metrics import area_under_curve
 from e2e.problems import InputError
 from e2e.simulation.processes import PROCESSES
-from e2e.tasks import TASKS, Balance
+from e2e.tasks import TASKS, Balance, Flat
 
 
 def table(name: str, counts: list[int], **columns: list[float]) -> Table:
@@ -68,6 +68,25 @@ def test_kinds_are_equally_many_in_every_bin_after_balancing(seed, count):
                 if (same & keep).any() and (same & ~keep).any():
                     assert order[same & keep].max() < order[same & ~keep].min()
     assert not keep[(pt < 70) | (pt >= 200) | (np.abs(eta) >= 1.4)].any()
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 600))
+def test_values_are_equally_many_after_flattening(seed, count):
+    rng = np.random.default_rng(seed)
+    flat = Flat(100.0, 200.0, bins=4)
+    value = 90 + 120 * rng.random(count) ** rng.choice([1.0, 1.5, 8.0])
+    is_signal, order = rng.random(count) < 0.8, rng.random(count)
+    keep = flattened(flat, value, is_signal, order)
+    assert keep[~is_signal].all()
+    assert not keep[is_signal & ((value < 100) | (value >= 200))].any()
+    there, _ = np.histogram(value[is_signal], flat.edges)
+    kept, _ = np.histogram(value[is_signal & keep], flat.edges)
+    quota = int(np.ceil(max(there.min(), there.mean() / 4)))
+    assert kept.tolist() == [min(n, quota) for n in there]
+    for low, high in itertools.pairwise(flat.edges):  # those first in order
+        inside = is_signal & (value >= low) & (value < high)
+        if (inside & keep).any() and (inside & ~keep).any():
+            assert order[inside & keep].max() < order[inside & ~keep].min()
 
 
 @pytest.mark.parametrize(("name", "slopes"), [("quark-gluon", (1.0, 2.0)), ("top", (1.5, 0.5)), ("tau", (2.0, 3.0))])

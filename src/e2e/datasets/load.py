@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from e2e.contract import FrameSpec
-from e2e.datasets.balance import balanced
+from e2e.datasets.balance import balanced, flattened
 from e2e.datasets.candidate_set import CandidateSet, merged_provenance
 from e2e.datasets.candidate_store import is_candidate_store
 from e2e.datasets.fingerprint import fingerprint, with_fingerprint
@@ -40,6 +40,9 @@ def load_candidates(
     if task.balance is not None and np.isfinite(whole.eta).any():  # images without directions come as they are
         order = spread_evenly(whole.labels["event"])
         whole = whole.select(balanced(task.balance, whole.pt, whole.eta, whole.is_signal(task), order))
+    if task.flat is not None:
+        order = spread_evenly(whole.labels["event"])
+        whole = whole.select(flattened(task.flat, whole.target, whole.is_signal(task), order))
     if not len(whole):
         raise InputError(where, f"no candidates of {task.name}", "give more events")
     return whole

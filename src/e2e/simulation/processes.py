@@ -186,6 +186,15 @@ _TOPS = (
     "24:onMode = off",
     "24:onIfAny = 1 2 3 4 5",
 )
+# tops of any mass, so that a network can learn it: a resonance so broad that its line is nearly flat
+_TOPS_OF_ANY_MASS = (
+    *_TOPS,
+    "6:m0 = 300.",
+    "6:mWidth = 400.",
+    "6:doForceWidth = on",
+    "6:mMin = 90.",
+    "6:mMax = 460.",
+)
 _TAUS = (
     "WeakSingleBoson:ffbar2gmZ = on",
     "WeakSingleBoson:ffbar2W = on",
@@ -222,6 +231,13 @@ PROCESSES: dict[str, Process] = {
         *map(_gun_process, GUNS),
         Process("quark-gluon", _RUN1, partial(_collisions, _JETS, _RUN1, _hard_partons), 0.5),
         Process("top", _RUN1, partial(_collisions, _TOPS_AND_JETS, _RUN1, _tops_or_partons), 0.8, _BPIX[:3]),
+        Process(
+            "top-mass",
+            _RUN1,
+            partial(_collisions, [(1.0, _TOPS_OF_ANY_MASS)], _RUN1, _tops_or_partons),
+            0.8,
+            _BPIX[:3],
+        ),
         Process("tau", _RUN2, partial(_collisions, _TAUS_AND_JETS, _RUN2, _taus_or_partons), 0.4, _BPIX),
         Process("ditau-mass", _RUN2, partial(_ditaus, _RUN2), 0.8, (*_BPIX, "tib1", "tib2", "tob1", "tob2")),
         Process("higgs-diphoton", _RUN1, partial(_collisions, _HIGGS_AND_CONTINUUM, _RUN1, _higgs_or_photons)),

@@ -5,12 +5,14 @@ from e2e.tasks.ditau_mass import DITAU_MASS
 from e2e.tasks.electron_photon import ELECTRON_PHOTON
 from e2e.tasks.higgs_diphoton import HIGGS_DIPHOTON
 from e2e.tasks.quark_gluon import QUARK_GLUON
-from e2e.tasks.task import Balance, Output, Species, Task
+from e2e.tasks.task import Balance, Flat, Output, Species, Task
 from e2e.tasks.tau import TAU
 from e2e.tasks.top import TOP
+from e2e.tasks.top_mass import TOP_MASS
 
 TASKS: dict[str, Task] = {
-    task.name: task for task in (ELECTRON_PHOTON, DIPHOTON_MASS, QUARK_GLUON, TOP, TAU, DITAU_MASS, HIGGS_DIPHOTON)
+    task.name: task
+    for task in (ELECTRON_PHOTON, DIPHOTON_MASS, QUARK_GLUON, TOP, TOP_MASS, TAU, DITAU_MASS, HIGGS_DIPHOTON)
 }
 
-__all__ = ["TASKS", "Balance", "Output", "Species", "Task"]
+__all__ = ["TASKS", "Balance", "Flat", "Output", "Species", "Task"]

@@ -1,13 +1,13 @@
 """Mass of a boosted a -> tau tau whose taus merge into one jet.
 
-Flat in mass (3.6 to 15 GeV) and pT as generated; the jets that are found and matched are flat only as far as their
-finding is. Both taus decay hadronically. 13 channels in the order of rchudasa/MLAnalyzer.
+Flat in mass (3.6 to 15 GeV) and pT as generated; `flat` makes the jets that are found and matched equally many at each
+mass. Both taus decay hadronically. 13 channels in the order of rchudasa/MLAnalyzer.
 """
 
 from __future__ import annotations
 
 from e2e.tasks.selection import MatchedJets
-from e2e.tasks.task import Output, Species, Task, jet_frame, true_mass
+from e2e.tasks.task import Flat, Output, Species, Task, jet_frame, true_mass
 
 MIN_MASS, MAX_MASS = 3.6, 15.0  # GeV
 
@@ -36,6 +36,7 @@ DITAU_MASS = Task(
     signal=Species("a -> tau tau", (36,)),
     other=Species("none", ()),
     pt_edges=(15.0, 30.0, 50.0, 80.0, 120.0, 170.0, 250.0),
+    flat=Flat(MIN_MASS, MAX_MASS, bins=10),
     mass_radius=0.4,
     network={"has_pool": True, "patch": 5},
     published={"what": "CMS and rchudasa/MLAnalyzer: 13 channels, target m/6; no public number"},

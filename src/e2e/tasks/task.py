@@ -47,13 +47,28 @@ class Balance:
 
 
 @dataclass(frozen=True)
+class Flat:
+    """Bins from `low` to `high` of the target, in the output's unit, in each of which the signal is made equally
+    many."""
+
+    low: float
+    high: float
+    bins: int
+
+    @property
+    def edges(self) -> NDArray[np.float64]:
+        return np.linspace(self.low, self.high, self.bins + 1)
+
+
+@dataclass(frozen=True)
 class Task:
     """name: also the simulated process. selection: which candidates of an event. target: truth of the candidates (its
     columns and `event`, the event's number), float32 (candidates,) in the output's unit.
 
     signal, other: the two kinds of candidates. A task that gives a probability gives that of the signal; one that gives
     a quantity is measured on the signal alone. balance: what keeps a network from telling the kinds apart by their
-    spectra; None where they are made alike. network: numbers of the network that go with this frame. pt_edges: of the
+    spectra; None where they are made alike. flat: what keeps a network from preferring the values it saw most; None
+    where they are made flat. network: numbers of the network that go with this frame. pt_edges: of the
     tables in reports. published: numbers to measure against. mass_radius: in (eta, phi), of the energies whose
     invariant mass is the classical estimate of the quantity. limits: what a user of a bundle must know; on its card.
     """
@@ -71,6 +86,7 @@ class Task:
     published: dict[str, Any]
     mass_radius: float | None = None
     balance: Balance | None = None
+    flat: Flat | None = None
     network: dict[str, Any] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
 

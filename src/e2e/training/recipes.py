@@ -68,6 +68,7 @@ _FULL = {
     "quark-gluon": Recipe("quark-gluon", **_JETS),
     "top": Recipe("top", **_JETS),
     "top-3-channels": Recipe("top", **_JETS, channels=("track_pt", "ecal_energy", "hcal_energy")),
+    "top-mass": Recipe("top-mass", **_JETS),
     "tau": Recipe("tau", **_JETS),
     "ditau-mass": Recipe("ditau-mass", **_JETS),
     "higgs-diphoton": Recipe("higgs-diphoton", **_JETS),
