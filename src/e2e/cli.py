@@ -27,6 +27,7 @@ VERBS = {
     "train": "e2e.training.train",
     "export": "e2e.release",
     "evaluate": "e2e.evaluation.evaluate",
+    "stress": "e2e.evaluation.stress",
     "compare": "e2e.comparison.compare",
     "demo": "e2e.demo",
 }
@@ -176,6 +177,18 @@ def _evaluate(as_json: bool, **options: Any) -> int:
     return EXIT_OK
 
 
+def _stress(as_json: bool, **options: Any) -> int:
+    from e2e.evaluation.stress import format_table
+
+    result = verb_function("stress")(**options)
+    if as_json:
+        _print_json(result)
+    else:
+        print(format_table(result))
+        print(f"numbers: {options['output']}")
+    return EXIT_OK
+
+
 def _compare(as_json: bool, **options: Any) -> int:
     from e2e.comparison.table import format_table
 
@@ -207,6 +220,7 @@ _RUN: dict[str, Callable[..., int]] = {
     "train": _train,
     "export": _export,
     "evaluate": _evaluate,
+    "stress": _stress,
     "compare": _compare,
     "demo": _demo,
 }

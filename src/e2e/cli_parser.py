@@ -151,6 +151,15 @@ def make_parser() -> argparse.ArgumentParser:
     as_json(add)
     add("--engine", default="onnxruntime", choices=("onnxruntime", "pytorch"))
 
+    add = verb("stress", "ask a bundle about candidates that are changed, or made otherwise: do its answers move?")
+    add("bundle", type=Path, metavar="BUNDLE")
+    inputs(add, "data")
+    add("-o", "--output", type=Path, default=Path("stress"), metavar="DIR")
+    named = "samples made otherwise, such as more-pileup=FOLDER"
+    add("--others", type=_named_path, nargs="*", default=(), metavar="NAME=INPUT", help=named)
+    as_json(add)
+    add("--engine", default="onnxruntime", choices=("onnxruntime", "pytorch"))
+
     add = verb("compare", "train networks of many kinds alike and measure them on the same candidates")
     add("task", metavar="TASK", help="such as quark-gluon")
     add(
@@ -178,3 +187,10 @@ def make_parser() -> argparse.ArgumentParser:
     add("--zoo", type=Path, default=Path("zoo"), metavar="DIR")
     add("--real", type=Path, nargs="*", default=(), metavar="INPUT", help="real .ig files to predict on as well")
     return parser
+
+
+def _named_path(text: str) -> tuple[str, Path]:
+    name, equals, path = text.partition("=")
+    if not (name and equals and path):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=INPUT")
+    return name, Path(path)
