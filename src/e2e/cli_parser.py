@@ -135,6 +135,9 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="steps that make one update; the recipe's unless given",
     )
+    kinds = ("quantiles", "gaussian", "point")
+    add("--quantity", default=None, choices=kinds, help="how a mass is answered; the recipe's unless given")
+    add("--corrects-bias", action="store_true", help="make the median response of a mass linear after the training")
     add("--compile", action="store_true", help="train with torch.compile")
     add("--max-candidates", type=int, default=None, metavar="N", help="a random so many; all unless given")
     add("--threads", type=int, default=None, metavar="N")

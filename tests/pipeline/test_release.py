@@ -5,14 +5,20 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from e2e.bundles import load_bundle
 from e2e.contract.answers import AnswerConfig
 from e2e.evaluation.evaluate import evaluate, summary
 from e2e.inference.predict import predict
+from e2e.models import build_model
 from e2e.problems import InputError
 from e2e.release import export
 from e2e.simulation.simulate import simulate
+from e2e.tasks import TASKS
+from e2e.training import intervals
+from e2e.training.run_folder import start_from
 from e2e.training.train import train
 
 
@@ -52,11 +58,37 @@ def test_a_mass_comes_with_its_interval_and_a_flag(made):
     bundle = load_bundle(made / "new" / "bundle")
     assert bundle.contract.output_names == ("mass", "mass_lower", "mass_upper", "mass_out_of_range")
     assert [column.unit for column in bundle.contract.outputs] == ["GeV", "GeV", "GeV", "1"]
-    rows = predict(bundle, [made / "test"]).to_json()
+    predictions = predict(bundle, [made / "test"])
+    assert "mass_out_of_range for " in predictions.summary()
+    rows = predictions.to_json()
     assert len(rows) > 490
     for row in rows:
         assert row["mass_lower"] <= row["mass"] <= row["mass_upper"]
         assert row["mass_out_of_range"] == float(row["mass"] < 0 or row["mass_upper"] > np.float32(1.6))
+
+
+def test_a_gaussian_whose_bias_is_corrected_is_exported_as_it_was_fitted(made, tmp_path, monkeypatch):
+    monkeypatch.setattr(intervals, "LEAST_CANDIDATES", 20)
+    options = {"quantity": "gaussian", "corrects_bias": True, "epochs": 1, "threads": 1, "progress": False}
+    run = train("diphoton-mass-debug", [made / "train"], tmp_path / "run", **options)
+    bundle = load_bundle(export(run, tmp_path / "bundle"))  # refused unless PyTorch and ONNX Runtime agree
+    (answer,) = bundle.contract.model.answers
+    assert answer.kind == "gaussian" and len(answer.excess) > 1 and answer.stretch != 1.0
+    about = json.loads((run / "run.json").read_text())
+    assert AnswerConfig.from_json(about["answer"]) == answer
+    assert about["interval"]["candidates"] < 60  # every second one of the signal held back
+    with pytest.raises(InputError, match="choose one of: quantiles, gaussian, point"):
+        train("diphoton-mass-debug", [made / "train"], tmp_path / "x", quantity="probability")
+
+
+def test_a_start_gives_all_but_a_head_of_other_numbers(made, tmp_path):
+    point = train("diphoton-mass-debug", [made / "train"], tmp_path / "point", quantity="point", epochs=1, threads=1)
+    network = build_model("resnet15", TASKS["diphoton-mass"].frame, {"input_scale": [0.04], "num_outputs": 3})
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    start_from(network, ["ecal_energy"], point)
+    weights = load_file(point / "weights.safetensors")
+    for name, tensor in network.state_dict().items():
+        assert torch.equal(tensor, before[name] if name.startswith("head.") else weights[name])
 
 
 def test_training_events_are_no_test_events(made, tmp_path):

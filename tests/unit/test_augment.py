@@ -158,3 +158,12 @@ def test_the_generator_decides_and_numbers_apart_give_seeds_apart():
 def test_impossible_augmentations_are_refused(wrong):
     with pytest.raises(ValueError, match="must be in"):
         Augmentation(**wrong)
+
+
+def test_a_seed_that_is_not_known_stays_so():
+    pixels = some_pixels(JET, 5)
+    unknown = pixels._replace(seed=torch.full_like(pixels.seed, -1.0))
+    everything = Augmentation(True, True, True)
+    moved = augment(unknown, JET, everything, generator())
+    assert torch.equal(moved.seed, unknown.seed)
+    assert torch.equal(moved.pixel_index, augment(pixels, JET, everything, generator()).pixel_index)

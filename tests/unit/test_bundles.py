@@ -149,8 +149,9 @@ BAD = {
     "scales": (as_version_1([1, 2]), "model.output_scale has 2 numbers for 1"),
     "too many answers": (
         in_contract(lambda d: answers(d).append(answers(d)[0])),
-        "answers give 2 numbers, there are 1",
+        "answers give probability, probability, the outputs are probability",
     ),
+    "other answer": (in_contract(lambda d: answers(d)[0].update(kind="point")), "answers give quantity, the outputs"),
     "odd answer": (in_contract(lambda d: answers(d)[0].update(kind="guess")), r"answers\[0\].kind 'guess' is unknown"),
     "odd scale": (in_contract(lambda d: answers(d)[0].update(scale="1")), r"answers\[0\].scale is not a finite number"),
     "odd excess": (

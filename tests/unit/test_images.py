@@ -91,7 +91,7 @@ LAYOUTS: dict[str, tuple[Callable[[Path], Path], np.ndarray, str, tuple[str, ...
     ),
     "top gun, Parquet": (
         lambda p: write_parquet(p, TOPS, "X_jet", m=MASS, pt=MASS, **TOWERS),
-        TOPS, "top", ("track_pt", "track_dz", "track_d0", *TOP[3:]), [np.nan] * 5,
+        TOPS, "top-mass", ("track_pt", "track_dz", "track_d0", *TOP[3:]), MASS,
     ),
     "top, HDF5, unlabelled": (lambda p: write_hdf5(p, TOPS.transpose(LAST), "jet"), TOPS, "top", TOP, [np.nan] * 5),
     "ditau, Parquet": (

@@ -13,6 +13,7 @@ from e2e.datasets.labels import complete_labels
 from e2e.evaluation.classical import MIN_ENERGY_GEV, calorimeter_mass, row_eta
 from e2e.evaluation.quantity import cross_fitted, measure_quantity
 from e2e.frames import Candidates, Seeds
+from e2e.problems import InputError
 from e2e.tasks import TASKS
 
 TASK = TASKS["diphoton-mass"]
@@ -96,6 +97,52 @@ def test_gains_are_those_over_the_simple_guesses():
         gain, errors = result["better_than"][name]["value"], result["mean_absolute_error"]
         assert gain == pytest.approx(errors[name]["value"] - errors["network"]["value"], abs=1e-4)
         assert gain > 0.25  # 0.4 for a constant, 0.08 for the network
+
+
+def test_where_the_seed_is_not_known_there_is_no_mass_of_the_calorimeters():
+    made = crop([(16, 16, 5.0), (18, 18, 5.0)], seed_row=-1)
+    assert np.isnan(calorimeter_mass(made, 1.0)).all()
+    outputs, candidates = regressed(count=80)
+    one = crop([(16, 16, 5.0)], seed_row=-1)
+    unknown = replace(candidates, candidates=Candidates.concatenate([one.candidates] * 80))
+    assert set(measure_quantity(TASK, outputs, unknown)["mean_absolute_error"]) == {"network", "constant", "pt_only"}
+
+
+@pytest.mark.parametrize("count", [20, 27, 60, 250])
+def test_few_candidates_have_guesses_all_the_same(count):
+    rng = np.random.default_rng(count)
+    truth, variable = rng.normal(size=count), rng.normal(size=count)
+    assert np.isfinite(cross_fitted(truth, variable, num_bins=30)).all()
+
+
+def test_what_lies_outside_the_trained_range_is_not_measured():
+    outputs, candidates = regressed()
+    labels = dict(candidates.labels)
+    labels["target"] = np.where(np.arange(4000) % 2 == 0, labels["target"], np.float32(2.5))
+    result = measure_quantity(TASK, outputs, replace(candidates, labels=labels))
+    assert result["signal_candidates"] == 1000 and result["mean_absolute_error"]["network"]["value"] < 0.1
+
+
+def test_a_tower_counts_with_all_its_pixels_and_rows_are_those_of_the_grid():
+    frame = TASKS["ditau-mass"].frame
+    hcal, ecal = (frame.channels.index(name) * 125**2 for name in ("hcal_energy", "ecal_energy"))
+    tower = [hcal + row * 125 + column for row in range(70, 75) for column in range(60, 65)]
+    seeds = Seeds.from_columns([0], [140], [12], [1.0])
+    index = np.array(sorted([*tower, ecal + 62 * 125 + 62]), dtype=np.int32)
+    value = np.where(index >= hcal, 20.0 / 25, 30.0).astype(np.float32)
+    value = np.where(index == ecal + 62 * 125 + 62, np.float32(30), value)
+    made = CandidateSet(Candidates(frame, np.array([0, 26]), index, value, seeds), complete_labels(1, {}), [])
+    eta = row_eta("stitched")[[140, 150]]
+    phi = np.deg2rad(np.arange(-2, 3))
+    cosine = (np.cos(phi).mean() + np.prod(np.sinh(eta))) / np.prod(np.cosh(eta))
+    assert calorimeter_mass(made, 0.4)[0] == pytest.approx(np.sqrt(2 * 30 * 20 * (1 - cosine)), rel=0.06)
+    assert calorimeter_mass(made, 0.1)[0] == pytest.approx(0.0, abs=0.1)
+
+
+def test_without_a_signal_there_is_no_response():
+    outputs, candidates = regressed(count=40)
+    with pytest.raises(InputError, match="10 candidates are A -> gamma gamma of the trained range, 20 are needed"):
+        measure_quantity(TASK, outputs[::3], candidates.select(slice(None, None, 3)))
 
 
 def test_a_bundle_without_an_interval_is_measured_without():

@@ -15,10 +15,16 @@ def read_answers(model: Fields, output_kinds: Sequence[str], bundle_version: int
     if bundle_version < 2:
         return _only_scaled(model, output_kinds)
     answers = tuple(_answer(fields) for fields in model.items("answers"))
-    count = sum(len(answer.suffixes) for answer in answers)
-    if count != len(output_kinds):
-        model.fail("answers", f"give {count} numbers, there are {len(output_kinds)} outputs")
+    given = [kind for answer in answers for kind in _output_kinds(answer)]
+    if given != list(output_kinds):
+        model.fail("answers", f"give {', '.join(given)}, the outputs are {', '.join(output_kinds)}")
     return answers
+
+
+def _output_kinds(answer: AnswerConfig) -> list[str]:
+    """Of its final numbers."""
+    kinds = ["quantity", "quantity", "quantity", "flag"][: len(answer.suffixes)]
+    return ["probability"] if answer.kind == "probability" else kinds
 
 
 def _only_scaled(model: Fields, output_kinds: Sequence[str]) -> tuple[AnswerConfig, ...]:

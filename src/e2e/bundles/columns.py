@@ -7,12 +7,15 @@ from e2e.contract.answers import SUFFIXES, AnswerConfig, AnswerKind
 from e2e.tasks import Output
 
 _LOWER, _UPPER, _FLAG = SUFFIXES[1:]
+_COVERS = "it holds the truth of 68 % of simulated signal, averaged over the trained range"
 
 
 def answer_for(output: Output, kind: AnswerKind = "point") -> AnswerConfig:
-    """kind: of a quantity; a probability has one alone."""
+    """kind: of a quantity; a probability has one alone. Raises ValueError for a quantity as a probability."""
     if output.kind == "probability":
         return AnswerConfig("probability")
+    if kind == "probability":
+        raise ValueError(f"{output.name} is a quantity, not a probability")
     return AnswerConfig(kind, output.scale, trained_range=output.trained_range)
 
 
@@ -24,7 +27,7 @@ def output_columns(output: Output, answer: AnswerConfig) -> tuple[OutputColumn, 
         _LOWER: (
             "quantity",
             output.unit,
-            f"lower end of the interval with the true {output.name} in 68 % of cases",
+            f"lower end of the interval: {_COVERS}",
         ),
         _UPPER: ("quantity", output.unit, "upper end of that interval"),
         _FLAG: ("flag", "1", f"1: below {low:g} or with an interval beyond {high:g} {output.unit}; else 0"),

@@ -116,9 +116,10 @@ class Contract:
 
 
 def tolerance_scale(outputs: Sequence[OutputColumn], answers: Sequence[AnswerConfig]) -> tuple[float, ...]:
-    """See `Contract.tolerance_scale`."""
+    """See `Contract.tolerance_scale`. A flag follows from the numbers beside it, and may turn where they round."""
     scales = [answer.scale for answer in answers for _ in answer.suffixes]
-    return tuple(scale if output.kind == "quantity" else 1.0 for output, scale in zip(outputs, scales, strict=True))
+    floor = {"probability": 1.0, "flag": float("inf")}
+    return tuple(floor.get(output.kind, scale) for output, scale in zip(outputs, scales, strict=True))
 
 
 def read_contract(path: Path) -> Contract:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from e2e.training.run_folder import RUN, WEIGHTS, read_run
 from e2e.training.train import train
 
 _BATCH = 256
+_OF_EACH_MODEL = ("family", "config", "precision")  # of a recipe; precision is that of the machine, and in the table
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class Contest:
     def candidates(self) -> CandidateSet:
         """To measure on. Raises InputError where one kind is missing, or where they are trained on."""
         found = load_candidates(self.task, self.test)
-        is_signal = found.is_signal(self.task)
-        if self.task.output.kind == "probability" and is_signal.all() == is_signal.any():
+        is_tagger = self.task.output.kind == "probability"
+        is_signal = found.target > 0.5 if is_tagger else found.is_measured(self.task)
+        if is_tagger and is_signal.all() == is_signal.any():
             kinds = f"{self.task.signal.name} and {self.task.other.name}"
             raise InputError("compare", f"the test candidates are of one kind, not of both {kinds}", "give both")
         if not is_signal.any():
@@ -87,10 +90,10 @@ class Contest:
             options: dict[str, Any] = {"epochs": self.epochs, "max_candidates": count, "threads": self.threads}
             train(self.task.name, self.data, run, model=entry.name, seed=seed, progress=False, **options)
             return
-        about = read_run(run)
-        asked = {"epochs": self.epochs or RECIPES[self.task.name].epochs, "max_candidates": count}
-        for key, value in asked.items():
-            if self.data and about["recipe"].get(key) != value:
+        about, recipe = read_run(run), RECIPES[self.task.name]
+        asked = replace(recipe, epochs=self.epochs or recipe.epochs, max_candidates=count).to_json()
+        for key, value in json.loads(json.dumps(asked)).items():
+            if self.data and key not in _OF_EACH_MODEL and about["recipe"].get(key) != value:
                 what = f"was trained with {key} {about['recipe'].get(key)}, not {value}"
                 raise InputError(run, what, "choose another folder, or delete it")
         if self.data and about["data"] != self._training_data:
@@ -116,8 +119,8 @@ class Contest:
         """What its run says; nothing for a bundle."""
         run = entry.run(self.output, 1)
         about = {} if run is None else read_run(run)
-        kept = ("candidates", "epochs_trained", "best_epoch", "training_seconds", "machine", "temperature")
-        return {key: about.get(key) for key in kept}
+        kept = ("candidates", "epochs_trained", "best_epoch", "training_seconds", "machine", "temperature", "interval")
+        return {**{key: about.get(key) for key in kept}, "precision": about.get("recipe", {}).get("precision")}
 
     def seen_by(self, bundle: Bundle) -> CandidateSet:
         """The test candidates with the channels of a bundle."""

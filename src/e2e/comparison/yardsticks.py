@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from e2e.datasets import CandidateSet
 from e2e.evaluation.plots import new_axes, plot_roc, plot_widths
-from e2e.evaluation.quantity import NUM_VALUE_BINS, measure_response
+from e2e.evaluation.quantity import NUM_VALUE_BINS, measure_response, span_of
 from e2e.metrics import (
     FloatArray,
     Measured,
@@ -96,9 +96,9 @@ class Error:
     key, sign, picture = "mean_absolute_error", -1, "widths"
 
     def __init__(self, task: Task, candidates: CandidateSet) -> None:
-        self.is_signal = candidates.is_signal(task)
-        self.truth = candidates.target[self.is_signal].astype(np.float64)
-        self.low, self.high = task.output.trained_range or (float(self.truth.min()), float(self.truth.max()))
+        self.is_measured = candidates.is_measured(task)
+        self.truth = candidates.target[self.is_measured].astype(np.float64)
+        self.low, self.high = span_of(task, self.truth)
         self.unit = task.output.unit
         self.title = f"mean absolute error [{self.unit}]"
 
@@ -109,7 +109,7 @@ class Error:
         return paired_means([np.abs(self._estimate(given) - self.truth) for given in outputs], repeats)
 
     def further(self, outputs: Outputs) -> dict[str, Any]:
-        estimate, given = self._estimate(outputs), outputs[self.is_signal].astype(np.float64)
+        estimate, given = self._estimate(outputs), outputs[self.is_measured].astype(np.float64)
 
         def per_bin(inside: NDArray[np.bool_]) -> dict[str, Any]:
             of_bin = mean_absolute_error(estimate[inside], self.truth[inside]).to_json()
@@ -128,4 +128,4 @@ class Error:
         return figure
 
     def _estimate(self, outputs: Outputs) -> FloatArray:
-        return np.clip(outputs[self.is_signal, 0].astype(np.float64), self.low, None)
+        return np.clip(outputs[self.is_measured, 0].astype(np.float64), self.low, None)

@@ -31,8 +31,8 @@ def flattened(
     flat: Flat, value: ArrayLike, is_signal: NDArray[np.bool_], order: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
     """Which candidates to keep: the rest, and of the signal as many in each bin of `value` as in the emptiest, those
-    first in `order`; none beyond the edges. A bin with less than a quarter of the mean keeps what it has, so that a
-    thin one does not cost all the others.
+    first in `order`; none beyond the edges. A bin with less than half of the median bin keeps what it has, and is
+    less than flat, so that a thin one does not cost the others more than half.
 
     value (in the output's unit), is_signal, order: (candidates,).
     """
@@ -40,7 +40,7 @@ def flattened(
     is_inside = is_signal & (place >= 0) & (place < flat.bins)
     cell = np.where(is_inside, place, flat.bins)
     counts = np.bincount(cell, minlength=flat.bins + 1)
-    quota = max(counts[: flat.bins].min(), counts[: flat.bins].mean() / 4)
+    quota = max(counts[: flat.bins].min(), np.median(counts[: flat.bins]) / 2)
     return (is_inside & (_rank(cell, counts, order) < quota)) | ~is_signal
 
 

@@ -106,6 +106,11 @@ class CandidateSet:
         by_target = self.target > 0.5 if task.output.kind == "probability" else ~np.isnan(self.target)
         return np.where(is_unknown, by_target, task.is_signal(self.truth))
 
+    def is_measured(self, task: Task) -> NDArray[np.bool_]:
+        """True for what a regressed quantity is measured on: the signal inside the trained range."""
+        low, high = task.output.trained_range or (-np.inf, np.inf)
+        return self.is_signal(task) & (self.target >= low) & (self.target <= high)
+
     def select(self, indices: Any) -> CandidateSet:
         labels = {name: column[indices] for name, column in self.labels.items()}
         return CandidateSet(self.candidates.select(indices), labels, self.provenance)

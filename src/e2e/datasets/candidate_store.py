@@ -173,6 +173,7 @@ class CandidateFile:
             version, self.about = _about(path, metadata.metadata or {})
             if not file.schema_arrow.equals(_schema(version)):
                 raise InputError(path, "columns are not those of a candidate store", "convert again")
+            self.is_current = version == CANDIDATE_STORE_VERSION
             self._unknown = set(_SCHEMA.names) - set(_schema(version).names)
             self.group_sizes = np.array([metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)], int)
 

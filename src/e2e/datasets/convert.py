@@ -141,14 +141,17 @@ def _write(layout: Layout, options: dict[str, Any], path: Path, parts: Iterable[
 
 
 def _count(inputs: Sequence[Input], path: Path) -> int | None:
-    """Entries that a shard answers for. None where it is to be made (again): it is damaged, is made of what an input
-    was before, or lacks what could not be read and may be mended by now."""
+    """Entries that a shard answers for. None where it is to be made (again): it is damaged or of an older version,
+    is made of what an input was before, or lacks what could not be read and may be mended by now."""
     try:
         if not is_candidate_store(path):
             return None
-        more = CandidateFile(path).about.more
+        file = CandidateFile(path)
     except InputError:
         return None
+    if not file.is_current:
+        return None
+    more = file.about.more
     shares = list(shares_of(inputs, int(path.stem.removeprefix("part-"))))
     if more.get("unread") or more.get("made_of") != [share.to_json() for share in shares]:
         return None

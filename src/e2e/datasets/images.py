@@ -51,7 +51,7 @@ class DataSet(NamedTuple):
 DATA_SETS = (
     DataSet(JET_CROP_SIZE, ("track_pt", "ecal_energy", "hcal_energy"), _LABEL, "quark-gluon"),
     DataSet(JET_CROP_SIZE, _TOP, _LABEL, "top"),
-    DataSet(JET_CROP_SIZE, _TOP_GUN, MASSES, "top"),
+    DataSet(JET_CROP_SIZE, _TOP_GUN, MASSES, "top-mass"),
     DataSet(JET_CROP_SIZE, _TOP, (), "top"),
     DataSet(JET_CROP_SIZE, DITAU_MASS.frame.channels, MASSES, "ditau-mass"),
     DataSet(JET_CROP_SIZE, DITAU_MASS.frame.channels, _LABEL, "tau"),

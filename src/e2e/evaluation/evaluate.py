@@ -90,7 +90,7 @@ def summary(result: dict[str, Any]) -> str:
         lines += [f"  AUC, pT {row['low']:.0f}-{row['high']:.0f} GeV: {show(row['auc'])}" for row in result["by_pt"]]
         return "\n".join(lines)
     unit = result["unit"]
-    lines += [f"  mean absolute error, {k:<9}{show(v)} {unit}" for k, v in result["mean_absolute_error"].items()]
+    lines += [f"  mean absolute error, {k:<17}{show(v)} {unit}" for k, v in result["mean_absolute_error"].items()]
     for row in result["by_true_value"]:
         error, width = row["mean_absolute_error"]["network"], row["resolution_68"]
         covers = f", coverage {show(row['coverage'])}" if "coverage" in row else ""

@@ -12,9 +12,11 @@ from e2e.datasets.candidate_set import CandidateSet
 from e2e.evaluation.classical import calorimeter_mass
 from e2e.evaluation.score import ETA_EDGES, VERTEX_EDGES
 from e2e.metrics import FloatArray, Measured, bootstrap, half_width_68, in_bins, mean_absolute_error, proportion
+from e2e.problems import InputError
 from e2e.tasks import Task
 
 NUM_VALUE_BINS = 8  # of the true value, over the range that was trained
+LEAST_SIGNAL = 20  # fewer candidates have no response
 TAIL = 2.0  # resolutions from the median: 4.6 % of a normal distribution lie beyond
 
 _LOW, _HIGH = QUANTILES[0], QUANTILES[-1]
@@ -26,12 +28,15 @@ def measure_quantity(task: Task, outputs: FloatArray, candidates: CandidateSet) 
     outputs: (candidates, columns of the bundle): the estimate; with an interval also its ends and the flag. Only the
     signal inside the trained range counts (not the continuation below zero); an estimate below the range counts as its
     lower end, as published. The simple guesses are fitted on one half and asked about the other: a constant, pT alone,
-    and, where the task has a `mass_radius`, the invariant mass of what the calorimeters saw (`calorimeter_mass`).
+    and, where the task has a `mass_radius`, the invariant mass of what the calorimeters saw (`calorimeter_mass`); those
+    that the candidates do not allow are left out.
+    Raises InputError for candidates hardly any of which are signal.
     """
-    low, high = task.output.trained_range or (-np.inf, np.inf)
-    is_signal = candidates.is_signal(task)
-    signal = candidates.select(is_signal)
-    truth, given = signal.target.astype(np.float64), outputs[is_signal]
+    is_signal, is_measured = candidates.is_signal(task), candidates.is_measured(task)
+    check_signal("evaluate", task, int(is_measured.sum()))
+    signal = candidates.select(is_measured)
+    truth, given = signal.target.astype(np.float64), outputs[is_measured]
+    low, high = span_of(task, truth)
     estimate = np.clip(given[:, 0], low, None)
     guesses = {"network": estimate, **_simple_guesses(task, signal, truth)}
 
@@ -49,7 +54,7 @@ def measure_quantity(task: Task, outputs: FloatArray, candidates: CandidateSet) 
     by_true_value = in_bins(truth, edges, per_bin)
     return {
         "unit": task.output.unit,
-        "signal_candidates": int(is_signal.sum()),
+        "signal_candidates": len(truth),
         "mean_absolute_error": errors(everything),
         "better_than": {name: _gain(estimate, guess, truth) for name, guess in guesses.items() if name != "network"},
         "whole_range": measure_response(estimate, truth, given),
@@ -93,10 +98,25 @@ def _quantile_losses(given: FloatArray, truth: FloatArray) -> FloatArray:
     return total
 
 
+def check_signal(verb: str, task: Task, count: int) -> None:
+    """Raises InputError where too few candidates are measured for a response to have a width."""
+    if count < LEAST_SIGNAL:
+        what = f"{count} candidates are {task.signal.name} of the trained range, {LEAST_SIGNAL} are needed"
+        raise InputError(verb, what, "give more events")
+
+
+def span_of(task: Task, truth: FloatArray) -> tuple[float, float]:
+    """The trained range of the task's quantity, or that of the truth where none is stated."""
+    return task.output.trained_range or (float(truth.min()), float(truth.max()))
+
+
 def _simple_guesses(task: Task, signal: CandidateSet, truth: FloatArray) -> dict[str, FloatArray]:
-    guesses = {"constant": cross_fitted(truth, np.zeros(len(truth))), "pt_only": cross_fitted(truth, signal.pt)}
-    if task.mass_radius is not None:
-        guesses["calorimeter_mass"] = cross_fitted(truth, calorimeter_mass(signal, task.mass_radius), num_bins=30)
+    """pT may not be known, nor where a window lies on the grid."""
+    guesses = {"constant": cross_fitted(truth, np.zeros(len(truth)))}
+    if np.isfinite(signal.pt).all():
+        guesses["pt_only"] = cross_fitted(truth, signal.pt)
+    if task.mass_radius is not None and np.isfinite(mass := calorimeter_mass(signal, task.mass_radius)).all():
+        guesses["calorimeter_mass"] = cross_fitted(truth, mass, num_bins=30)
     return guesses
 
 
@@ -142,12 +162,15 @@ def _other(task: Task, outputs: FloatArray) -> dict[str, Any]:
 
 
 def cross_fitted(truth: FloatArray, variable: NDArray[Any], num_bins: int = 10) -> FloatArray:
-    """Median of the truth in bins of a variable: the best guess from it. Each half is fitted on the other."""
+    """Median of the truth in bins of a variable: the best guess from it. Each half is fitted on the other. Bins have 20
+    candidates or more; where a half has none in one, the median of all that half is taken."""
     guess = np.empty(len(truth))
+    num_bins = max(min(num_bins, len(truth) // 20), 1)
     edges = np.unique(np.quantile(variable, np.linspace(0, 1, num_bins + 1)))
     place = np.clip(np.searchsorted(edges, variable, side="right") - 1, 0, max(len(edges) - 2, 0))
     is_even = np.arange(len(truth)) % 2 == 0
     for half in (is_even, ~is_even):
         for k in np.unique(place):
-            guess[half & (place == k)] = np.median(truth[~half & (place == k)])
+            known = truth[~half & (place == k)]
+            guess[half & (place == k)] = np.median(known if len(known) else truth[~half])
     return guess

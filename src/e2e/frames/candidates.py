@@ -123,6 +123,14 @@ def check_channels(channels: Sequence[ChannelFrames], spec: FrameSpec) -> None:
             raise ValueError(f"{name} has {len(channel)} events, {spec.channels[0]} {len(channels[0])}")
 
 
+class Places(NamedTuple):
+    """Of pixels, (batch, pixels) each, int64: the channel of the frame, row and column of the grid."""
+
+    channel: LongArray
+    row: LongArray
+    column: LongArray
+
+
 class Packed(NamedTuple):
     """What every bundle takes; float32 throughout. Padding: `PADDING_INDEX` and value 0."""
 
@@ -229,3 +237,12 @@ class Candidates:
         from e2e.frames import native
 
         return native.pack(self, start, len(self) if stop is None else stop)
+
+
+def places_on_grid(packed: Packed, frame: FrameSpec) -> Places:
+    """Where pixels lie; a column may lie beyond the end of the grid, whose phi wraps. Padding lies anywhere; where the
+    seed is not known only the channel means something."""
+    channel, pixel = np.divmod(np.maximum(packed.pixel_index, 0).astype(np.int64), frame.rows * frame.columns)
+    seed = packed.seed.astype(np.int64)
+    row = pixel // frame.columns - frame.centre_row + seed[:, :1]
+    return Places(channel, row, pixel % frame.columns - frame.centre_column + seed[:, 1:])

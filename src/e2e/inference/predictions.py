@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from e2e.bundles import Contract
+from e2e.bundles.contract_file import OutputColumn
 from e2e.problems import Problems
 
 
@@ -64,9 +65,7 @@ class Predictions:
         label = np.where(columns["matches_electron"].astype(bool), "photon = electron", columns["source"].astype(str))
         lines = [f"{self.contract.title}: {len(label)} candidates" + (f" in {self.path}" if self.path else "")]
         for name in np.unique(label):
-            lines += [
-                self._quartiles(name, label == name, output.name, output.unit) for output in self.contract.outputs
-            ]
+            lines += [self._line(name, label == name, output) for output in self.contract.outputs]
         return "\n".join(lines)
 
     def throughput(self) -> str:
@@ -76,9 +75,12 @@ class Predictions:
         whole = f"{timing.candidates_per_second():,.0f} candidates/s"
         return f"{timing.num_candidates} candidates of {timing.num_events} events: {whole} ({stages})"
 
-    def _quartiles(self, name: str, rows: Any, output: str, unit: str) -> str:
-        values = self.table[output].to_numpy()[rows].astype(np.float64)  # null becomes NaN
+    def _line(self, name: str, rows: Any, output: OutputColumn) -> str:
+        values = self.table[output.name].to_numpy()[rows].astype(np.float64)  # null becomes NaN
+        head = f"  {name:<18}{rows.sum():>7}   {output.name}"
+        if output.kind == "flag":
+            return f"{head} for {np.mean(values == 1):.1%}"
         quartiles = np.nanpercentile(values, (25, 50, 75)) if np.isfinite(values).any() else [np.nan] * 3
-        unit = "" if unit == "1" else f" {unit}"
+        unit = "" if output.unit == "1" else f" {output.unit}"
         shown = ", ".join(f"{value:.3f}" for value in quartiles)
-        return f"  {name:<18}{rows.sum():>7}   {output} (quartiles) {shown}{unit}"
+        return f"{head} (quartiles) {shown}{unit}"

@@ -37,7 +37,7 @@ class Answer(nn.Module):
         below, above = (arm * (config.scale * config.stretch) for arm in self._arms(raw))
         lower, upper = value - below, value + above
         low, high = config.trained_range or (float("-inf"), float("inf"))
-        is_outside = (value < low) | (upper > high)
+        is_outside = ~((value >= low) & (upper <= high))  # so that what is no number is outside
         return torch.cat((value, lower, upper, is_outside.to(value.dtype)), dim=1)
 
     def estimate(self, raw: Tensor) -> Tensor:

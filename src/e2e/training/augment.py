@@ -110,18 +110,21 @@ def move(pixels: Pixels, frame: FrameSpec, motion: Motion) -> Pixels:
     moved = ((channel * frame.rows + row) * frame.columns + column).to(pixels.pixel_index.dtype)
     is_turned = (eta_flip & _are(frame, "track_dz", channel)) ^ (phi_flip & _are(frame, "track_d0", channel))
     value = torch.where(is_turned, -pixels.pixel_value, pixels.pixel_value)
-    seed = torch.cat((seed_row, seed_column % grid.columns), dim=1).to(pixels.seed.dtype)
+    seed_column = torch.where(seed_column < 0, seed_column, seed_column % grid.columns)
+    seed = torch.cat((seed_row, seed_column), dim=1).to(pixels.seed.dtype)
     return _lose(Pixels(moved, value, seed), is_padding | is_outside)
 
 
 def _move_along(
     place: Tensor, seed: Tensor, centre: int, size: int, length: int, flip: Tensor, turn: Tensor | int
 ) -> tuple[Tensor, Tensor]:
-    """Places in a window of `size` on an axis of `length`, and its seed: both moved. place: (batch, pixels)."""
+    """Places in a window of `size` on an axis of `length`, and its seed: both moved; one that is not known (-1) stays
+    so. place: (batch, pixels)."""
     on_grid = place - centre + seed
     on_grid = torch.where(flip, length - 1 - on_grid, on_grid) + turn
     if size < length:
-        seed = torch.where(flip, length - 1 - seed, seed) + turn
+        moved = torch.where(flip, length - 1 - seed, seed) + turn
+        return on_grid + centre - moved, torch.where(seed < 0, seed, moved)
     return on_grid + centre - seed, seed
 
 

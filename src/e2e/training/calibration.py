@@ -34,14 +34,14 @@ def calibrate(
     A probability: `temperature` and the calibration error before and after; without it, but with
     `temperature_not_fitted`, the reason, where none is better than 1. The error after is that of the candidates the
     temperature was fitted to: one number for all of them, so little flattery. A quantity with an interval: `interval`,
-    see `fit_interval`, of the signal alone.
+    see `fit_interval`, of the signal inside the trained range alone.
     """
     if answer.kind == "probability":
         raw = raw_answers(network, candidates, batch_size, device)[:, 0]
         return _with_temperature(answer, raw, candidates.target > 0.5)
     if answer.kind not in INTERVAL_KINDS:
         return {"answer": answer.to_json()}
-    signal = candidates.select(candidates.is_signal(task))
+    signal = candidates.select(candidates.is_measured(task))
     raw = raw_answers(network, signal, batch_size, device)
     fitted, found = fit_interval(answer, raw, signal.target, corrects_bias=corrects_bias)
     return {"answer": fitted.to_json(), "interval": found}

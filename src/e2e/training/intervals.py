@@ -25,7 +25,8 @@ def fit_interval(
 ) -> tuple[AnswerConfig, dict[str, Any]]:
     """The answer with its arms stretched until they cover `COVERAGE` of the candidates (split conformal prediction:
     Romano et al., arXiv:1905.03222), and what was found. raw: (candidates, num_raw) and truth: (candidates,), of some
-    that were not trained on. corrects_bias: see `fit_excess`; before the stretch.
+    that were not trained on. corrects_bias: by `fit_excess`, of every second
+    candidate; then the stretch is of the others.
 
     Fewer than LEAST_CANDIDATES leave the answer as it is.
     """
@@ -35,8 +36,9 @@ def fit_interval(
         return answer, {"not_fitted": f"{len(true)} candidates, {LEAST_CANDIDATES} are needed"}
     if corrects_bias:
         estimate = Answer(answer).estimate(numbers)[:, 0].double().numpy()
-        at, excess = fit_excess(estimate, true)
+        at, excess = fit_excess(estimate[::2], true[::2])
         answer = replace(answer, excess_at=at, excess=excess)
+        numbers, true = numbers[1::2], true[1::2]  # what the stretch is fitted to has not been corrected to fit
     value, lower, upper = _interval(answer, numbers)
     arm = np.where(true < value, value - lower, upper - value)
     needed = np.abs(true - value) / np.maximum(arm, 1e-9)

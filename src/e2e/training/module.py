@@ -70,7 +70,8 @@ class TaskModule(LightningModule):
         return loss
 
     def validation_step(self, batch: TensorBatch, batch_index: int) -> None:
-        raw = self.network(*batch[:3]).float()
+        with torch.autocast(self.device.type, enabled=False):  # what chooses the best epoch is not rounded
+            raw = self.network(*batch[:3]).float()
         loss = self.answer.loss(raw, batch[3])
         self._stop_unless_finite(loss, batch, "validation loss", batch_index)
         self._validation.append((raw, batch[3]))

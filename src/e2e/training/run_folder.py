@@ -67,18 +67,21 @@ def _fitting(run: Path) -> Iterator[None]:
 
 
 def start_from(network: nn.Module, channels: Sequence[str], start: Path) -> None:
-    """Put the weights of a finished run into a network that has all its channels, or more. Raises InputError when they
-    do not fit."""
+    """Put the weights of a finished run into a network that has all its channels, or more; a head that gives other
+    numbers stays as it is. Raises InputError when they do not fit."""
     known = read_run(start).get("channels", [])
-    if list(known) == list(channels) or not set(known) <= set(channels):
-        load_weights(network, start)
-        return
-    first = str(getattr(network, "CHANNEL_WEIGHT", ""))
+    own = network.state_dict()
     with _fitting(start):
         weights = load_file(start / WEIGHTS)
-        wide = torch.zeros_like(network.state_dict()[first])
-        wide[:, [list(channels).index(name) for name in known]] = weights[first]
-        network.load_state_dict({**weights, first: wide})
+        if list(known) != list(channels) and set(known) <= set(channels):
+            first = str(getattr(network, "CHANNEL_WEIGHT", ""))
+            wide = torch.zeros_like(own[first])
+            wide[:, [list(channels).index(name) for name in known]] = weights[first]
+            weights[first] = wide
+        head = [name for name in weights if name.startswith("head.")]
+        if any(name in own and weights[name].shape[0] != own[name].shape[0] for name in head):
+            weights |= {name: own[name] for name in head if name in own}
+        network.load_state_dict(weights)
 
 
 def trained_before(start: Path) -> dict[str, Any]:

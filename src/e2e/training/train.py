@@ -17,6 +17,7 @@ from torch import nn
 from e2e import __version__
 from e2e.bundles.columns import answer_for
 from e2e.contract import FrameSpec
+from e2e.contract.answers import KINDS, AnswerKind
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.datasets.candidate_set import SAMPLE_SEED
 from e2e.files import make_folder, write_json
@@ -30,6 +31,7 @@ from e2e.training.data import CandidateData
 from e2e.training.distributed import launched
 from e2e.training.module import Surroundings, TaskModule
 from e2e.training.optimiser import parameter_groups
+from e2e.training.precision import AUTO, resolve_precision
 from e2e.training.recipes import RECIPES, Recipe
 from e2e.training.run_folder import BEST, RUN, read_run, resume_from, save_weights, start_from, trained_before
 from e2e.training.trainer import best_checkpoint, fit, make_trainer
@@ -47,6 +49,8 @@ def train(
     precision: str | None = None,
     learning_rate: float | None = None,
     accumulate: int | None = None,
+    quantity: AnswerKind | None = None,
+    corrects_bias: bool = False,
     compile: bool = False,
     max_candidates: int | None = None,
     threads: int | None = None,
@@ -63,11 +67,14 @@ def train(
     first answers are the earlier run's. max_candidates: a random so many, to see what more would bring; the same for
     every network, seed and number of processes, and `run.json` says so under `selection`.
     learning_rate: peak of the schedule; with `start`, a third of the recipe's or less keeps what was learned.
-    accumulate: steps that make one update. compile: by `torch.compile`, for a GPU. threads: of PyTorch.
+    accumulate: steps that make one update. quantity: how a mass is answered: `quantiles`, `gaussian` or `point`; with
+    corrects_bias its median response is made linear after the training (`fit_excess`). compile: by `torch.compile`,
+    for a GPU. threads: of PyTorch.
     Raises InputError for an unknown recipe or model, unreadable or too few data, or a folder that holds another run,
     FloatingPointError for a loss that is no number, whose batch is then in the folder.
     """
-    changes = {"epochs": epochs, "precision": precision, "learning_rate": learning_rate, "accumulate": accumulate}
+    changes: dict[str, Any] = {"quantity": quantity, "corrects_bias": corrects_bias or None}
+    changes |= {"epochs": epochs, "precision": precision, "learning_rate": learning_rate, "accumulate": accumulate}
     plan = _plan(recipe, seed, threads, max_candidates=max_candidates, compile=compile or None, **changes)
     if model is not None:
         plan = _with_model(plan, model)
@@ -76,6 +83,7 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     earlier = read_run(output) if (output / RUN).exists() else None
+    plan = replace(plan, precision=_precision(plan, earlier))
     frame = replace(task.frame, channels=plan.channels) if plan.channels else task.frame
     candidates, selection = _select(load_candidates(task, data, frame, plan.max_events), plan, data)
     about: dict[str, Any] = {"recipe": plan.to_json(), "seed": seed, "ranks": launch.ranks}
@@ -116,7 +124,6 @@ def train(
             "best_validation_loss": float(best.best_model_score or float("nan")),
             "training_seconds": round(clock.seconds, 1),
             "machine": _machine(trainer),
-            "precision": trainer.precision,
         }
         network.load_state_dict(weights)
         where = 4 * plan.batch_size, trainer.strategy.root_device
@@ -136,10 +143,20 @@ def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe
         value = given[name]
         if value is not None and value < least:
             raise InputError("train", f"{name} {value}", f"give at least {least}")
+    kind = changes["quantity"]
+    if kind is not None and (kind not in KINDS or kind == "probability"):
+        raise InputError("train", f"quantity {kind!r}", "choose one of: quantiles, gaussian, point")
     rate = changes["learning_rate"]
     if rate is not None and not 0 < rate < 1:
         raise InputError("train", f"learning rate {rate}", "give a number between 0 and 1")
     return replace(RECIPES[recipe], **{key: value for key, value in changes.items() if value is not None})
+
+
+def _precision(plan: Recipe, earlier: dict[str, Any] | None) -> str:
+    """That of the machine where the run was begun, for all of it."""
+    if plan.precision == AUTO and earlier is not None:
+        return str(earlier["recipe"].get("precision", resolve_precision(AUTO)))
+    return resolve_precision(plan.precision)
 
 
 def _select(whole: CandidateSet, plan: Recipe, data: Sequence[Path]) -> tuple[CandidateSet, dict[str, Any]]:

@@ -19,7 +19,6 @@ from e2e.training.callbacks import AveragedWeights, ClockCheckpoint
 from e2e.training.checkpoint import SafeCheckpointIO
 from e2e.training.distributed import Launch
 from e2e.training.optimiser import MAX_GRADIENT_NORM
-from e2e.training.precision import resolve_precision
 from e2e.training.recipes import Recipe
 from e2e.training.run_folder import BEST, HISTORY, LAST
 
@@ -49,7 +48,7 @@ def make_trainer(
     is_shared = launch.ranks > 1
     return Trainer(
         max_epochs=recipe.epochs,
-        precision=resolve_precision(recipe.precision),  # type: ignore[arg-type]
+        precision=recipe.precision,  # type: ignore[arg-type]
         accumulate_grad_batches=recipe.accumulate,
         gradient_clip_val=MAX_GRADIENT_NORM,
         devices=launch.local_ranks,
