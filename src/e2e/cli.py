@@ -166,26 +166,25 @@ def _export(**options: Any) -> int:
 
 
 def _evaluate(as_json: bool, **options: Any) -> int:
-    result = verb_function("evaluate")(**options)
-    if as_json:
-        _print_json(result)
-    else:
-        from e2e.evaluation.evaluate import summary
+    from e2e.evaluation.evaluate import summary
 
-        print(summary(result))
-        print(f"numbers and plots: {options['output']}")
-    return EXIT_OK
+    result = verb_function("evaluate")(**options)
+    return _show(result, summary, options["output"], as_json)
 
 
 def _stress(as_json: bool, **options: Any) -> int:
     from e2e.evaluation.stress import format_table
 
     result = verb_function("stress")(**options)
+    return _show(result, format_table, options["output"], as_json)
+
+
+def _show(result: dict[str, Any], to_text: Callable[[dict[str, Any]], str], output: Path, as_json: bool) -> int:
     if as_json:
         _print_json(result)
     else:
-        print(format_table(result))
-        print(f"numbers: {options['output']}")
+        print(to_text(result))
+        print(f"all that was written: {output}")
     return EXIT_OK
 
 
@@ -195,11 +194,7 @@ def _compare(as_json: bool, **options: Any) -> int:
     problems = Problems()
     say = partial(print, file=sys.stderr)
     result = verb_function("compare")(**options, problems=problems, say=say)
-    if as_json:
-        _print_json(result)
-    else:
-        print(format_table(result))
-        print(f"numbers and plots: {options['output']}")
+    _show(result, format_table, options["output"], as_json)
     return _report(problems)
 
 

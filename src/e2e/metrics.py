@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -27,6 +27,12 @@ class Measured(NamedTuple):
     def to_json(self) -> dict[str, float | None]:
         """Rounded; null for what cannot be measured."""
         return {name: round(x, 5) if np.isfinite(x) else None for name, x in self._asdict().items()}
+
+
+def plus_minus(number: Mapping[str, float | None], digits: int = 4) -> str:
+    """What `to_json` gave, for people."""
+    value, error = number["value"], number["error"]
+    return "not measurable" if value is None or error is None else f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
 def area_under_curve(score: ArrayLike, is_signal: ArrayLike) -> Measured:

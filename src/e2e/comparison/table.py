@@ -9,6 +9,7 @@ from typing import Any
 from e2e.comparison.yardsticks import Outputs, Yardstick
 from e2e.evaluation.plots import new_axes, save
 from e2e.files import write_json
+from e2e.metrics import plus_minus
 
 JSON, TABLE = "comparison.json", "table.md"
 
@@ -40,14 +41,14 @@ def format_table(result: dict[str, Any]) -> str:
         lines.append(
             [
                 row["model"],
-                _pm(row[result["yardstick"]["key"]], 4),
+                plus_minus(row[result["yardstick"]["key"]], 4),
                 str(row["trainings"]),
                 f"{row['p_value']:.3f}",
                 *_further(row).values(),
                 f"{row['parameters']:,}",
                 f"{row['operations'] / 1e6:.1f}",
                 f"{latency['median_ms']:.2f}",
-                _pm(latency["ratio"], 2),
+                plus_minus(latency["ratio"], 2),
                 "-" if gpu is None else f"{gpu:,.0f}",
                 "-" if seconds is None else f"{seconds:,.0f}",
             ]
@@ -60,11 +61,11 @@ def format_table(result: dict[str, Any]) -> str:
 def _further(row: Mapping[str, Any]) -> dict[str, str]:
     """Of a tagger and of a quantity: heads and cells."""
     if "rejection" in row:
-        return {f"1/background at {efficiency}": _pm(value, 1) for efficiency, value in row["rejection"].items()}
+        return {f"1/background at {efficiency}": plus_minus(value, 1) for efficiency, value in row["rejection"].items()}
     whole = row["whole_range"]
     shown = {"half width of 68 %": "resolution_68", "bias": "median_bias", "coverage": "coverage"}
     shown["quantile loss"] = "quantile_loss"
-    return {head: _pm(whole[key], 4) if key in whole else "-" for head, key in shown.items()}
+    return {head: plus_minus(whole[key], 4) if key in whole else "-" for head, key in shown.items()}
 
 
 def latency_figure(result: dict[str, Any]) -> Any:
@@ -91,9 +92,3 @@ def learning_figure(result: dict[str, Any]) -> Any:
     axes.set(xscale="log", xlabel="training candidates", ylabel=result["yardstick"]["title"])
     axes.legend(fontsize=7)
     return figure
-
-
-def _pm(number: Mapping[str, float | None], digits: int) -> str:
-    if number["value"] is None or number["error"] is None:
-        return "not measurable"
-    return f"{number['value']:.{digits}f} ± {number['error']:.{digits}f}"

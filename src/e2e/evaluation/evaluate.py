@@ -17,6 +17,7 @@ from e2e.evaluation.quantity import measure_quantity
 from e2e.evaluation.score import measure_score
 from e2e.files import make_folder, write_json
 from e2e.inference.engine import load_engine
+from e2e.metrics import plus_minus
 from e2e.problems import InputError
 from e2e.tasks import TASKS
 
@@ -75,26 +76,22 @@ def check_unseen(where: object, trained_on: Sequence[dict[str, Any]], candidates
 
 def summary(result: dict[str, Any]) -> str:
     """The main numbers in a few lines."""
-
-    def show(number: dict[str, float | None]) -> str:
-        value, error = number["value"], number["error"]
-        return "not measurable" if value is None or error is None else f"{value:.4f} +- {error:.4f}"
-
     lines = [f"{result['task']}: {result['candidates']} candidates"]
     if "auc" in result:
-        lines.append(f"  area under the curve  {show(result['auc'])}")
+        lines.append(f"  area under the curve  {plus_minus(result['auc'])}")
         if "auc_at_published_pt" in result:
             low, high = result["published"]["pt"]
-            lines.append(f"  at pT {low:.0f} to {high:.0f} GeV  {show(result['auc_at_published_pt'])}")
-        lines += [f"  rejection at {key:<8} {show(value)}" for key, value in result["rejection"].items()]
-        lines += [f"  AUC, pT {row['low']:.0f}-{row['high']:.0f} GeV: {show(row['auc'])}" for row in result["by_pt"]]
+            lines.append(f"  at pT {low:.0f} to {high:.0f} GeV  {plus_minus(result['auc_at_published_pt'])}")
+        lines += [f"  rejection at {key:<8} {plus_minus(value)}" for key, value in result["rejection"].items()]
+        lines += [
+            f"  AUC, pT {row['low']:.0f}-{row['high']:.0f} GeV: {plus_minus(row['auc'])}" for row in result["by_pt"]
+        ]
         return "\n".join(lines)
     unit = result["unit"]
-    lines += [f"  mean absolute error, {k:<17}{show(v)} {unit}" for k, v in result["mean_absolute_error"].items()]
+    lines += [f"  mean absolute error, {k:<17}{plus_minus(v)} {unit}" for k, v in result["mean_absolute_error"].items()]
     for row in result["by_true_value"]:
         error, width = row["mean_absolute_error"]["network"], row["resolution_68"]
-        covers = f", coverage {show(row['coverage'])}" if "coverage" in row else ""
-        lines.append(
-            f"  {row['low']:.1f}-{row['high']:.1f} {unit}: error {show(error)}, resolution {show(width)}{covers}"
-        )
+        covers = f", coverage {plus_minus(row['coverage'])}" if "coverage" in row else ""
+        where = f"{row['low']:.1f}-{row['high']:.1f} {unit}"
+        lines.append(f"  {where}: error {plus_minus(error)}, resolution {plus_minus(width)}{covers}")
     return "\n".join(lines)

@@ -15,7 +15,7 @@ from e2e.evaluation.quantity import check_signal, measure_response, span_of
 from e2e.evaluation.variations import SEED, VARIATIONS, Variation
 from e2e.files import make_folder, write_json
 from e2e.inference.engine import Engine, load_engine
-from e2e.metrics import FloatArray, Measured, area_under_curve, bootstrap, paired_areas
+from e2e.metrics import FloatArray, Measured, area_under_curve, bootstrap, paired_areas, plus_minus
 from e2e.problems import InputError
 from e2e.tasks import TASKS, Task
 
@@ -81,16 +81,9 @@ def format_table(result: dict[str, Any]) -> str:
     heads = [shown.get(key, key.replace("_", " ")) for key in keys]
     lines = [["variation", "candidates", *heads], ["---"] * (2 + len(keys))]
     for row in result["rows"]:
-        lines.append([row["variation"], f"{row['candidates']:,}", *(_cell(row.get(key)) for key in keys)])
+        cells = [plus_minus(row[key]) if key in row else "" for key in keys]
+        lines.append([row["variation"], f"{row['candidates']:,}", *cells])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
-
-
-def _cell(number: dict[str, float | None] | None) -> str:
-    if number is None:
-        return ""
-    if number["value"] is None or number["error"] is None:
-        return "not measurable"
-    return f"{number['value']:.4f} ± {number['error']:.4f}"
 
 
 def _outputs(engine: Engine, candidates: CandidateSet, vary: Variation | None = None) -> FloatArray:
