@@ -154,8 +154,9 @@ def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe
 
 def _precision(plan: Recipe, earlier: dict[str, Any] | None) -> str:
     """That of the machine where the run was begun, for all of it."""
-    if plan.precision == AUTO and earlier is not None:
-        return str(earlier["recipe"].get("precision", resolve_precision(AUTO)))
+    begun = earlier["recipe"] if earlier is not None else None
+    if plan.precision == AUTO and isinstance(begun, dict) and "precision" in begun:
+        return resolve_precision(str(begun["precision"]))
     return resolve_precision(plan.precision)
 
 
