@@ -72,7 +72,7 @@ def compare(
             answers[entry] = [answer]
     if not answers:
         raise InputError("compare", "no model could be measured", "; ".join(str(problem) for problem in problems))
-    ranked = _ranked(answers, yardstick)
+    ranked = _ranked({entry: _mean(_each(given, yardstick)) for entry, given in answers.items()}, yardstick)
     trained = [entry for entry in ranked if entry.is_trained_here]
     for entry in ranked[:leading]:
         for seed in range(2, seeds + 1) if entry in trained else ():
@@ -103,22 +103,26 @@ def _find_task(name: str) -> Task:
     return TASKS[name]
 
 
-def _ranked(answers: dict[Entry, Trainings], yardstick: Yardstick) -> list[Entry]:
-    """The best first, by the mean over the trainings of each."""
+def _each(trainings: Trainings, yardstick: Yardstick) -> list[float]:
+    return [yardstick.measure(given).value for given in trainings]
 
-    def worse_by(entry: Entry) -> float:
-        return -yardstick.sign * float(np.mean([yardstick.measure(given).value for given in answers[entry]]))
 
-    return sorted(answers, key=worse_by)
+def _mean(values: Sequence[float]) -> float:
+    return float(np.mean(values))
+
+
+def _ranked(mean: dict[Entry, float], yardstick: Yardstick) -> list[Entry]:
+    """The best first."""
+    return sorted(mean, key=lambda entry: -yardstick.sign * mean[entry])
 
 
 def _rows(contest: Contest, answers: dict[Entry, Trainings], yardstick: Yardstick) -> list[dict[str, Any]]:
     """A row for each model, the best first; each is set against the best on the same resamplings of the candidates."""
     contest.say("compare and time")
-    each = {entry: [yardstick.measure(given).value for given in trainings] for entry, trainings in answers.items()}
-    mean = {entry: float(np.mean(values)) for entry, values in each.items()}
+    each = {entry: _each(given, yardstick) for entry, given in answers.items()}
+    mean = {entry: _mean(values) for entry, values in each.items()}
     resampled = {entry: yardstick.resampled(given, RESAMPLINGS).mean(axis=1) for entry, given in answers.items()}
-    ranked = _ranked(answers, yardstick)
+    ranked = _ranked(mean, yardstick)
     best, sign, key = ranked[0], yardstick.sign, yardstick.key
     behind = {entry: sign * (resampled[best] - resampled[entry]) for entry in ranked}
     p_value = dict(zip(ranked, [1.0, *holm([_two_sided(behind[entry]) for entry in ranked[1:]])], strict=True))

@@ -113,9 +113,7 @@ def residual_figure(task: Task, outputs: NDArray[np.float64], candidates: Candid
     is_signal = candidates.is_signal(task)
     truth, given = candidates.target[is_signal].astype(np.float64), outputs[is_signal]
     low, high = task.output.trained_range or (0.0, 1.0)
-    edges = np.linspace(low, high, 17)
-    places = [np.flatnonzero((truth >= a) & (truth < b)) for a, b in pairwise(edges)]
-    places = [place for place in places if len(place) >= 20]
+    places = _filled_bins(truth, (low, high), 16)
     figure, axes = new_axes()
     if places:
         centre = [truth[place].mean() for place in places]
@@ -133,13 +131,17 @@ def residual_figure(task: Task, outputs: NDArray[np.float64], candidates: Candid
     return figure
 
 
+def _filled_bins(truth: NDArray[np.float64], span: tuple[float, float], count: int) -> list[NDArray[np.int64]]:
+    """The candidates in each of `count` bins over `span`; bins with fewer than 20 are left out."""
+    places = [np.flatnonzero((truth >= a) & (truth < b)) for a, b in pairwise(np.linspace(*span, count + 1))]
+    return [place for place in places if len(place) >= 20]
+
+
 def plot_widths(
     axes: Any, residual: NDArray[np.float64], truth: NDArray[np.float64], span: tuple[float, float], label: str
 ) -> None:
     """Half the distance of the 16 and 84 % quantiles of the residuals, in 12 bins of the truth over `span`."""
-    edges = np.linspace(*span, 13)
-    places = [np.flatnonzero((truth >= a) & (truth < b)) for a, b in pairwise(edges)]
-    shown = [(truth[place].mean(), half_width_68(residual[place])) for place in places if len(place) >= 20]
+    shown = [(truth[place].mean(), half_width_68(residual[place])) for place in _filled_bins(truth, span, 12)]
     axes.plot(*np.array(shown).reshape(-1, 2).T, marker="o", markersize=3, label=label)
 
 

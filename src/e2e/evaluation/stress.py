@@ -104,20 +104,19 @@ class _Quantity:
         self.task, self.nominal = task, nominal
 
     def of(self, outputs: FloatArray, candidates: CandidateSet) -> dict[str, Any]:
-        residual, truth, given = self._residual(outputs, candidates)
-        return measure_response(residual + truth, truth, given)
+        return measure_response(*self._measured(outputs, candidates))
 
     def paired_shift(self, first: FloatArray, again: FloatArray) -> Measured:
         """On the same candidates."""
-        one, other = (self._residual(outputs, self.nominal)[0] for outputs in (first, again))
-        return bootstrap(lambda a, b: float(np.median(b) - np.median(a)), one, other)
+        (one, truth, _), (other, _, _) = (self._measured(outputs, self.nominal) for outputs in (first, again))
+        return bootstrap(lambda a, b: float(np.median(b) - np.median(a)), one - truth, other - truth)
 
-    def _residual(self, outputs: FloatArray, candidates: CandidateSet) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Differences to the truth, the truth, and the outputs, of what is measured."""
+    def _measured(self, outputs: FloatArray, candidates: CandidateSet) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Estimates, the truth, and the outputs, of what is measured."""
         is_measured = candidates.is_measured(self.task)
         check_signal("stress", self.task, int(is_measured.sum()))
         truth, given = candidates.target[is_measured].astype(np.float64), outputs[is_measured]
-        return np.clip(given[:, 0], span_of(self.task, truth)[0], None) - truth, truth, given
+        return np.clip(given[:, 0], span_of(self.task, truth)[0], None), truth, given
 
 
 class _Score:
