@@ -87,6 +87,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--pt", type=float, nargs=2, default=None, metavar=("LOW", "HIGH"), help="of a gun, GeV; 20 to 100")
     add("--pileup", type=float, default=0.0, metavar="MU", help="mean number of other collisions; 2012 data have 20")
     add("--pool", type=Path, default=None, metavar="FILE", help="pile-up pool to share between calls; made if missing")
+    add("--tune", type=int, default=None, metavar="N", help="of Pythia, by its number; 14, Monash 2013, unless given")
     add("--workers", type=int, default=1, metavar="W", help="processes; the result does not depend on it")
     add("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler, whose workers to use instead")
 

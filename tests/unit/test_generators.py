@@ -11,7 +11,7 @@ from e2e.simulation.era import ERAS
 from e2e.simulation.gun import CONTINUATION_MASS, GUNS, Gun
 from e2e.simulation.particles import PHOTON, direction_angles, is_tracked
 from e2e.simulation.processes import PROCESSES
-from e2e.simulation.pythia import collide, decay, first_copies, stable_particles
+from e2e.simulation.pythia import _own_data, collide, decay, first_copies, stable_particles
 from e2e.simulation.stages import Generated
 
 BEAMS = ("Beams:eCM = 8000",)
@@ -24,7 +24,7 @@ def generator(seed: int = 1) -> np.random.Generator:
 
 
 def generate(name: str, num_events: int, seed: int = 1) -> Generated:
-    return PROCESSES[name].generate(generator(seed), num_events, None)
+    return PROCESSES[name].make(generator(seed), num_events)
 
 
 def sum_of(record: pythia.Record, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -166,6 +166,15 @@ def test_the_data_of_another_pythia_are_not_taken(monkeypatch):
     settings = (*BEAMS, "HardQCD:gg2gg = on", "PhaseSpace:pTHatMin = 77.")  # no instance of these yet
     assert len(collide(settings, 1, generator()).event)
     assert os.environ["PYTHIA8DATA"] == "/nowhere"
+
+
+def test_the_data_that_pip_puts_inside_a_target_folder_are_found(tmp_path, monkeypatch):
+    monkeypatch.delenv("PYTHIA8DATA", raising=False)
+    inside = tmp_path / "share" / "Pythia8" / "xmldoc"
+    inside.mkdir(parents=True)
+    with _own_data(tmp_path):
+        assert os.environ["PYTHIA8DATA"] == str(inside)
+    assert "PYTHIA8DATA" not in os.environ
 
 
 def test_a_setting_that_pythia_does_not_know_is_no_silence():

@@ -68,6 +68,12 @@ def test_another_seed_gives_other_events():
         assert not np.array_equal(one.hits["EB"]["energy"][:50], other.hits["EB"]["energy"][:50])
 
 
+def test_another_tune_gives_other_events_and_is_named():
+    own, other = (simulate_chunk(Plan("quark-gluon", 20, 5, None, 0.0, None, tune), 0) for tune in (None, 5))
+    assert not np.array_equal(own.hits["EB"]["energy"][:50], other.hits["EB"]["energy"][:50])
+    assert other.provenance == {**own.provenance, "tune": 5}
+
+
 def test_fewer_events_are_the_first_of_more():
     few, many = (simulate_chunk(Plan("quark-gluon", n, 3, None, 0.0, None), 0) for n in (7, 90))
     np.testing.assert_array_equal(few.hits["EB"]["detid"], many.slice(0, 7).hits["EB"]["detid"])
@@ -77,6 +83,9 @@ def test_fewer_events_are_the_first_of_more():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ({"process": "photon", "tune": 5}, "a tune for photon"),
+        ({"process": "ditau-mass", "tune": 5}, "it makes no collisions"),
+        ({"process": "top", "tune": 99}, "1 to 33"),
         ({"process": "electron-foton"}, "did you mean 'electron-photon'"),
         ({"process": "quark-gloun"}, "did you mean 'quark-gluon'"),
         ({"process": "photon", "num_events": 0}, "must be at least 1"),
@@ -145,7 +154,7 @@ def test_out_of_time_collisions_bring_late_and_early_hits(pool):
         era = replace(ERAS["2012"], out_of_time_share=(share, share))
         rng = np.random.default_rng(1)
         process = PROCESSES["minimum-bias"]
-        made = process.generate(rng, 60, None)
+        made = process.make(rng, 60)
         response = pileup.overlay(verb.respond(made, era, rng), verb._pool(pool, "2012"), 30.0, era, rng)
         energy, time = response.ecal.energy, np.abs(response.ecal.time)
         times[share] = np.mean(time[energy > 0.3] > 20)

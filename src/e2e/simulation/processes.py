@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 from numpy.random import Generator
@@ -22,8 +23,8 @@ from e2e.simulation.pythia import Record, collide, decay, first_copies, joined, 
 from e2e.simulation.stages import Generated
 from e2e.simulation.truth import truth_table
 
-Generate = Callable[[Generator, int, Gun | None], Generated]
 Settings = tuple[str, ...]
+Generate = Callable[[Generator, int, Gun | None, Settings], Generated]
 
 _TOP, _TAU, _TAU_NEUTRINO, _Z, _W, _HIGGS_BOSON = 6, 15, 16, 23, 24, 25
 _PARTONS = (1, 2, 3, 4, 5, 21)
@@ -33,7 +34,8 @@ _OUTGOING = 23  # |status| of what leaves the hard collision
 @dataclass(frozen=True)
 class Process:
     """jet_radius: of anti-kT; None: no jets. tracker_layers: whose hits are kept. chunk_events: that share one random
-    stream; part of what a seed means, so never a tuning knob."""
+    stream; part of what a seed means, so never a tuning knob. is_gun, collides: it takes a `Gun`, it takes further
+    settings of collisions, such as a tune."""
 
     name: str
     era: Era
@@ -42,6 +44,10 @@ class Process:
     tracker_layers: tuple[str, ...] = ()
     chunk_events: int = 100
     is_gun: bool = False
+    collides: bool = True
+
+    def make(self, rng: Generator, num_events: int, gun: Gun | None = None, more: Settings = ()) -> Generated:
+        return self.generate(rng, num_events, gun, more)
 
 
 # ---- truth: rows of the record that a task labels candidates with
@@ -138,21 +144,22 @@ def _collisions(
     rng: Generator,
     num_events: int,
     gun: Gun | None,
+    more: Settings,
 ) -> Generated:
     """parts: share of the events and settings of each."""
     which = rng.choice(len(parts), size=num_events, p=[share for share, _ in parts])
     beams = (f"Beams:eCM = {era.collision_energy_gev}",)
-    records = [collide(beams + settings, int((which == k).sum()), rng) for k, (_, settings) in enumerate(parts)]
+    records = [collide(beams + settings + more, int((which == k).sum()), rng) for k, (_, settings) in enumerate(parts)]
     return _generated(mixed(records, which), era, rng, truth)
 
 
-def minimum_bias(era: Era, rng: Generator, num_events: int, gun: Gun | None = None) -> Generated:
+def minimum_bias(era: Era, rng: Generator, num_events: int, gun: Gun | None = None, more: Settings = ()) -> Generated:
     """Inelastic collisions, diffraction included; no truth."""
-    record = collide((f"Beams:eCM = {era.collision_energy_gev}", "SoftQCD:inelastic = on"), num_events, rng)
+    record = collide((f"Beams:eCM = {era.collision_energy_gev}", "SoftQCD:inelastic = on", *more), num_events, rng)
     return _generated(record, era, rng, None)
 
 
-def _ditaus(era: Era, rng: Generator, num_events: int, gun: Gun | None = None) -> Generated:
+def _ditaus(era: Era, rng: Generator, num_events: int, gun: Gun | None, more: Settings) -> Generated:
     """a -> tau tau, flat in mass and pT; both taus decay hadronically."""
     pt = rng.uniform(30, 200, num_events)
     eta = rng.uniform(-1.4, 1.4, num_events)
@@ -186,15 +193,18 @@ _TOPS = (
     "24:onMode = off",
     "24:onIfAny = 1 2 3 4 5",
 )
-# tops of any mass, so that a network can learn it: a resonance so broad that its line is nearly flat
-_TOPS_OF_ANY_MASS = (
-    *_TOPS,
-    "6:m0 = 300.",
-    "6:mWidth = 400.",
-    "6:doForceWidth = on",
-    "6:mMin = 90.",
-    "6:mMax = 460.",
-)
+# Tops of any mass, so that a network can learn it: a resonance so broad that its line is flat in each of ten ranges of
+# mass (edges in GeV), and of each as many events as give equally many jets above 400 GeV (weights, found by trying).
+_TOP_MASSES = (90, 134, 168, 202, 236, 270, 304, 338, 372, 406, 460)
+_TOP_WEIGHTS = (1.5, 1.15, 1.15, 0.95, 0.9, 1.05, 1.05, 0.8, 0.8, 0.95)
+_ANY_MASS = ("6:mWidth = 400.", "6:doForceWidth = on")
+_TOPS_OF_ANY_MASS = [
+    (
+        weight / sum(_TOP_WEIGHTS),
+        (*_TOPS, *_ANY_MASS, f"6:m0 = {(low + high) / 2}", f"6:mMin = {low}", f"6:mMax = {high}"),
+    )
+    for weight, (low, high) in zip(_TOP_WEIGHTS, pairwise(_TOP_MASSES), strict=True)
+]
 _TAUS = (
     "WeakSingleBoson:ffbar2gmZ = on",
     "WeakSingleBoson:ffbar2W = on",
@@ -211,7 +221,7 @@ _DIPHOTON = ("PromptPhoton:ffbar2gammagamma = on", "PromptPhoton:gg2gammagamma =
 _PHOTON_JET = ("PromptPhoton:qg2qgamma = on", "PromptPhoton:qqbar2ggamma = on", *_PAIR_LIMITS)
 
 _RUN1, _RUN2 = ERAS["2012"], ERAS["2018"]
-_BPIX = ("bpix1", "bpix2", "bpix3", "bpix4")
+_BPIX, _OUTER = ("bpix1", "bpix2", "bpix3", "bpix4"), ("tib1", "tib2", "tob1", "tob2")
 _JETS = [(1.0, _jets(50.0, 420.0, power=4.5))]
 _TOPS_AND_JETS = [(0.5, _TOPS), (0.5, _jets(280.0, power=4.0))]
 _TAUS_AND_JETS = [(0.5, _TAUS), (0.5, _jets(10.0, 100.0))]
@@ -219,10 +229,10 @@ _HIGGS_AND_CONTINUUM = [(1 / 3, _HIGGS), (1 / 3, _DIPHOTON), (1 / 3, _PHOTON_JET
 
 
 def _gun_process(name: str) -> Process:
-    def generate(rng: Generator, num_events: int, gun: Gun | None) -> Generated:
+    def generate(rng: Generator, num_events: int, gun: Gun | None, more: Settings) -> Generated:
         return GUNS[name](rng, num_events, gun or Gun())
 
-    return Process(name, _RUN1, generate, chunk_events=500, is_gun=True)
+    return Process(name, _RUN1, generate, chunk_events=500, is_gun=True, collides=False)
 
 
 PROCESSES: dict[str, Process] = {
@@ -231,15 +241,9 @@ PROCESSES: dict[str, Process] = {
         *map(_gun_process, GUNS),
         Process("quark-gluon", _RUN1, partial(_collisions, _JETS, _RUN1, _hard_partons), 0.5),
         Process("top", _RUN1, partial(_collisions, _TOPS_AND_JETS, _RUN1, _tops_or_partons), 0.8, _BPIX[:3]),
-        Process(
-            "top-mass",
-            _RUN1,
-            partial(_collisions, [(1.0, _TOPS_OF_ANY_MASS)], _RUN1, _tops_or_partons),
-            0.8,
-            _BPIX[:3],
-        ),
+        Process("top-mass", _RUN1, partial(_collisions, _TOPS_OF_ANY_MASS, _RUN1, _tops_or_partons), 0.8, _BPIX[:3]),
         Process("tau", _RUN2, partial(_collisions, _TAUS_AND_JETS, _RUN2, _taus_or_partons), 0.4, _BPIX),
-        Process("ditau-mass", _RUN2, partial(_ditaus, _RUN2), 0.8, (*_BPIX, "tib1", "tib2", "tob1", "tob2")),
+        Process("ditau-mass", _RUN2, partial(_ditaus, _RUN2), 0.8, _BPIX + _OUTER, collides=False),
         Process("higgs-diphoton", _RUN1, partial(_collisions, _HIGGS_AND_CONTINUUM, _RUN1, _higgs_or_photons)),
         Process("minimum-bias", _RUN1, partial(minimum_bias, _RUN1), 0.5),
     )

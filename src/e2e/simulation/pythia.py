@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,7 @@ _COLUMNS = tuple(field.name for field in fields(Record) if field.name != "num_ev
 def _instance(settings: tuple[str, ...]) -> Any:
     with optional_packages("simulation"):
         import pythia8mc
-    with _own_data():
+    with _own_data(Path(pythia8mc.__file__).parent):
         pythia = pythia8mc.Pythia("", False)
     for line in (*_COMMON, *settings):
         if not pythia.readString(line):
@@ -73,12 +74,17 @@ def _instance(settings: tuple[str, ...]) -> Any:
 
 
 @contextmanager
-def _own_data() -> Iterator[None]:
-    """Keeps Pythia from the data of another version, which the environment of CMSSW names."""
+def _own_data(site: Path) -> Iterator[None]:
+    """Keeps Pythia from the data of another version, which the environment of CMSSW names. site: where it is installed;
+    it looks for its data beside `lib`, but `pip install --target` puts them inside."""
     theirs = os.environ.pop("PYTHIA8DATA", None)
+    inside = site / "share" / "Pythia8" / "xmldoc"
+    if inside.is_dir():
+        os.environ["PYTHIA8DATA"] = str(inside)
     try:
         yield
     finally:
+        os.environ.pop("PYTHIA8DATA", None)
         if theirs is not None:
             os.environ["PYTHIA8DATA"] = theirs
 

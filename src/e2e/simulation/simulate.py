@@ -33,6 +33,7 @@ from e2e.simulation.tracker_hits import with_noise
 CHUNKS_PER_SHARD = 5
 MIN_GUN_PT_GEV, MAX_GUN_PT_GEV = 5.0, 500.0  # of guns
 MAX_PILEUP = 200.0
+MAX_TUNE = 33  # of Pythia 8.3
 SIMULATION_VERSION = 5  # raised whenever the same seed gives other events
 SIMULATED_RUN = 1  # run number of simulated events, as in CMS
 POOL = ".pileup-pool.safetensors"
@@ -41,7 +42,8 @@ POOL_SEED = 0
 
 @dataclass(frozen=True)
 class Plan:
-    """What decides every byte of the events. gun: None where the process has none. pool: None without pile-up."""
+    """What decides every byte of the events. gun: None where the process has none. pool: None without pile-up. tune:
+    None for the generator's own."""
 
     process: str
     num_events: int
@@ -49,13 +51,15 @@ class Plan:
     gun: Gun | None
     pileup: float
     pool: Path | None
+    tune: int | None = None
 
     def describe(self) -> dict[str, Any]:
         """JSON values; not the place of the pool, whose content follows from its era."""
-        described = {key: value for key, value in vars(self).items() if key not in ("gun", "pool")}
+        described = {key: value for key, value in vars(self).items() if key not in ("gun", "pool", "tune")}
         gun = {} if self.gun is None else {"gun": asdict(self.gun)}
+        tune = {} if self.tune is None else {"tune": self.tune}
         pool = {"pileup_pool_events": POOL_EVENTS} if self.pileup else {}
-        return {"simulation": SIMULATION_VERSION, **described, **gun, **pool}
+        return {"simulation": SIMULATION_VERSION, **described, **gun, **tune, **pool}
 
 
 def simulate(
@@ -67,6 +71,7 @@ def simulate(
     pt: tuple[float, float] | None = None,
     pileup: float = 0.0,
     pool: Path | None = None,
+    tune: int | None = None,
     workers: int = 1,
     dask: str | None = None,
     progress: Callable[[int], Any] = lambda done: None,
@@ -76,12 +81,13 @@ def simulate(
     A call that was interrupted, even by a kill, goes on where it was when it is given again.
     process: a key of PROCESSES. pt: range of a gun, GeV; 20 to 100 unless given. pileup: mean number of other
     collisions in the crossing. pool: file of simulated minimum-bias events to take them from, made where there is none;
-    in `output` unless given. workers: processes of this machine; dask: instead of them, address of a Dask scheduler.
+    in `output` unless given. tune: of Pythia's for proton collisions, by its number (`Tune:pp`), not of the pool; 14,
+    Monash 2013, unless given. workers: processes of this machine; dask: instead of them, address of a Dask scheduler.
     progress: called with the number of events done.
     Raises InputError for an unknown process (naming the nearest), a number below 1, an impossible pT range, or an
     `output` that cannot be written or holds other events.
     """
-    plan = _plan(process, num_events, seed, pt, pileup, pool)
+    plan = _plan(process, num_events, seed, pt, pileup, pool, tune)
     engine = choose_engine(workers, dask)
     if pileup:
         plan = replace(plan, pool=(pool or output / POOL).resolve())
@@ -102,6 +108,7 @@ def _plan(
     pt: tuple[float, float] | None,
     pileup: float,
     pool: Path | None,
+    tune: int | None,
 ) -> Plan:
     if process not in PROCESSES:
         raise InputError("simulate", f"unknown process {process!r}", known_names(process, PROCESSES))
@@ -112,6 +119,10 @@ def _plan(
         raise InputError("simulate", f"pile-up {pileup}", f"give a mean number of collisions in 0 to {MAX_PILEUP:.0f}")
     if pool is not None and not pileup:
         raise InputError("simulate", f"a pool ({pool}) without pile-up", "give the mean pile-up too, or leave it out")
+    if tune is not None and not PROCESSES[process].collides:
+        raise InputError("simulate", f"a tune for {process}", "it makes no collisions: leave it out")
+    if tune is not None and not 1 <= tune <= MAX_TUNE:
+        raise InputError("simulate", f"tune {tune}", f"give the number of one of Pythia's, 1 to {MAX_TUNE}")
     if pt is not None and not PROCESSES[process].is_gun:
         raise InputError("simulate", f"a pT range for {process}", "only guns have one: leave it out")
     if pt is not None and not MIN_GUN_PT_GEV <= pt[0] <= pt[1] <= MAX_GUN_PT_GEV:
@@ -119,7 +130,7 @@ def _plan(
             "simulate", f"pT range {pt}", f"give two numbers in {MIN_GUN_PT_GEV} to {MAX_GUN_PT_GEV} GeV, ascending"
         )
     gun = (Gun(pt=(float(pt[0]), float(pt[1]))) if pt else Gun()) if PROCESSES[process].is_gun else None
-    return Plan(process, num_events, seed, gun, float(pileup), None)
+    return Plan(process, num_events, seed, gun, float(pileup), None, tune)
 
 
 def simulate_shard(plan: Plan, shard: int) -> Iterator[Events]:
@@ -133,7 +144,8 @@ def simulate_chunk(plan: Plan, chunk: int) -> Events:
     """The events from `chunk` x `chunk_events` of the process onwards; depends on nothing but its arguments."""
     process = PROCESSES[plan.process]
     rng = _generator(plan.seed, process.name, chunk)
-    generated = process.generate(rng, process.chunk_events, plan.gun)
+    more = () if plan.tune is None else (f"Tune:pp = {plan.tune}",)
+    generated = process.make(rng, process.chunk_events, plan.gun, more)
     response = respond(generated, process.era, rng)
     if plan.pool is not None:
         response = overlay(response, _pool(plan.pool, process.era.name), plan.pileup, process.era, rng)
