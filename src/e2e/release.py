@@ -55,11 +55,11 @@ def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
     if "start" in about:
         training["started from"] = about["start"]
     provenance = {"trained with": about["versions"], RUN_WEIGHTS: digest_file(run / WEIGHTS).sha256}
-    training |= {key: about[key] for key in ("selection", "temperature", "interval") if key in about}
+    training |= {key: about[key] for key in ("selection", "temperature", "interval", "beside") if key in about}
     with TemporaryDirectory(prefix=".export.", dir=output.parent) as folder:
         trial = Path(folder) / "trial"
-        answer = _answer(about, task)
-        export_bundle(network, task, trial, answer=answer, training=training, provenance=provenance)
+        answers = [_answer(about, task), *map(_fitted, about.get("beside", {}).values())]
+        export_bundle(network, task, trial, answers=answers, training=training, provenance=provenance)
         beside = {TRAINING_CURVE: to_svg(training_figure(read_history(run)))}
         if test:
             result = evaluate(trial, test, Path(folder) / "evaluation")
@@ -73,9 +73,13 @@ def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
 def _answer(about: dict[str, Any], task: Task) -> AnswerConfig:
     """As the run found it; what an older version wrote has a temperature at most."""
     if "answer" in about:
-        return AnswerConfig.from_json(about["answer"])
+        return _fitted(about)
     scaled = {"scale": 1 / about["temperature"]} if "temperature" in about else {}
     return replace(answer_for(task.output), **scaled)
+
+
+def _fitted(found: dict[str, Any]) -> AnswerConfig:
+    return AnswerConfig.from_json(found["answer"])
 
 
 def _card_metrics(task: Task, result: dict[str, Any]) -> dict[str, Any]:

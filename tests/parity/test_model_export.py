@@ -22,7 +22,7 @@ def test_a_network_of_every_kind_can_be_exported(name, tmp_path):
     config = {"input_scale": list(task.input_scale), **numbers_for(family, task.network), **numbers}
     answer = AnswerConfig("probability", scale=1 / 1.7)
     bundle = load_bundle(
-        export_bundle(build_model(family, task.frame, config), task, tmp_path / "bundle", answer=answer)
+        export_bundle(build_model(family, task.frame, config), task, tmp_path / "bundle", answers=[answer])
     )
     assert bundle.contract.model.family == family
     assert bundle.contract.model.answers == (answer,)

@@ -13,9 +13,12 @@ from torch import nn
 from torch.nn import functional
 
 from e2e import cli
+from e2e.bundles import load_bundle
 from e2e.datasets import load_candidates
+from e2e.evaluation.evaluate import evaluate
 from e2e.models import build_model
 from e2e.problems import InputError
+from e2e.release import export
 from e2e.simulation.simulate import simulate
 from e2e.tasks import TASKS
 from e2e.training import module, trainer
@@ -101,6 +104,24 @@ def test_another_network_takes_the_place_of_the_recipes(events, tmp_path, monkey
     assert not (tmp_path / "other" / "run.json").exists()
 
 
+def test_a_joint_training_answers_what_the_task_has_beside_its_own_output(tmp_path):
+    events = simulate("diphoton-mass", tmp_path / "events", num_events=300, seed=9)
+    other = simulate("diphoton-mass", tmp_path / "other", num_events=100, seed=10)
+    folder = train("diphoton-mass-debug", [events], tmp_path / "run", threads=1, progress=False, joint=True, epochs=1)
+    bundle = export(folder, tmp_path / "bundle", test=[other])
+    names = load_bundle(bundle).contract.output_names
+    assert names[4:6] == ("score", "particle_pt") and names[0] == "mass"
+    found = evaluate(bundle, [other], tmp_path / "evaluation")["beside"]
+    assert 0 <= found["score"]["area_under_the_curve"]["value"] <= 1
+    assert 0 < found["particle_pt"]["coverage"]["value"] <= 1
+    assert found["particle_pt"]["mean_absolute_error_of_a_constant"]["value"] == pytest.approx(20, abs=5)
+
+
+def test_a_joint_training_of_a_task_with_one_output_is_one_line(events, tmp_path):
+    with pytest.raises(InputError, match="it has one output"):
+        run(events, tmp_path / "run", joint=True)
+
+
 def test_an_unknown_network_is_one_line_with_those_that_are_known(events, tmp_path):
     with pytest.raises(InputError, match=r"unknown model 'resnet16'; known: .*resnet15"):
         run(events, tmp_path / "run", model="resnet16")
@@ -155,7 +176,7 @@ def test_two_processes_train_together(events, tmp_path):
     ((packed, target),) = load_candidates(task, [events]).split(0.2, 1)[1].batches(1000)
     with torch.no_grad():
         answer = network(*map(torch.from_numpy, packed))[:, 0]
-    loss = functional.binary_cross_entropy_with_logits(answer, torch.from_numpy(target))
+    loss = functional.binary_cross_entropy_with_logits(answer, torch.from_numpy(target[:, 0]))
     assert float(loss) == pytest.approx(found["best_validation_loss"], abs=1e-5)
     with pytest.raises(InputError, match="number of processes"):
         run(events, tmp_path / "run")

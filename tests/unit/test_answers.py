@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from e2e.contract.answers import INTERVAL_KINDS, QUANTILES, AnswerConfig
-from e2e.models.answers import Answer, quantile_loss
+from e2e.models.answers import Answer, Answers, quantile_loss
 from e2e.training.intervals import COVERAGE, LEAST_CANDIDATES, fit_excess, fit_interval
 
 RANGE = (0.0, 2.0)
@@ -138,3 +138,22 @@ def test_where_the_response_does_not_rise_no_correction_is_asked():
     truth = np.repeat(np.arange(12.0), 100)
     at, excess = fit_excess(np.minimum(truth, 6.0), truth)
     assert list(at) == sorted(set(at)) and len(at) == len(excess) < 12
+
+
+def test_each_of_several_answers_has_its_raw_numbers_and_learns_where_its_target_is_known():
+    answers = Answers([AnswerConfig("probability"), AnswerConfig("quantiles", 2.0), AnswerConfig("gaussian", 3.0)])
+    rng = np.random.default_rng(2)
+    raw = torch.from_numpy(rng.normal(size=(5, 6)).astype(np.float32)).requires_grad_()
+    target = torch.tensor(
+        [[0.0, 1.0, math.nan], [1.0, math.nan, math.nan], [1.0, 3.0, math.nan]] + [[0.0, 2.0, math.nan]] * 2
+    )
+    loss = answers.loss(raw, target)
+    loss.backward()
+    score, mass, _ = answers.each
+    known = [0, 2, 3, 4]
+    assert float(loss.detach()) == pytest.approx(
+        float((score.loss(raw[:, :1], target[:, 0]) + mass.loss(raw[known, 1:4], target[known, 1])).detach())
+    )
+    assert (raw.grad[:, 4:] == 0).all() and (raw.grad[1, 1:] == 0).all() and (raw.grad[known, 1] != 0).all()
+    torch.testing.assert_close(answers(raw)[:, 1:5], mass(raw[:, 1:4]))
+    assert answers(raw).shape == (5, 1 + 4 + 4)

@@ -95,6 +95,11 @@ class Contract:
         return tuple(output.name for output in self.outputs)
 
     @property
+    def num_own(self) -> int:
+        """How many of the outputs are the task's own; those of a joint training follow."""
+        return len(self.model.answers[0].suffixes)
+
+    @property
     def tolerance_scale(self) -> tuple[float, ...]:
         """Below which a deviation of an output counts as it is, above as a share of the answer."""
         return tolerance_scale(self.outputs, self.model.answers)

@@ -6,7 +6,7 @@ import copy
 import logging
 import shutil
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,20 +45,21 @@ def export_bundle(
     task: Task,
     output: Path,
     *,
-    answer: AnswerConfig | None = None,
+    answers: Sequence[AnswerConfig] | None = None,
     training: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write the bundle folder `output`, whole or not at all; an older bundle there is replaced. Returns `output`.
 
-    network: one of MODELS, giving raw outputs, with any frame; it is copied, not changed. answer: how they are read;
-    scaled as the task says unless given. training: numbers for the card, see `write_card`; provenance:
-    added to the versions. The same weights, numbers and versions give the same bytes.
+    network: one of MODELS, giving raw outputs, with any frame; it is copied, not changed. answers: how they are read,
+    of the task's own output or of all its `outputs`; of its own, scaled as the task says, unless given. training:
+    numbers for the card, see `write_card`; provenance: added to the versions. The same weights, numbers and versions
+    give the same bytes.
     Raises ParityError naming the case in which PyTorch and ONNX Runtime differ, InputError when `output` is taken or
     cannot be written.
     """
     _check_place(output)
-    final = FinalAnswers(copy.deepcopy(network), [answer or answer_for(task.output)]).cpu().float().eval()
+    final = FinalAnswers(copy.deepcopy(network), answers or [answer_for(task.output)]).cpu().float().eval()
     make_folder(output.parent)
     with TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as hidden:
         folder = Path(hidden) / "bundle"
@@ -188,7 +189,8 @@ def _check_network(final: FinalAnswers, folder: Path) -> None:
 
 
 def _columns(final: FinalAnswers, task: Task) -> tuple[OutputColumn, ...]:
-    return output_columns(task.output, *final.configs)
+    answered = zip(task.outputs[: len(final.configs)], final.configs, strict=True)
+    return tuple(column for output, answer in answered for column in output_columns(output, answer))
 
 
 def _frame(final: FinalAnswers) -> FrameSpec:

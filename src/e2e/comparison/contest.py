@@ -25,7 +25,7 @@ from e2e.inference.engine import load_engine
 from e2e.problems import InputError
 from e2e.release import RUN_WEIGHTS, export
 from e2e.tasks import Task
-from e2e.training.recipes import RECIPES
+from e2e.training.recipes import RECIPES, Recipe
 from e2e.training.run_folder import RUN, WEIGHTS, read_run
 from e2e.training.train import train
 
@@ -93,27 +93,32 @@ class Contest:
         about, recipe = read_run(run), RECIPES[self.task.name]
         asked = replace(recipe, epochs=self.epochs or recipe.epochs, max_candidates=count).to_json()
         for key, value in json.loads(json.dumps(asked)).items():
-            if self.data and key not in _OF_EACH_MODEL and about["recipe"].get(key) != value:
-                what = f"was trained with {key} {about['recipe'].get(key)}, not {value}"
+            if (
+                self.data
+                and key not in _OF_EACH_MODEL
+                and (was := about["recipe"].get(key, getattr(Recipe, key, None))) != value
+            ):
+                what = f"was trained with {key} {was}, not {value}"
                 raise InputError(run, what, "choose another folder, or delete it")
         if self.data and about["data"] != self._training_data:
             raise InputError(run, "was trained on other data", "choose another folder, or delete it")
 
     def answers(self, entry: Entry, seed: int = 1, size: int | None = None) -> NDArray[np.float32]:
-        """(candidates, columns of the bundle), by ONNX Runtime; kept in a file for the next call."""
+        """(candidates, columns of the task's own output), by ONNX Runtime; kept in a file for the next call."""
         bundle = self.bundle(entry, seed, size)
         path = self.output / "answers" / f"{entry.label(seed, size)}.safetensors"
         asked = {"bundle": bundle.contract.files["model.onnx"].sha256, "test": repr(self.candidates.provenance)}
         known = _read_answers(path, asked)
+        num_own = bundle.contract.num_own
         if known is not None and known.shape == (len(self.candidates), len(bundle.contract.outputs)):
-            return known
+            return known[:, :num_own]
         self.say(f"measure {path.stem}")
         engine = load_engine(bundle)
         answer = np.concatenate([engine.run(packed) for packed, _ in self.seen_by(bundle).batches(_BATCH)])
         make_folder(path.parent)
         with replacing(path) as hidden:
             save_file({"answer": answer}, hidden, metadata=asked)
-        return answer
+        return answer[:, :num_own]
 
     def training(self, entry: Entry) -> dict[str, Any]:
         """What its run says; nothing for a bundle."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.contract import FrameSpec
-from e2e.datasets.labels import TRUTH_PREFIX, Labels
+from e2e.datasets.labels import BESIDE_PREFIX, TRUTH_PREFIX, Labels
 from e2e.datasets.order import IntArray, num_batches, share_of, shuffled, visit
 from e2e.frames.candidates import Candidates, Packed
 from e2e.tasks import Task
@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     """What a training step takes; float32."""
 
     packed: Packed
-    target: NDArray[np.float32]  # (batch,)
+    target: NDArray[np.float32]  # (batch, answers)
 
 
 class PixelSource(Protocol):
@@ -64,7 +64,8 @@ class PixelSource(Protocol):
 class CandidateSet:
     """Candidates and what is known of each.
 
-    labels: the columns of `LABEL_COLUMNS`. provenance: one entry for each way the events were made.
+    labels: the columns of `LABEL_COLUMNS`, and those of `with_beside`. provenance: one entry for each way the events
+    were made.
     """
 
     candidates: PixelSource
@@ -83,6 +84,19 @@ class CandidateSet:
     def target(self) -> NDArray[np.float32]:
         """In the unit of the task's output."""
         return self.labels["target"]
+
+    @property
+    def targets(self) -> NDArray[np.float32]:
+        """(candidates, answers): the task's own, then those of `with_beside`; NaN: not known."""
+        beside = [column for name, column in self.labels.items() if name.startswith(BESIDE_PREFIX)]
+        return np.stack([self.target, *beside], axis=1)
+
+    def with_beside(self, task: Task) -> CandidateSet:
+        """The same, with the targets of what the task has beside its own output."""
+        found = {BESIDE_PREFIX + beside.output.name: beside.target(self.truth) for beside in task.beside}
+        is_unknown = np.isnan(self.labels[TRUTH_PREFIX + "pdg_id"])
+        known = {name: np.where(is_unknown, np.float32(np.nan), column) for name, column in found.items()}
+        return CandidateSet(self.candidates, {**self.labels, **known}, self.provenance)
 
     @property
     def pt(self) -> NDArray[np.float32]:
@@ -151,5 +165,6 @@ class CandidateSet:
         order = visit(self.candidates.group, shuffle_seed)
         bounds = share_of(rank, ranks, len(self), batch_size)[start:]
         pieces = self.candidates.stream(order.rows, order.cuts, bounds)
+        targets = self.targets
         for candidates, first, last in zip(pieces, bounds[:-1], bounds[1:], strict=True):
-            yield Batch(candidates.pack(), self.target[order.rows[first:last]])
+            yield Batch(candidates.pack(), targets[order.rows[first:last]])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from e2e.events.record import OBJECT_COLUMNS, Events
 
 TRUTH_PREFIX = "truth."
+BESIDE_PREFIX = "beside."  # of further targets, which are not stored: they follow from the truth
 
 # One number for each candidate. input: which of the files that were converted; with it run, luminosity block and event
 # name an event, whose candidates are counted by `number`. vertices: found in the event, as many as its pile-up shows.

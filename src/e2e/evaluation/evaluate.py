@@ -12,6 +12,7 @@ from e2e.bundles import load_bundle
 from e2e.datasets import load_candidates
 from e2e.datasets.candidate_set import CandidateSet
 from e2e.datasets.fingerprint import is_simulated
+from e2e.evaluation.beside import measure_beside
 from e2e.evaluation.plots import plot_evaluation
 from e2e.evaluation.quantity import measure_quantity
 from e2e.evaluation.score import measure_score
@@ -42,8 +43,9 @@ def evaluate(
     check_unseen(bundle, loaded.contract.training.get("data", []), candidates)
     make_folder(output)
     outputs = np.concatenate([runner.run(packed) for packed, _ in candidates.batches(batch_size)]).astype(np.float64)
+    own = outputs[:, : loaded.contract.num_own]
     is_score = task.output.kind == "probability"
-    measure, given = (measure_score, outputs[:, 0]) if is_score else (measure_quantity, outputs)
+    measure, given = (measure_score, own[:, 0]) if is_score else (measure_quantity, own)
     result = {
         "task": task.name,
         "bundle": str(bundle),
@@ -52,8 +54,9 @@ def evaluate(
         "data": candidates.provenance,
         "published": task.published,
         **measure(task, given, candidates),
+        "beside": measure_beside(task, loaded.contract.model.answers[1:], outputs[:, own.shape[1] :], candidates),
     }
-    plot_evaluation(task, outputs, candidates, output)
+    plot_evaluation(task, own, candidates, output)
     write_json(output / "evaluation.json", result)
     return result
 
@@ -77,6 +80,11 @@ def check_unseen(where: object, trained_on: Sequence[dict[str, Any]], candidates
 def summary(result: dict[str, Any]) -> str:
     """The main numbers in a few lines."""
     lines = [f"{result['task']}: {result['candidates']} candidates"]
+    beside = [
+        f"  beside it, {name}, {key.replace('_', ' ')}  {plus_minus(value)}"
+        for name, found in result["beside"].items()
+        for key, value in found.items()
+    ]
     if "auc" in result:
         lines.append(f"  area under the curve  {plus_minus(result['auc'])}")
         if "auc_at_published_pt" in result:
@@ -86,7 +94,7 @@ def summary(result: dict[str, Any]) -> str:
         lines += [
             f"  AUC, pT {row['low']:.0f}-{row['high']:.0f} GeV: {plus_minus(row['auc'])}" for row in result["by_pt"]
         ]
-        return "\n".join(lines)
+        return "\n".join(lines + beside)
     unit = result["unit"]
     lines += [f"  mean absolute error, {k:<17}{plus_minus(v)} {unit}" for k, v in result["mean_absolute_error"].items()]
     for row in result["by_true_value"]:
@@ -94,4 +102,4 @@ def summary(result: dict[str, Any]) -> str:
         covers = f", coverage {plus_minus(row['coverage'])}" if "coverage" in row else ""
         where = f"{row['low']:.1f}-{row['high']:.1f} {unit}"
         lines.append(f"  {where}: error {plus_minus(error)}, resolution {plus_minus(width)}{covers}")
-    return "\n".join(lines)
+    return "\n".join(lines + beside)

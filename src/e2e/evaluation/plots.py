@@ -127,7 +127,8 @@ def residual_figure(task: Task, outputs: NDArray[np.float64], candidates: Candid
     axes.axhline(0.0, color="gray", linewidth=0.8)
     name, unit = task.output.name, task.output.unit
     axes.set(xlabel=f"true {name} [{unit}]", ylabel=f"regressed - true [{unit}]")
-    axes.legend(fontsize=9)
+    if places:
+        axes.legend(fontsize=9)
     return figure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +58,15 @@ def stress(
     nominal, samples = load(data), [(name, load([path])) for name, path in others]
     make_folder(output)
     measure = _Score(nominal) if task.output.kind == "probability" else _Quantity(task, nominal)
-    first = _outputs(runner, nominal)
+    ask = partial(_outputs, runner, loaded.contract.num_own)
+    first = ask(nominal)
     rows = [{"variation": NOMINAL, "candidates": len(nominal), **measure.of(first, nominal)}]
     for name, vary in VARIATIONS.items():
-        again = _outputs(runner, nominal, vary)
+        again = ask(nominal, vary)
         found = {**measure.of(again, nominal), "shift": measure.paired_shift(first, again).to_json()}
         rows.append({"variation": name, "candidates": len(nominal), **found})
     for name, sample in samples:
-        found = measure.of(_outputs(runner, sample), sample)
+        found = measure.of(ask(sample), sample)
         shift = _shift(found, rows[0], measure.key)
         rows.append({"variation": name, "candidates": len(sample), **found, "shift": shift})
     about = {"task": task.name, "bundle": str(bundle), "unit": task.output.unit, "data": nominal.provenance}
@@ -86,13 +88,13 @@ def format_table(result: dict[str, Any]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def _outputs(engine: Engine, candidates: CandidateSet, vary: Variation | None = None) -> FloatArray:
-    """(candidates, columns of the bundle)."""
+def _outputs(engine: Engine, num_own: int, candidates: CandidateSet, vary: Variation | None = None) -> FloatArray:
+    """(candidates, columns of the task's own output)."""
     rng, frame = np.random.default_rng(SEED), candidates.candidates.spec
     parts = [
         engine.run(packed if vary is None else vary(packed, frame, rng)) for packed, _ in candidates.batches(_BATCH)
     ]
-    return np.concatenate(parts).astype(np.float64)
+    return np.concatenate(parts)[:, :num_own].astype(np.float64)
 
 
 class _Quantity:

@@ -86,17 +86,46 @@ def quantile_loss(value: Tensor, truth: Tensor, level: float) -> Tensor:
     return 2 * torch.maximum(level * excess, (level - 1) * excess).mean()
 
 
+class Answers(nn.Module):
+    """The raw numbers of a network, shared out among its answers and read by each."""
+
+    def __init__(self, configs: Sequence[AnswerConfig]) -> None:
+        super().__init__()
+        self.configs = tuple(configs)
+        self.each = nn.ModuleList(map(Answer, configs))
+        self.sizes = [config.num_raw for config in configs]
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """(batch, raw numbers of all) -> (batch, final numbers of all)."""
+        return torch.cat([answer(part) for answer, part in zip(self.each, self.split(raw), strict=True)], dim=1)
+
+    def split(self, raw: Tensor) -> tuple[Tensor, ...]:
+        return raw.split(self.sizes, dim=1)
+
+    def loss(self, raw: Tensor, target: Tensor) -> Tensor:
+        """The sum of the answers' losses, each over the candidates whose target is known. target: (batch, answers);
+        NaN: not known."""
+        total = raw.new_zeros(())
+        for answer, part, truth in zip(self.each, self.split(raw), target.unbind(dim=1), strict=True):
+            is_known = torch.isfinite(truth)
+            if is_known.all():
+                total = total + answer.loss(part, truth)  # type: ignore[operator]
+            elif is_known.any():
+                total = total + answer.loss(part[is_known], truth[is_known])  # type: ignore[operator]
+        return total
+
+
 class FinalAnswers(nn.Module):
-    """A network whose answers are final: its raw numbers, shared out among the answers and read by each."""
+    """A network whose answers are final."""
 
     def __init__(self, network: nn.Module, answers: Sequence[AnswerConfig]) -> None:
         super().__init__()
-        self.network = network
-        self.answers = nn.ModuleList(map(Answer, answers))
-        self.configs = tuple(answers)
-        self.sizes = [answer.num_raw for answer in answers]
+        self.network, self.answers = network, Answers(answers)
+
+    @property
+    def configs(self) -> tuple[AnswerConfig, ...]:
+        return self.answers.configs
 
     def forward(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
         """(batch, pixels) twice and (batch, 2) -> (batch, outputs) in the units of the contract."""
-        raw = self.network(pixel_index, pixel_value, seed).split(self.sizes, dim=1)
-        return torch.cat([answer(part) for answer, part in zip(self.answers, raw, strict=True)], dim=1)
+        return self.answers(self.network(pixel_index, pixel_value, seed))

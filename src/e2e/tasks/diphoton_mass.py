@@ -14,7 +14,7 @@ from e2e.contract import FrameSpec
 from e2e.simulation.gun import CONTINUATION_MASS
 from e2e.tasks.electron_photon import GUN_PT_EDGES, PHOTONS
 from e2e.tasks.selection import LeadingCrystal
-from e2e.tasks.task import Output, Species, Task, Truth, spread_evenly
+from e2e.tasks.task import Beside, Output, Species, Task, Truth, of_kind, spread_evenly, true_pt
 
 MAX_MASS = 1.6  # GeV
 
@@ -24,6 +24,11 @@ def _mass(truth: Truth) -> NDArray[np.float32]:
     below_zero = CONTINUATION_MASS * spread_evenly(truth["event"])
     return np.where(np.isin(truth["pdg_id"], PHOTONS.pdg_ids), below_zero, truth["mass"]).astype(np.float32)
 
+
+_IS_PAIR = Beside(
+    Output("score", "probability", "1", "probability of two photons where both are as many as simulated"),
+    of_kind(Species("A -> gamma gamma", (36,))),
+)
 
 DIPHOTON_MASS = Task(
     name="diphoton-mass",
@@ -44,6 +49,7 @@ DIPHOTON_MASS = Task(
     other=Species("single photons", PHOTONS.pdg_ids),
     pt_edges=GUN_PT_EDGES,
     mass_radius=0.25,
+    beside=(_IS_PAIR, true_pt(60.0, 20.0, 100.0)),
     network={"patch": 4, "stem_patch": 2, "max_particles": 64},
     limits=(
         "Trained on our own fast simulation; real crops also hold jets and other particles.",

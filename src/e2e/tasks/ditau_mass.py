@@ -7,7 +7,7 @@ mass. Both taus decay hadronically. 13 channels in the order of rchudasa/MLAnaly
 from __future__ import annotations
 
 from e2e.tasks.selection import MatchedJets
-from e2e.tasks.task import Flat, Output, Species, Task, jet_frame, true_mass
+from e2e.tasks.task import Flat, Output, Species, Task, jet_frame, true_mass, true_pt
 
 MIN_MASS, MAX_MASS = 3.6, 15.0  # GeV
 
@@ -38,6 +38,7 @@ DITAU_MASS = Task(
     pt_edges=(15.0, 30.0, 50.0, 80.0, 120.0, 170.0, 250.0),
     flat=Flat(MIN_MASS, MAX_MASS, bins=10),
     mass_radius=0.4,
+    beside=(true_pt(100.0, 30.0, 200.0),),
     network={"has_pool": True, "patch": 5},
     published={"what": "CMS and rchudasa/MLAnalyzer: 13 channels, target m/6; no public number"},
     limits=("Trained on our own fast simulation; taus that decay to electrons and muons are not in it.",),

@@ -31,6 +31,14 @@ class Output:
     trained_range: tuple[float, float] | None = None
 
 
+class Beside(NamedTuple):
+    """What a joint training learns beside a task's own output. target: truth of the candidates, as of a `Task`, in this
+    output's unit; NaN: not known."""
+
+    output: Output
+    target: Callable[[Truth], NDArray[np.float32]]
+
+
 class Species(NamedTuple):
     """A kind of true particle: its name in plots, and the absolute values of its PDG numbers."""
 
@@ -70,7 +78,8 @@ class Task:
     spectra; None where they are made alike. flat: what keeps a network from preferring the values it saw most; None
     where they are made flat. network: numbers of the network that go with this frame. pt_edges: of the
     tables in reports. published: numbers to measure against. mass_radius: in (eta, phi), of the energies whose
-    invariant mass is the classical estimate of the quantity. limits: what a user of a bundle must know; on its card.
+    invariant mass is the classical estimate of the quantity. beside: what a joint training learns as well. limits:
+    what a user of a bundle must know; on its card.
     """
 
     name: str
@@ -87,8 +96,14 @@ class Task:
     mass_radius: float | None = None
     balance: Balance | None = None
     flat: Flat | None = None
+    beside: tuple[Beside, ...] = ()
     network: dict[str, Any] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """Its own, and those beside it."""
+        return (self.output, *(beside.output for beside in self.beside))
 
     def is_signal(self, truth: Truth) -> NDArray[np.bool_]:
         """True where the true particle is the task's signal."""
@@ -116,6 +131,13 @@ def of_kind(species: Species) -> Callable[[Truth], NDArray[np.float32]]:
 
 def true_mass(truth: Truth) -> NDArray[np.float32]:
     return truth["mass"].astype(np.float32)
+
+
+def true_pt(scale: float, low: float, high: float) -> Beside:
+    """scale, low, high: GeV, of the trained range."""
+    meaning = "transverse momentum of the particle behind the candidate"
+    output = Output("particle_pt", "quantity", "GeV", meaning, scale, (low, high))
+    return Beside(output, lambda truth: truth["pt"].astype(np.float32))
 
 
 def spread_evenly(number: NDArray[np.uint64]) -> NDArray[np.float64]:

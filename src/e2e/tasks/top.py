@@ -7,7 +7,7 @@ the top quark is kept in the truth as a second target. pT and |eta| are evened o
 from __future__ import annotations
 
 from e2e.tasks.selection import MatchedJets
-from e2e.tasks.task import Balance, Output, Species, Task, jet_frame, of_kind
+from e2e.tasks.task import Balance, Output, Species, Task, jet_frame, of_kind, true_pt
 
 TOPS, QCD = Species("top quarks", (6,)), Species("light quarks and gluons", (1, 2, 3, 4, 5, 21))
 
@@ -25,6 +25,7 @@ TOP = Task(
     other=QCD,
     pt_edges=(400.0, 450.0, 500.0, 600.0, 800.0, 1000.0),
     balance=Balance((400, 425, 450, 475, 500, 540, 580, 620, 670, 720, 800, 900, 1000), (0.0, 0.35, 0.7, 1.05, 1.4)),
+    beside=(true_pt(500.0, 400.0, 1000.0),),
     network={"has_pool": True, "patch": 5, "log_channels": ("track_d0", "track_dz")},
     published={"auc": 0.9824, "what": "arXiv:2104.14659, ResNet-15, all 8 channels, CMS full simulation, 4M jets"},
     limits=("Trained on our own fast simulation; tops whose decay is wider than the jet are among the signal.",),

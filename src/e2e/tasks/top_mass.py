@@ -6,7 +6,7 @@ makes them equally many at each.
 
 from __future__ import annotations
 
-from e2e.tasks.task import Flat, Output, Species, Task, true_mass
+from e2e.tasks.task import Flat, Output, Species, Task, true_mass, true_pt
 from e2e.tasks.top import TOP, TOPS
 
 MIN_MASS, MAX_MASS = 100.0, 440.0  # GeV
@@ -31,6 +31,7 @@ TOP_MASS = Task(
     pt_edges=TOP.pt_edges,
     flat=Flat(MIN_MASS, MAX_MASS, bins=10),
     mass_radius=0.8,
+    beside=(true_pt(500.0, 400.0, 1000.0),),
     network=TOP.network,
     published={"what": "GraphGPS 46, ResNet-50 55 GeV on 8 x 125 x 125 of CMS open simulation; a constant about 104"},
     limits=(

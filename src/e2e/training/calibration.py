@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from e2e.training.temperature import fit_temperature
 
 def calibrate(
     network: nn.Module,
-    answer: AnswerConfig,
+    answers: Sequence[AnswerConfig],
     task: Task,
     candidates: CandidateSet,
     batch_size: int,
@@ -34,16 +35,30 @@ def calibrate(
     A probability: `temperature` and the calibration error before and after; without it, but with
     `temperature_not_fitted`, the reason, where none is better than 1. The error after is that of the candidates the
     temperature was fitted to: one number for all of them, so little flattery. A quantity with an interval: `interval`,
-    see `fit_interval`, of the signal inside the trained range alone.
+    see `fit_interval`, of the signal inside the trained range alone. `beside`: the same of each further answer by the
+    name of its output, of the candidates whose target is known.
     """
+    raw = raw_answers(network, candidates, batch_size, device)
+    parts = np.split(raw, np.cumsum([answer.num_raw for answer in answers])[:-1], axis=1)
+    targets = candidates.targets
+    is_wanted = [candidates.is_measured(task) if answers[0].kind != "probability" else np.ones(len(raw), dtype=bool)]
+    is_wanted += list(np.isfinite(targets[:, 1:]).T)
+    own, *beside = [
+        _fit(answer, part[wanted], target[wanted], corrects_bias)
+        for answer, part, target, wanted in zip(answers, parts, targets.T, is_wanted, strict=True)
+    ]
+    names = [output.name for output in task.outputs[1:]]
+    return {**own, "beside": dict(zip(names, beside, strict=True))} if beside else own
+
+
+def _fit(
+    answer: AnswerConfig, raw: NDArray[np.float64], target: NDArray[np.float32], corrects_bias: bool
+) -> dict[str, Any]:
     if answer.kind == "probability":
-        raw = raw_answers(network, candidates, batch_size, device)[:, 0]
-        return _with_temperature(answer, raw, candidates.target > 0.5)
+        return _with_temperature(answer, raw[:, 0], target > 0.5)
     if answer.kind not in INTERVAL_KINDS:
         return {"answer": answer.to_json()}
-    signal = candidates.select(candidates.is_measured(task))
-    raw = raw_answers(network, signal, batch_size, device)
-    fitted, found = fit_interval(answer, raw, signal.target, corrects_bias=corrects_bias)
+    fitted, found = fit_interval(answer, raw, target, corrects_bias=corrects_bias)
     return {"answer": fitted.to_json(), "interval": found}
 
 

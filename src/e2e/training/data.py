@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from e2e.datasets import CandidateSet
 
-TensorBatch = tuple[Tensor, Tensor, Tensor, Tensor]  # pixel_index, pixel_value, seed, target
+TensorBatch = tuple[Tensor, Tensor, Tensor, Tensor]  # pixel_index, pixel_value, seed, targets
 
 
 class Batches(IterableDataset[TensorBatch]):

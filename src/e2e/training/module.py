@@ -15,7 +15,7 @@ from e2e.contract import FrameSpec
 from e2e.contract.answers import AnswerConfig
 from e2e.files import replacing
 from e2e.metrics import area_under_curve
-from e2e.models.answers import Answer
+from e2e.models.answers import Answers
 from e2e.training.augment import Pixels, augment, batch_seed
 from e2e.training.data import TensorBatch
 from e2e.training.optimiser import make_optimiser
@@ -25,25 +25,25 @@ BAD_BATCH = "bad-batch.safetensors"
 
 
 class Surroundings(NamedTuple):
-    """What a training knows beside its network. answer: how its raw numbers are read. updates: of all epochs. folder:
-    of the run, for a batch that must be looked at."""
+    """What a training knows beside its network. answers: how its raw numbers are read, the task's own first. updates:
+    of all epochs. folder: of the run, for a batch that must be looked at."""
 
     recipe: Recipe
     frame: FrameSpec
-    answer: AnswerConfig
+    answers: tuple[AnswerConfig, ...]
     seed: int
     updates: int
     folder: Path
 
 
 class TaskModule(LightningModule):
-    """The loss is that of the answer, see `e2e.models.answers`."""
+    """The loss is that of the answers, see `e2e.models.answers`."""
 
     def __init__(self, network: nn.Module, surroundings: Surroundings) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.surroundings = surroundings
-        self.answer = Answer(surroundings.answer)
+        self.answers = Answers(surroundings.answers)
         self._compiled: Callable[..., Tensor] | None = None  # a function: a module would come twice among the weights
         self._validation: list[tuple[Tensor, Tensor]] = []
 
@@ -59,7 +59,7 @@ class TaskModule(LightningModule):
         generator = torch.Generator(batch[0].device).manual_seed(number)
         pixels = augment(Pixels(*batch[:3]), frame, recipe.augmentation, generator)
         raw = (self._compiled or self.network)(*pixels).float()
-        loss = self.answer.loss(raw, batch[3])
+        loss = self.answers.loss(raw, batch[3])
         self._stop_unless_finite(loss, (*pixels, batch[3]), "loss", batch_index)
         self.log(
             "loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch[3]), sync_dist=self._shares
@@ -72,16 +72,16 @@ class TaskModule(LightningModule):
     def validation_step(self, batch: TensorBatch, batch_index: int) -> None:
         with torch.autocast(self.device.type, enabled=False):  # what chooses the best epoch is not rounded
             raw = self.network(*batch[:3]).float()
-        loss = self.answer.loss(raw, batch[3])
+        loss = self.answers.loss(raw, batch[3])
         self._stop_unless_finite(loss, batch, "validation loss", batch_index)
         self._validation.append((raw, batch[3]))
 
     def on_validation_epoch_end(self) -> None:
         raw, target = (self._of_all_ranks(torch.cat(parts)) for parts in zip(*self._validation, strict=True))
         self._validation.clear()
-        self.log("validation_loss", self.answer.loss(raw, target), prog_bar=True, sync_dist=self._shares)
-        if self.surroundings.answer.kind == "probability":
-            auc = area_under_curve(raw[:, 0].cpu().numpy(), target.cpu().numpy())
+        self.log("validation_loss", self.answers.loss(raw, target), prog_bar=True, sync_dist=self._shares)
+        if self.surroundings.answers[0].kind == "probability":
+            auc = area_under_curve(raw[:, 0].cpu().numpy(), target[:, 0].cpu().numpy())
             self.log("validation_auc", auc.value, prog_bar=True, sync_dist=self._shares)
 
     @property

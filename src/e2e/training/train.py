@@ -51,6 +51,7 @@ def train(
     accumulate: int | None = None,
     quantity: AnswerKind | None = None,
     corrects_bias: bool = False,
+    joint: bool = False,
     compile: bool = False,
     max_candidates: int | None = None,
     threads: int | None = None,
@@ -68,12 +69,13 @@ def train(
     every network, seed and number of processes, and `run.json` says so under `selection`.
     learning_rate: peak of the schedule; with `start`, a third of the recipe's or less keeps what was learned.
     accumulate: steps that make one update. quantity: how a mass is answered: `quantiles`, `gaussian` or `point`; with
-    corrects_bias its median response is made linear after the training (`fit_excess`). compile: by `torch.compile`,
+    corrects_bias its median response is made linear after the training (`fit_excess`). joint: learn what the task has
+    beside its own output as well, such as the true pT; the bundle then gives that too. compile: by `torch.compile`,
     for a GPU. threads: of PyTorch.
     Raises InputError for an unknown recipe or model, unreadable or too few data, or a folder that holds another run,
     FloatingPointError for a loss that is no number, whose batch is then in the folder.
     """
-    changes: dict[str, Any] = {"quantity": quantity, "corrects_bias": corrects_bias or None}
+    changes: dict[str, Any] = {"quantity": quantity, "corrects_bias": corrects_bias or None, "joint": joint or None}
     changes |= {"epochs": epochs, "precision": precision, "learning_rate": learning_rate, "accumulate": accumulate}
     plan = _plan(recipe, seed, threads, max_candidates=max_candidates, compile=compile or None, **changes)
     if model is not None:
@@ -86,6 +88,9 @@ def train(
     plan = replace(plan, precision=_precision(plan, earlier))
     frame = replace(task.frame, channels=plan.channels) if plan.channels else task.frame
     candidates, selection = _select(load_candidates(task, data, frame, plan.max_events), plan, data)
+    outputs = task.outputs if plan.joint else (task.output,)
+    if plan.joint:
+        candidates = candidates.with_beside(task)
     about: dict[str, Any] = {"recipe": plan.to_json(), "seed": seed, "ranks": launch.ranks}
     about |= {"data": candidates.provenance, "candidates": len(candidates), **selection}
     if start is not None:
@@ -95,16 +100,16 @@ def train(
     seed_everything(seed, verbose=False)
     of_task = numbers_for(plan.family, task.network)
     config = {"input_scale": list(task.scales_of(frame)), **of_task, **plan.config}
-    answer = answer_for(task.output, plan.quantity)
-    if answer.num_raw != 1:
-        config["num_outputs"] = answer.num_raw
+    answers = tuple(answer_for(output, plan.quantity) for output in outputs)
+    if (num_raw := sum(answer.num_raw for answer in answers)) != 1:
+        config["num_outputs"] = num_raw
     network = _network(plan, frame, config)
     if start is not None:
         start_from(network, frame.channels, start)
     training, validation = _split(candidates, plan, seed, launch.ranks)
     updates = plan.epochs * ceil(training.num_batches(plan.batch_size, launch.ranks) / plan.accumulate)
     make_folder(output)
-    module = TaskModule(network, Surroundings(plan, frame, answer, seed, updates, output))
+    module = TaskModule(network, Surroundings(plan, frame, answers, seed, updates, output))
     best, clock = best_checkpoint(output), Clock()
     trainer = make_trainer(plan, output, [clock, best], launch, progress=progress and launch.is_first)
     if launch.is_first:
@@ -127,7 +132,7 @@ def train(
         }
         network.load_state_dict(weights)
         where = 4 * plan.batch_size, trainer.strategy.root_device
-        result |= calibrate(network, answer, task, validation, *where, corrects_bias=plan.corrects_bias)
+        result |= calibrate(network, answers, task, validation, *where, corrects_bias=plan.corrects_bias)
         write_json(output / RUN, {**about, "state": "finished", **result, "versions": _versions()})
     trainer.strategy.barrier()  # nobody leaves before the run is written
     return output
@@ -143,6 +148,8 @@ def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe
         value = given[name]
         if value is not None and value < least:
             raise InputError("train", f"{name} {value}", f"give at least {least}")
+    if changes["joint"] and not TASKS[RECIPES[recipe].task].beside:
+        raise InputError("train", f"a joint training of {recipe}", "it has one output: leave joint out")
     kind = changes["quantity"]
     if kind is not None and (kind not in KINDS or kind == "probability"):
         raise InputError("train", f"quantity {kind!r}", "choose one of: quantiles, gaussian, point")

@@ -69,6 +69,7 @@ def make_trainer(
 def fit(trainer: Trainer, module: LightningModule, data: LightningDataModule, resume: Path | None) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning")  # about its own defaults and future
+        warnings.filterwarnings("ignore", message="Mismatch dtype between input and weight")  # a slower norm in bf16
         try:
             trainer.fit(module, data, ckpt_path=resume)
         except SystemExit:  # Lightning's answer to an interruption
