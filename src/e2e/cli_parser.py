@@ -139,6 +139,7 @@ def make_parser() -> argparse.ArgumentParser:
     kinds = ("quantiles", "gaussian", "point")
     add("--quantity", default=None, choices=kinds, help="how a mass is answered; the recipe's unless given")
     add("--corrects-bias", action="store_true", help="make the median response of a mass linear after the training")
+    add("--relative", action="store_true", help="learn the logarithm of a mass: relative errors count alike")
     add("--joint", action="store_true", help="learn what the task has beside its own output too, such as the true pT")
     add("--compile", action="store_true", help="train with torch.compile")
     add("--max-candidates", type=int, default=None, metavar="N", help="a random so many; all unless given")

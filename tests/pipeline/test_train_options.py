@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from e2e import cli
 from e2e.bundles import load_bundle
+from e2e.bundles.columns import answer_for
 from e2e.datasets import load_candidates
 from e2e.evaluation.evaluate import evaluate
 from e2e.models import build_model
@@ -115,6 +116,13 @@ def test_a_joint_training_answers_what_the_task_has_beside_its_own_output(tmp_pa
     assert 0 <= found["score"]["area_under_the_curve"]["value"] <= 1
     assert 0 < found["particle_pt"]["coverage"]["value"] <= 1
     assert found["particle_pt"]["mean_absolute_error_of_a_constant"]["value"] == pytest.approx(20, abs=5)
+
+
+def test_a_relative_training_of_what_is_not_above_zero_is_one_line(events, tmp_path):
+    with pytest.raises(InputError, match="leave relative out"):
+        run(events, tmp_path / "run", relative=True)
+    assert answer_for(TASKS["top-mass"].output, "quantiles", relative=True).relative
+    assert not answer_for(TASKS["diphoton-mass"].output, "quantiles", relative=True).relative
 
 
 def test_a_joint_training_of_a_task_with_one_output_is_one_line(events, tmp_path):

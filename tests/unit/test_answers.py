@@ -21,9 +21,9 @@ def final(raw, **numbers):
     return Answer(AnswerConfig(kind, **{"scale": 2.0, "trained_range": RANGE, **numbers}))(torch.tensor(raw))
 
 
-def fitted(kind, target, steps=800):
+def fitted(kind, target, steps=800, relative=False):
     """The raw numbers, the same for all candidates, with the least loss."""
-    answer = Answer(AnswerConfig(kind, scale=2.0))
+    answer = Answer(AnswerConfig(kind, scale=2.0, relative=relative))
     raw = torch.zeros(1, answer.config.num_raw, requires_grad=True)
     optimiser = torch.optim.Adam([raw], lr=0.05)
     for step in range(steps):
@@ -67,6 +67,23 @@ def test_an_interval_holds_its_estimate(kind, raw, stretch):
     assert flag == float(value < RANGE[0] or upper > RANGE[1])
 
 
+@given(raw=st.tuples(number, number, number))
+@pytest.mark.parametrize("kind", INTERVAL_KINDS)
+def test_a_relative_answer_is_positive_finite_and_a_factor_from_its_ends(kind, raw):
+    size = AnswerConfig(kind).num_raw
+    value, lower, upper, _ = final([list(raw)[:size]], kind=kind, relative=True)[0].tolist()
+    assert 0 <= lower <= value <= upper < math.inf
+    assert value > 0
+
+
+def test_the_least_relative_loss_is_at_the_quantiles_of_the_truth():
+    target = torch.from_numpy(np.random.default_rng(1).lognormal(0.5, 0.6, 4000).astype(np.float32))
+    value, lower, upper, _ = fitted("quantiles", target, relative=True)
+    low, middle, high = np.quantile(target.numpy(), QUANTILES)
+    assert value == pytest.approx(middle, rel=0.03)
+    assert lower == pytest.approx(low, rel=0.05) and upper == pytest.approx(high, rel=0.05)
+
+
 def test_what_reaches_out_of_the_trained_range_is_flagged():
     narrow = -20.0  # of an arm before its softplus
     rows = [[0.5, narrow, narrow], [-0.01, narrow, narrow], [1.01, narrow, narrow], [0.9, narrow, 2.0]]
@@ -84,6 +101,7 @@ def test_the_excess_is_subtracted_and_interpolated():
     [
         {"kind": "guess"},
         {"kind": "probability", "stretch": 2.0},
+        {"kind": "probability", "relative": True},
         {"kind": "probability", "excess_at": (1.0,), "excess": (1.0,)},
         {"kind": "point", "excess_at": (2.0, 1.0), "excess": (1.0, 1.0)},
         {"kind": "point", "excess_at": (1.0,), "excess": ()},

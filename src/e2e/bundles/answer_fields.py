@@ -48,6 +48,7 @@ def _answer(fields: Fields) -> AnswerConfig:
             fields.numbers("excess_at"),
             fields.numbers("excess"),
             fields.pair("trained_range"),
+            fields.flag("relative"),
         )
     except ValueError as error:
         fields.fail("kind", str(error))

@@ -10,13 +10,16 @@ _LOWER, _UPPER, _FLAG = SUFFIXES[1:]
 _COVERS = "it holds the truth of 68 % of simulated signal, averaged over the trained range"
 
 
-def answer_for(output: Output, kind: AnswerKind = "point") -> AnswerConfig:
-    """kind: of a quantity; a probability has one alone. Raises ValueError for a quantity as a probability."""
+def answer_for(output: Output, kind: AnswerKind = "point", *, relative: bool = False) -> AnswerConfig:
+    """kind: of a quantity; a probability has one alone. relative: of one that is above zero, see `AnswerConfig`.
+    Raises ValueError for a quantity as a probability."""
     if output.kind == "probability":
         return AnswerConfig("probability")
     if kind == "probability":
         raise ValueError(f"{output.name} is a quantity, not a probability")
-    return AnswerConfig(kind, output.scale, trained_range=output.trained_range)
+    return AnswerConfig(
+        kind, output.scale, trained_range=output.trained_range, relative=relative and output.is_positive
+    )
 
 
 def output_columns(output: Output, answer: AnswerConfig) -> tuple[OutputColumn, ...]:

@@ -41,6 +41,13 @@ class Fields:
             self.fail(key, "is not a whole number from 0")
         return value
 
+    def flag(self, key: str) -> bool:
+        """False where it is not said."""
+        value = self._data.get(key, False)
+        if type(value) is not bool:
+            self.fail(key, "is neither true nor false")
+        return value
+
     def number(self, key: str) -> float:
         value = self.value(key)
         if not self._is_finite(value):

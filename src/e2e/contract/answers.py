@@ -23,7 +23,8 @@ class AnswerConfig:
     scale: factor of the raw numbers; of a probability, before the sigmoid: 1 / temperature.
     excess: how much too high estimates of the values `excess_at` (ascending) are, in the unit of the quantity: between
     them interpolated, beyond them that of the last, and subtracted. stretch: factor of the interval's arms. Both are
-    fitted after the training. trained_range: of the quantity; what reaches out of it is flagged.
+    fitted after the training. trained_range: of the quantity; what reaches out of it is flagged. relative: the raw
+    numbers are of the logarithm of the quantity over `scale`, so that the arms are factors before their stretch.
     """
 
     kind: AnswerKind
@@ -32,12 +33,13 @@ class AnswerConfig:
     excess_at: tuple[float, ...] = ()
     excess: tuple[float, ...] = ()
     trained_range: tuple[float, float] | None = None
+    relative: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise ValueError(f"answer {self.kind!r} must be one of {', '.join(KINDS)}")
-        if self.kind == "probability" and (self.excess or self.stretch != 1.0):
-            raise ValueError("a probability has neither excess nor interval")
+        if self.kind == "probability" and (self.excess or self.stretch != 1.0 or self.relative):
+            raise ValueError("a probability has neither excess nor interval, and is not relative")
         is_ascending = all(a < b for a, b in pairwise(self.excess_at))
         if not is_ascending or len(self.excess_at) != len(self.excess):
             raise ValueError(f"excess {self.excess} at {self.excess_at}: as many, ascending, are needed")

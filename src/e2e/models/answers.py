@@ -11,6 +11,7 @@ from torch.nn import functional
 from e2e.contract.answers import INTERVAL_KINDS, QUANTILES, AnswerConfig
 
 _LEAST_WIDTH = 1e-3  # of a Gaussian, in units of the scale
+_LEAST_LOGARITHM, _LARGEST_LOGARITHM = -10.0, 5.0  # of a relative answer: the number stays one
 
 
 class Answer(nn.Module):
@@ -30,23 +31,30 @@ class Answer(nn.Module):
         config = self.config
         if config.kind == "probability":
             return torch.sigmoid(raw * config.scale)
-        value = self.estimate(raw)
-        value = value - self._excess(value)
+        estimate = self.estimate(raw)
+        value = estimate - self._excess(estimate)
         if config.kind not in INTERVAL_KINDS:
             return value
-        below, above = (arm * (config.scale * config.stretch) for arm in self._arms(raw))
-        lower, upper = value - below, value + above
+        below, above = self._arms(raw)
+        if config.relative:
+            below, above = (estimate * torch.expm1(arm.clamp(max=_LARGEST_LOGARITHM)).abs() for arm in (-below, above))
+        else:
+            below, above = below * config.scale, above * config.scale
+        lower, upper = value - below * config.stretch, value + above * config.stretch
         low, high = config.trained_range or (float("-inf"), float("inf"))
         is_outside = ~((value >= low) & (upper <= high))  # so that what is no number is outside
         return torch.cat((value, lower, upper, is_outside.to(value.dtype)), dim=1)
 
     def estimate(self, raw: Tensor) -> Tensor:
         """(batch, num_raw) -> (batch, 1): the quantity in its unit, before any correction."""
-        return raw[:, :1] * self.config.scale
+        value = raw[:, :1]
+        if self.config.relative:
+            value = value.clamp(_LEAST_LOGARITHM, _LARGEST_LOGARITHM).exp()
+        return value * self.config.scale
 
     def loss(self, raw: Tensor, target: Tensor) -> Tensor:
         """The mean over a batch. raw: (batch, num_raw). target: (batch,), 0 or 1 of a probability, else in the unit of
-        the quantity; the loss is in units of the scale.
+        the quantity; the loss is in units of the scale, of a relative answer in those of the logarithm.
 
         `probability`: cross-entropy. `point`: absolute error. `quantiles`: that of the three, each as an absolute error
         weighted by the side it is on. `gaussian`: minus the logarithm of the likelihood.
@@ -54,6 +62,8 @@ class Answer(nn.Module):
         if self.config.kind == "probability":
             return functional.binary_cross_entropy_with_logits(raw[:, 0], target)
         value, truth = raw[:, 0], target / self.config.scale
+        if self.config.relative:
+            truth = truth.log()
         if self.config.kind == "point":
             return functional.l1_loss(value, truth)
         if self.config.kind == "gaussian":

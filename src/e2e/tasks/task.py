@@ -30,6 +30,11 @@ class Output:
     scale: float = 1.0
     trained_range: tuple[float, float] | None = None
 
+    @property
+    def is_positive(self) -> bool:
+        """Does the trained range say that it is above zero?"""
+        return self.trained_range is not None and self.trained_range[0] > 0
+
 
 class Beside(NamedTuple):
     """What a joint training learns beside a task's own output. target: truth of the candidates, as of a `Task`, in this

@@ -14,8 +14,8 @@ from e2e.training.precision import AUTO
 class Recipe:
     """How to train `family` with the numbers `config`; input scale and those of the task apart.
 
-    quantity: how one is answered, of `KINDS` in `e2e.contract.answers`; corrects_bias: by `fit_excess`.
-    joint: with what the task has beside its own output.
+    quantity: how one is answered, of `KINDS` in `e2e.contract.answers`; corrects_bias: by `fit_excess`; relative: as a
+    logarithm. joint: with what the task has beside its own output.
     batch_size: of each process and step; `accumulate` steps make one update. learning_rate: the peak of AdamW's,
     after a `warmup_fraction` of all updates. weight_decay: not of biases, norms and positions. layer_decay: factor from
     each layer to the one before it. ema_decay: of averaged weights, which are then what counts; 0: none.
@@ -30,6 +30,7 @@ class Recipe:
     config: dict[str, Any] = field(default_factory=dict)
     quantity: AnswerKind = "quantiles"
     corrects_bias: bool = False
+    relative: bool = False
     joint: bool = False
     epochs: int = 8
     batch_size: int = 256

@@ -51,6 +51,7 @@ def train(
     accumulate: int | None = None,
     quantity: AnswerKind | None = None,
     corrects_bias: bool = False,
+    relative: bool = False,
     joint: bool = False,
     compile: bool = False,
     max_candidates: int | None = None,
@@ -69,13 +70,15 @@ def train(
     every network, seed and number of processes, and `run.json` says so under `selection`.
     learning_rate: peak of the schedule; with `start`, a third of the recipe's or less keeps what was learned.
     accumulate: steps that make one update. quantity: how a mass is answered: `quantiles`, `gaussian` or `point`; with
-    corrects_bias its median response is made linear after the training (`fit_excess`). joint: learn what the task has
-    beside its own output as well, such as the true pT; the bundle then gives that too. compile: by `torch.compile`,
+    corrects_bias its median response is made linear after the training (`fit_excess`). relative: learn the logarithm,
+    so that the same share of a small and of a large mass counts alike. joint: learn what the task has beside its own
+    output as well, such as the true pT; the bundle then gives that too. compile: by `torch.compile`,
     for a GPU. threads: of PyTorch.
     Raises InputError for an unknown recipe or model, unreadable or too few data, or a folder that holds another run,
     FloatingPointError for a loss that is no number, whose batch is then in the folder.
     """
     changes: dict[str, Any] = {"quantity": quantity, "corrects_bias": corrects_bias or None, "joint": joint or None}
+    changes["relative"] = relative or None
     changes |= {"epochs": epochs, "precision": precision, "learning_rate": learning_rate, "accumulate": accumulate}
     plan = _plan(recipe, seed, threads, max_candidates=max_candidates, compile=compile or None, **changes)
     if model is not None:
@@ -100,7 +103,7 @@ def train(
     seed_everything(seed, verbose=False)
     of_task = numbers_for(plan.family, task.network)
     config = {"input_scale": list(task.scales_of(frame)), **of_task, **plan.config}
-    answers = tuple(answer_for(output, plan.quantity) for output in outputs)
+    answers = tuple(answer_for(output, plan.quantity, relative=plan.relative) for output in outputs)
     if (num_raw := sum(answer.num_raw for answer in answers)) != 1:
         config["num_outputs"] = num_raw
     network = _network(plan, frame, config)
@@ -150,6 +153,10 @@ def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe
             raise InputError("train", f"{name} {value}", f"give at least {least}")
     if changes["joint"] and not TASKS[RECIPES[recipe].task].beside:
         raise InputError("train", f"a joint training of {recipe}", "it has one output: leave joint out")
+    if changes["relative"] and not TASKS[RECIPES[recipe].task].output.is_positive:
+        raise InputError(
+            "train", f"a relative training of {recipe}", "it does not ask for a quantity above zero: leave relative out"
+        )
     kind = changes["quantity"]
     if kind is not None and (kind not in KINDS or kind == "probability"):
         raise InputError("train", f"quantity {kind!r}", "choose one of: quantiles, gaussian, point")
