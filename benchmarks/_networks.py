@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,18 @@ import torch
 from _measuring import seconds
 from torch import nn
 
+from e2e.datasets import load_candidates
+from e2e.frames import Packed
 from e2e.metrics import bootstrap
+from e2e.simulation.simulate import simulate
+from e2e.tasks import Task
+
+
+def one_by_one(task: Task, inputs: Sequence[Path], count: int) -> list[Packed]:
+    """The first `count` candidates of the inputs; without any, of events that are simulated for it, pile-up 20."""
+    with TemporaryDirectory() as folder:
+        inputs = inputs or [simulate(task.name, Path(folder) / "events", num_events=3 * count, pileup=20.0)]
+        return [packed for packed, _ in load_candidates(task, inputs).select(slice(count)).batches(1)]
 
 
 def session(network: nn.Module, example: Any, axes: Mapping[str, Any], path: Path) -> onnxruntime.InferenceSession:

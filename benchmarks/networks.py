@@ -3,7 +3,7 @@
 Every network is exported as a bundle would be and asked for each candidate in turn with the others, batch 1, in ONNX
 Runtime.
 
-    python benchmarks/networks.py --data CANDIDATES [--task quark-gluon] [--models NAME ...]
+    python benchmarks/networks.py [--data CANDIDATES] [--task quark-gluon] [--models NAME ...]
 
 Keys: `milliseconds` of each (median over candidates), `ratio_to_resnet15` with its error, and `dense_over`: the latency
 of the dense transformer `vit` over that of ours of its size.
@@ -18,9 +18,8 @@ from pathlib import Path
 
 import torch
 from _measuring import machine
-from _networks import in_turn, milliseconds, ratio, session
+from _networks import in_turn, milliseconds, one_by_one, ratio, session
 
-from e2e.datasets import load_candidates
 from e2e.models import build_model, count_parameters, find_model, numbers_for
 from e2e.tasks import TASKS
 
@@ -35,13 +34,13 @@ AXES = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, nargs="+", required=True)
+    parser.add_argument("--data", type=Path, nargs="+", default=[], help="simulated unless given")
     parser.add_argument("--task", default="quark-gluon", choices=TASKS)
     parser.add_argument("--models", nargs="+", default=MODELS)
     parser.add_argument("-n", type=int, default=200, help="candidates")
     options = parser.parse_args()
     task = TASKS[options.task]
-    feeds = [packed._asdict() for packed, _ in load_candidates(task, options.data).select(slice(options.n)).batches(1)]
+    feeds = [packed._asdict() for packed in one_by_one(task, options.data, options.n)]
     example = tuple(torch.from_numpy(values) for values in feeds[0].values())
     sessions, parameters = {}, {}
     with tempfile.TemporaryDirectory() as folder:

@@ -4,7 +4,7 @@ Three ways to the same tokens, timed one after the other on each jet, one thread
 `scatter` (in the network: pixels into their patches, then one matrix), `segment_sum` (in the network: a row of the
 matrix for each hit, summed by patch), `core` (C++ outside gathers the patches, the network multiplies them).
 
-    python benchmarks/patches.py --data FOLDER_OF_JETS
+    python benchmarks/patches.py [--data FOLDER_OF_JETS]
 
 Keys: `milliseconds` of each (median over jets), `ratio_to_scatter` with its error, `bytes` that a bundle would take.
 """
@@ -21,10 +21,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from _measuring import machine
-from _networks import in_turn, milliseconds, ratio, session
+from _networks import in_turn, milliseconds, one_by_one, ratio, session
 from torch import Tensor, nn
 
-from e2e.datasets import load_candidates
 from e2e.models.base import ModelConfig, PixelFeatures
 from e2e.models.views import PatchView, occupied_slots
 from e2e.tasks import TASKS
@@ -66,10 +65,10 @@ class SegmentSum(nn.Module):
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, nargs="+", required=True)
+    parser.add_argument("--data", type=Path, nargs="+", default=[], help="simulated unless given")
     parser.add_argument("-n", type=int, default=500, help="jets")
     options = parser.parse_args()
-    jets = [packed for packed, _ in load_candidates(TASK, options.data).select(slice(options.n)).batches(1)]
+    jets = one_by_one(TASK, options.data, options.n)
     torch.manual_seed(1)
     embed = nn.Linear(3 * PLANE, WIDTH)
     with tempfile.TemporaryDirectory() as folder:
