@@ -45,7 +45,7 @@ COPIES = 20
 
 
 def read_store(path: Path) -> int:
-    return sum(len(batch.target) for batch in open_candidates([path]).batches(BATCH))
+    return sum(len(batch.targets) for batch in open_candidates([path]).batches(BATCH))
 
 
 def read_nested(path: Path, groups: int) -> int:
@@ -69,7 +69,7 @@ def read_hdf5(path: Path) -> int:
 
 
 def load_shuffled(path: Path) -> int:
-    return sum(len(batch.target) for batch in open_candidates([path] * COPIES).batches(BATCH, (1, 0)))
+    return sum(len(batch.targets) for batch in open_candidates([path] * COPIES).batches(BATCH, (1, 0)))
 
 
 def regroup(path: Path, output: Path) -> None:

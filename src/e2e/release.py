@@ -55,7 +55,7 @@ def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
     if "start" in about:
         training["started from"] = about["start"]
     provenance = {"trained with": about["versions"], RUN_WEIGHTS: digest_file(run / WEIGHTS).sha256}
-    training |= {key: about[key] for key in ("selection", "temperature", "interval", "beside") if key in about}
+    training |= {key: about[key] for key in ("selection", "temperature", "interval") if key in about}
     with TemporaryDirectory(prefix=".export.", dir=output.parent) as folder:
         trial = Path(folder) / "trial"
         answers = [_answer(about, task), *map(_fitted, about.get("beside", {}).values())]
@@ -83,6 +83,16 @@ def _fitted(found: dict[str, Any]) -> AnswerConfig:
 
 
 def _card_metrics(task: Task, result: dict[str, Any]) -> dict[str, Any]:
+    """Of the task's own output, and of what stands beside it."""
+    beside = {
+        f"{name}, {key.replace('_', ' ')}": {**value, "what": "all candidates whose truth is known"}
+        for name, found in result["beside"].items()
+        for key, value in found.items()
+    }
+    return _own_metrics(task, result) | beside
+
+
+def _own_metrics(task: Task, result: dict[str, Any]) -> dict[str, Any]:
     if task.output.kind == "probability":
         metrics = {"area under the curve": {**result["auc"], "what": "all of the test data"}}
         if "auc_at_published_pt" in result:

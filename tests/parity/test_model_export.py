@@ -27,3 +27,24 @@ def test_a_network_of_every_kind_can_be_exported(name, tmp_path):
     assert bundle.contract.model.family == family
     assert bundle.contract.model.answers == (answer,)
     assert bundle.contract.tolerance_scale == (1.0,)
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [AnswerConfig("quantiles", 200.0, 1.3, (150.0, 300.0), (4.0, -2.0), (100.0, 440.0), relative=True)],
+        [AnswerConfig("gaussian", 200.0), AnswerConfig("quantiles", 500.0, relative=True)],
+    ],
+    ids=["relative", "joint"],
+)
+def test_a_relative_and_a_joint_answer_are_the_same_in_onnx_and_after_reading(answers, tmp_path):
+    task = TASKS["top-mass"]
+    torch.manual_seed(3)
+    family, numbers = find_model("sparse-vit-nano")
+    config = {"input_scale": list(task.input_scale), **numbers_for(family, task.network), **numbers}
+    config["num_outputs"] = sum(answer.num_raw for answer in answers)
+    network = build_model(family, task.frame, config)
+    bundle = load_bundle(export_bundle(network, task, tmp_path / "bundle", answers=answers))  # compares with ONNX
+    assert bundle.contract.model.answers == tuple(answers)
+    assert bundle.contract.num_own == 4
+    assert bundle.contract.output_names[4:5] == ("particle_pt",) * (len(answers) - 1)

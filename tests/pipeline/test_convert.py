@@ -106,7 +106,7 @@ def test_converted_candidates_are_those_of_the_events(sample, request, tmp_path,
     cut, opened = load_candidates(task, [events]), load_candidates(task, [tmp_path / "c"])
     assert len(cut) == len(opened) >= 10
     for one, other in zip(cut.batches(16), opened.batches(16), strict=True):
-        for ours, theirs in zip((*one.packed, one.target), (*other.packed, other.target), strict=True):
+        for ours, theirs in zip((*one.packed, one.targets), (*other.packed, other.targets), strict=True):
             np.testing.assert_array_equal(ours, theirs)
     assert {**cut.truth}.keys() == {**opened.truth}.keys()
     np.testing.assert_array_equal(cut.truth["pt"], opened.truth["pt"])

@@ -67,11 +67,11 @@ def test_an_interval_holds_its_estimate(kind, raw, stretch):
     assert flag == float(value < RANGE[0] or upper > RANGE[1])
 
 
-@given(raw=st.tuples(number, number, number))
+@given(raw=st.tuples(number, number, number), stretch=st.floats(0.1, 5))
 @pytest.mark.parametrize("kind", INTERVAL_KINDS)
-def test_a_relative_answer_is_positive_finite_and_a_factor_from_its_ends(kind, raw):
+def test_a_relative_answer_is_positive_and_finite_with_its_ends(kind, raw, stretch):
     size = AnswerConfig(kind).num_raw
-    value, lower, upper, _ = final([list(raw)[:size]], kind=kind, relative=True)[0].tolist()
+    value, lower, upper, _ = final([list(raw)[:size]], kind=kind, relative=True, stretch=stretch)[0].tolist()
     assert 0 <= lower <= value <= upper < math.inf
     assert value > 0
 

@@ -66,7 +66,7 @@ def same(one, other) -> None:
     one, other = list(one), list(other)
     assert len(one) == len(other)
     for ours, theirs in zip(one, other, strict=True):
-        for a, b in zip((*ours.packed, ours.target), (*theirs.packed, theirs.target), strict=True):
+        for a, b in zip((*ours.packed, ours.targets), (*theirs.packed, theirs.targets), strict=True):
             np.testing.assert_array_equal(a, b)
 
 

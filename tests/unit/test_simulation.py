@@ -86,6 +86,7 @@ def test_fewer_events_are_the_first_of_more():
         ({"process": "photon", "tune": 5}, "a tune for photon"),
         ({"process": "ditau-mass", "tune": 5}, "it makes no collisions"),
         ({"process": "top", "tune": 99}, "1 to 33"),
+        ({"process": "top", "tune": 22}, "which need LHAPDF"),
         ({"process": "electron-foton"}, "did you mean 'electron-photon'"),
         ({"process": "quark-gloun"}, "did you mean 'quark-gluon'"),
         ({"process": "photon", "num_events": 0}, "must be at least 1"),

@@ -189,8 +189,7 @@ def _check_network(final: FinalAnswers, folder: Path) -> None:
 
 
 def _columns(final: FinalAnswers, task: Task) -> tuple[OutputColumn, ...]:
-    answered = zip(task.outputs[: len(final.configs)], final.configs, strict=True)
-    return tuple(column for output, answer in answered for column in output_columns(output, answer))
+    return output_columns(task.outputs[: len(final.configs)], final.configs)
 
 
 def _frame(final: FinalAnswers) -> FrameSpec:

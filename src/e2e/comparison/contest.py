@@ -25,7 +25,7 @@ from e2e.inference.engine import load_engine
 from e2e.problems import InputError
 from e2e.release import RUN_WEIGHTS, export
 from e2e.tasks import Task
-from e2e.training.recipes import RECIPES, Recipe
+from e2e.training.recipes import RECIPES, whole_recipe
 from e2e.training.run_folder import RUN, WEIGHTS, read_run
 from e2e.training.train import train
 
@@ -92,13 +92,10 @@ class Contest:
             return
         about, recipe = read_run(run), RECIPES[self.task.name]
         asked = replace(recipe, epochs=self.epochs or recipe.epochs, max_candidates=count).to_json()
+        was = whole_recipe(about["recipe"])
         for key, value in json.loads(json.dumps(asked)).items():
-            if (
-                self.data
-                and key not in _OF_EACH_MODEL
-                and (was := about["recipe"].get(key, getattr(Recipe, key, None))) != value
-            ):
-                what = f"was trained with {key} {was}, not {value}"
+            if self.data and key not in _OF_EACH_MODEL and was.get(key) != value:
+                what = f"was trained with {key} {was.get(key)}, not {value}"
                 raise InputError(run, what, "choose another folder, or delete it")
         if self.data and about["data"] != self._training_data:
             raise InputError(run, "was trained on other data", "choose another folder, or delete it")

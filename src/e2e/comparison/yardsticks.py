@@ -26,7 +26,7 @@ from e2e.tasks import Task
 
 EFFICIENCIES = (0.3, 0.5, 0.8)
 
-Outputs = NDArray[np.float32]  # of one training: (candidates, columns of its bundle)
+Outputs = NDArray[np.float32]  # of one training: (candidates, columns of the task's own output)
 
 
 class Yardstick(Protocol):

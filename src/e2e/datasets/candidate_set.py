@@ -34,7 +34,7 @@ class Batch(NamedTuple):
     """What a training step takes; float32."""
 
     packed: Packed
-    target: NDArray[np.float32]  # (batch, answers)
+    targets: NDArray[np.float32]  # (batch, answers)
 
 
 class PixelSource(Protocol):
@@ -94,9 +94,7 @@ class CandidateSet:
     def with_beside(self, task: Task) -> CandidateSet:
         """The same, with the targets of what the task has beside its own output."""
         found = {BESIDE_PREFIX + beside.output.name: beside.target(self.truth) for beside in task.beside}
-        is_unknown = np.isnan(self.labels[TRUTH_PREFIX + "pdg_id"])
-        known = {name: np.where(is_unknown, np.float32(np.nan), column) for name, column in found.items()}
-        return CandidateSet(self.candidates, {**self.labels, **known}, self.provenance)
+        return CandidateSet(self.candidates, {**self.labels, **found}, self.provenance)
 
     @property
     def pt(self) -> NDArray[np.float32]:

@@ -77,11 +77,16 @@ def check_unseen(where: object, trained_on: Sequence[dict[str, Any]], candidates
             raise InputError(where, what, "evaluate on another file")
 
 
+def unit_of(measured: dict[str, Any]) -> str:
+    """With a space before it; nothing where there is none."""
+    return f" {measured['unit']}" if "unit" in measured else ""
+
+
 def summary(result: dict[str, Any]) -> str:
     """The main numbers in a few lines."""
     lines = [f"{result['task']}: {result['candidates']} candidates"]
     beside = [
-        f"  beside it, {name}, {key.replace('_', ' ')}  {plus_minus(value)}"
+        f"  beside it, {name}, {key.replace('_', ' ')}  {plus_minus(value)}{unit_of(value)}"
         for name, found in result["beside"].items()
         for key, value in found.items()
     ]

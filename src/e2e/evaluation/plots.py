@@ -58,7 +58,7 @@ def training_figure(history: Sequence[Mapping[str, float]]) -> Any:
 
 def plot_evaluation(task: Task, outputs: NDArray[np.float64], candidates: CandidateSet, output: Path) -> None:
     """Score and ROC of a classification; response, bias and resolution of a regression. outputs: (candidates, columns
-    of the bundle)."""
+    of the task's own output)."""
     answer = outputs[:, 0]
     if task.output.kind == "probability":
         save(score_figure(task, answer, candidates), output / "score.svg")

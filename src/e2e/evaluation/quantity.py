@@ -25,11 +25,11 @@ _LOW, _HIGH = QUANTILES[0], QUANTILES[-1]
 def measure_quantity(task: Task, outputs: FloatArray, candidates: CandidateSet) -> dict[str, Any]:
     """Response, resolution and coverage in bins of truth, pT, |eta| and vertices; the error beside simple guesses'.
 
-    outputs: (candidates, columns of the bundle): the estimate; with an interval also its ends and the flag. Only the
-    signal inside the trained range counts (not the continuation below zero); an estimate below the range counts as its
-    lower end, as published. The simple guesses are fitted on one half and asked about the other: a constant, pT alone,
-    and, where the task has a `mass_radius`, the invariant mass of what the calorimeters saw (`calorimeter_mass`); those
-    that the candidates do not allow are left out.
+    outputs: (candidates, columns of the task's own output): the estimate; with an interval its ends and the flag. Only
+    the signal inside the trained range counts (not the continuation below zero); an estimate below the range counts as
+    its lower end, as published. The simple guesses are fitted on one half and asked about the other: a constant, pT
+    alone, and, where the task has a `mass_radius`, the invariant mass of what the calorimeters saw
+    (`calorimeter_mass`); those that the candidates do not allow are left out.
     Raises InputError for candidates hardly any of which are signal.
     """
     is_signal, is_measured = candidates.is_signal(task), candidates.is_measured(task)

@@ -41,6 +41,8 @@ class Answer(nn.Module):
         else:
             below, above = below * config.scale, above * config.scale
         lower, upper = value - below * config.stretch, value + above * config.stretch
+        if config.relative:
+            lower = torch.minimum(lower.clamp(min=0.0), value)
         low, high = config.trained_range or (float("-inf"), float("inf"))
         is_outside = ~((value >= low) & (upper <= high))  # so that what is no number is outside
         return torch.cat((value, lower, upper, is_outside.to(value.dtype)), dim=1)
@@ -113,12 +115,12 @@ class Answers(nn.Module):
         return raw.split(self.sizes, dim=1)
 
     def loss(self, raw: Tensor, target: Tensor) -> Tensor:
-        """The sum of the answers' losses, each over the candidates whose target is known. target: (batch, answers);
-        NaN: not known."""
+        """The sum of the answers' losses; those after the first over the candidates whose target is known. target:
+        (batch, answers); NaN: not known."""
         total = raw.new_zeros(())
         for answer, part, truth in zip(self.each, self.split(raw), target.unbind(dim=1), strict=True):
-            is_known = torch.isfinite(truth)
-            if is_known.all():
+            is_known = ~torch.isnan(truth)
+            if answer is self.each[0] or is_known.all():
                 total = total + answer.loss(part, truth)  # type: ignore[operator]
             elif is_known.any():
                 total = total + answer.loss(part[is_known], truth[is_known])  # type: ignore[operator]

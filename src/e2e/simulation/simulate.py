@@ -34,6 +34,7 @@ CHUNKS_PER_SHARD = 5
 MIN_GUN_PT_GEV, MAX_GUN_PT_GEV = 5.0, 500.0  # of guns
 MAX_PILEUP = 200.0
 MAX_TUNE = 33  # of Pythia 8.3
+TUNES_WITHOUT_PARTONS = (11, 16, 22)  # theirs are not among the parton distributions that Pythia comes with
 SIMULATION_VERSION = 5  # raised whenever the same seed gives other events
 SIMULATED_RUN = 1  # run number of simulated events, as in CMS
 POOL = ".pileup-pool.safetensors"
@@ -121,8 +122,10 @@ def _plan(
         raise InputError("simulate", f"a pool ({pool}) without pile-up", "give the mean pile-up too, or leave it out")
     if tune is not None and not PROCESSES[process].collides:
         raise InputError("simulate", f"a tune for {process}", "it makes no collisions: leave it out")
-    if tune is not None and not 1 <= tune <= MAX_TUNE:
-        raise InputError("simulate", f"tune {tune}", f"give the number of one of Pythia's, 1 to {MAX_TUNE}")
+    if tune is not None and (not 1 <= tune <= MAX_TUNE or tune in TUNES_WITHOUT_PARTONS):
+        without = ", ".join(map(str, TUNES_WITHOUT_PARTONS))
+        remedy = f"give the number of one of Pythia's, 1 to {MAX_TUNE}, but {without}, which need LHAPDF"
+        raise InputError("simulate", f"tune {tune}", remedy)
     if pt is not None and not PROCESSES[process].is_gun:
         raise InputError("simulate", f"a pT range for {process}", "only guns have one: leave it out")
     if pt is not None and not MIN_GUN_PT_GEV <= pt[0] <= pt[1] <= MAX_GUN_PT_GEV:

@@ -25,9 +25,14 @@ def _mass(truth: Truth) -> NDArray[np.float32]:
     return np.where(np.isin(truth["pdg_id"], PHOTONS.pdg_ids), below_zero, truth["mass"]).astype(np.float32)
 
 
+def _is_pair(truth: Truth) -> NDArray[np.float32]:
+    """NaN where the particle is not known."""
+    return np.where(np.isnan(truth["pdg_id"]), np.nan, of_kind(PAIRS)(truth)).astype(np.float32)
+
+
+PAIRS = Species("A -> gamma gamma", (36,))
 _IS_PAIR = Beside(
-    Output("score", "probability", "1", "probability of two photons where both are as many as simulated"),
-    of_kind(Species("A -> gamma gamma", (36,))),
+    Output("score", "probability", "1", "probability of two photons where both are as many as simulated"), _is_pair
 )
 
 DIPHOTON_MASS = Task(
@@ -45,7 +50,7 @@ DIPHOTON_MASS = Task(
         trained_range=(0.0, MAX_MASS),
     ),
     target=_mass,
-    signal=Species("A -> gamma gamma", (36,)),
+    signal=PAIRS,
     other=Species("single photons", PHOTONS.pdg_ids),
     pt_edges=GUN_PT_EDGES,
     mass_radius=0.25,

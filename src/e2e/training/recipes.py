@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from typing import Any
 
 from e2e.contract.answers import AnswerKind
@@ -55,6 +56,12 @@ class Recipe:
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def whole_recipe(written: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe as `run.json` has it, with the defaults of what an older version did not know."""
+    known = {field.name: field.default for field in fields(Recipe) if field.default is not MISSING}
+    return {**known, **written}
 
 
 _JETS: dict[str, Any] = {

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from e2e.files import replacing
 from e2e.problems import InputError
+from e2e.training.recipes import whole_recipe
 
 RUN, WEIGHTS, LAST, BEST, HISTORY = "run.json", "weights.safetensors", "last.ckpt", "best.ckpt", "history"
 
@@ -95,6 +96,8 @@ def resume_from(output: Path, earlier: dict[str, Any] | None, about: dict[str, A
     if earlier is None:
         return None
     wanted = {"start": None, **json.loads(json.dumps(about))}  # a run with a start is not one without
+    if isinstance(earlier.get("recipe"), dict):
+        earlier = {**earlier, "recipe": whole_recipe(earlier["recipe"])}
     if any(earlier.get(key) != value for key, value in wanted.items()):
         what = "holds a run of another recipe, start, seed, data or number of processes"
         raise InputError(output, what, "choose another folder")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from lightning.pytorch import Trainer, seed_everything
 from torch import nn
@@ -205,6 +206,9 @@ def _network(plan: Recipe, frame: FrameSpec, config: dict[str, Any]) -> nn.Modul
 def _split(candidates: CandidateSet, plan: Recipe, seed: int, ranks: int) -> tuple[CandidateSet, CandidateSet]:
     """To train on, and to validate with. Raises InputError when a process would have none of either."""
     parts = candidates.split(plan.validation_fraction, seed)
+    for number, output in enumerate(TASKS[plan.task].outputs[1:] if plan.joint else (), start=1):
+        if any(np.isnan(part.targets[:, number]).all() for part in parts):
+            raise InputError("train", f"no candidate's {output.name} is known", "leave joint out, or give other data")
     if not all(part.num_batches(plan.batch_size, ranks) for part in parts):
         what = f"{len(candidates)} candidates are too few for {ranks} process{'es' if ranks > 1 else ''}"
         raise InputError("train", what, "give more data")
