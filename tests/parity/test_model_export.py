@@ -33,7 +33,9 @@ def test_a_network_of_every_kind_can_be_exported(name, tmp_path):
     "answers",
     [
         [AnswerConfig("quantiles", 200.0, 1.3, (150.0, 300.0), (4.0, -2.0), (100.0, 440.0), relative=True)],
-        [AnswerConfig("gaussian", 200.0), AnswerConfig("quantiles", 500.0, relative=True)],
+        pytest.param(
+            [AnswerConfig("gaussian", 200.0), AnswerConfig("quantiles", 500.0, relative=True)], marks=pytest.mark.slow
+        ),
     ],
     ids=["relative", "joint"],
 )

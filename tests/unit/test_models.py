@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 from e2e.models import build_model, describe_config, numbers_for
 from e2e.problems import InputError
 from e2e.tasks import TASKS
+from e2e.training.recipes import whole_recipe
 from e2e.training.run_folder import RUN, WEIGHTS, start_from
 
 
@@ -46,7 +47,7 @@ def test_a_network_of_more_channels_starts_with_the_answers_of_one_of_fewer(tmp_
     save_file(earlier.state_dict(), tmp_path / WEIGHTS)
     about = {"recipe": {}, "seed": 1, "data": [], "state": "finished", "channels": few.channels}
     (tmp_path / RUN).write_text(json.dumps(about))
-    start_from(later, task.frame.channels, tmp_path)
+    start_from(later, task.frame.channels, tmp_path, whole_recipe({}))
 
     size = task.frame.rows * task.frame.columns
     places = {name: task.frame.channels.index(name) for name in ("track_pt", "hcal_energy", "bpix1")}
@@ -54,6 +55,6 @@ def test_a_network_of_more_channels_starts_with_the_answers_of_one_of_fewer(tmp_
     wide = torch.tensor([[size * places[name] + 700.0 for name in ("track_pt", "hcal_energy", "bpix1")]])
     narrow = torch.tensor([[size + 700.0, 700.0, -1.0]])
     torch.testing.assert_close(later(wide, value, seed), earlier(narrow, value, seed))
-    start_from(network(few), few.channels, tmp_path)
+    start_from(network(few), few.channels, tmp_path, whole_recipe({}))
     with pytest.raises(InputError, match="does not fit"):
-        start_from(network(replace(few, channels=("track_pt",))), ("track_pt",), tmp_path)
+        start_from(network(replace(few, channels=("track_pt",))), ("track_pt",), tmp_path, whole_recipe({}))

@@ -72,11 +72,11 @@ _JETS: dict[str, Any] = {
     "augmentation": Augmentation(phi_reflection=True, eta_reflection=True),
 }
 # trained on 100,000 jets and more, for which fewer and larger updates do
-_MASSES_OF_JETS = {**_JETS, "batch_size": 128, "learning_rate": 1.5e-3}
+_MASSES_OF_JETS = {**_JETS, "batch_size": 256, "learning_rate": 2e-3}
 
 _FULL = {
     "electron-photon": Recipe("electron-photon", batch_size=128, learning_rate=1e-3),
-    "diphoton-mass": Recipe("diphoton-mass"),
+    "diphoton-mass": Recipe("diphoton-mass", batch_size=512),
     "quark-gluon": Recipe("quark-gluon", **_JETS),
     "top": Recipe("top", **_JETS),
     "top-3-channels": Recipe("top", **_JETS, channels=("track_pt", "ecal_energy", "hcal_energy")),

@@ -18,6 +18,7 @@ from e2e.files import replacing
 from e2e.problems import InputError
 from e2e.training.recipes import whole_recipe
 
+_OF_THE_ANSWERS = ("quantity", "relative", "joint")  # of a recipe: what the raw numbers mean
 RUN, WEIGHTS, LAST, BEST, HISTORY = "run.json", "weights.safetensors", "last.ckpt", "best.ckpt", "history"
 
 
@@ -67,10 +68,12 @@ def _fitting(run: Path) -> Iterator[None]:
         raise InputError(run, what, "train again") from None
 
 
-def start_from(network: nn.Module, channels: Sequence[str], start: Path) -> None:
+def start_from(network: nn.Module, channels: Sequence[str], start: Path, recipe: Mapping[str, Any]) -> None:
     """Put the weights of a finished run into a network that has all its channels, or more; a head that gives other
-    numbers stays as it is. Raises InputError when they do not fit."""
-    known = read_run(start).get("channels", [])
+    numbers, or whose numbers mean another thing by the `recipe`, stays as it is. Raises InputError when they do not
+    fit."""
+    about = read_run(start)
+    known, before = about.get("channels", []), whole_recipe(about["recipe"])
     own = network.state_dict()
     with _fitting(start):
         weights = load_file(start / WEIGHTS)
@@ -80,7 +83,8 @@ def start_from(network: nn.Module, channels: Sequence[str], start: Path) -> None
             wide[:, [list(channels).index(name) for name in known]] = weights[first]
             weights[first] = wide
         head = [name for name in weights if name.startswith("head.")]
-        if any(name in own and weights[name].shape[0] != own[name].shape[0] for name in head):
+        means_another = any(before[key] != recipe[key] for key in _OF_THE_ANSWERS)
+        if means_another or any(name in own and weights[name].shape[0] != own[name].shape[0] for name in head):
             weights |= {name: own[name] for name in head if name in own}
         network.load_state_dict(weights)
 

@@ -109,7 +109,7 @@ def train(
         config["num_outputs"] = num_raw
     network = _network(plan, frame, config)
     if start is not None:
-        start_from(network, frame.channels, start)
+        start_from(network, frame.channels, start, plan.to_json())
     training, validation = _split(candidates, plan, seed, launch.ranks)
     updates = plan.epochs * ceil(training.num_batches(plan.batch_size, launch.ranks) / plan.accumulate)
     make_folder(output)
