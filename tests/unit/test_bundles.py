@@ -299,6 +299,17 @@ def test_outputs_are_final():
     torch.testing.assert_close(mass, 1.6 * raw)
 
 
+def test_deviation_is_relative_to_the_largest_number_of_the_same_answer():
+    scale = [1.6, 1.6, 1.6, np.inf, 1.0]  # a mass with its interval and flag, and a probability
+    near, far = [[1.0, -50.0, 100.0, 0.0, 0.5]], [[3.0, -50.0, 100.0, 1.0, 0.49]]
+    assert worst_deviation(near, far, scale, [4, 1]) == pytest.approx(0.02)
+    assert worst_deviation(near, far, scale) == pytest.approx(2 / 3)
+    assert worst_deviation([[1.0, 2.0, 3.0, 0.0, 0.4]], [[1.0, 2.0, 3.0, 0.0, 0.5]], scale, [4, 1]) == pytest.approx(
+        0.1
+    )
+    assert worst_deviation(np.zeros((0, 5)), np.zeros((0, 5)), scale, [4, 1]) == 0
+
+
 def test_deviation_is_relative_above_the_scale_and_absolute_below():
     assert worst_deviation([[200.0]], [[100.0]], [1.6]) == 1.0
     assert worst_deviation([[0.16]], [[0.0]], [1.6]) == pytest.approx(0.1)

@@ -87,7 +87,9 @@ def read_golden(bundle: Bundle) -> tuple[Packed, Any]:
 def verify_golden(bundle: Bundle, run: Callable[[Packed], Any]) -> float:
     """Worst deviation from the golden outputs. run: an engine's. Raises ParityError when it is above the tolerance."""
     packed, expected = read_golden(bundle)
-    return check_agreement(f"{bundle.path}: golden", run(packed), expected, bundle.contract.tolerance_scale)
+    contract = bundle.contract
+    given = run(packed)
+    return check_agreement(f"{bundle.path}: golden", given, expected, contract.tolerance_scale, contract.answer_sizes)
 
 
 def _check_digest(path: Path, stated: FileDigest | None) -> None:

@@ -97,7 +97,12 @@ class Contract:
     @property
     def num_own(self) -> int:
         """How many of the outputs are the task's own; those of a joint training follow."""
-        return len(self.model.answers[0].suffixes)
+        return self.answer_sizes[0]
+
+    @property
+    def answer_sizes(self) -> tuple[int, ...]:
+        """How many outputs each answer has."""
+        return tuple(len(answer.suffixes) for answer in self.model.answers)
 
     @property
     def tolerance_scale(self) -> tuple[float, ...]:

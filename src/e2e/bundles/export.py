@@ -155,9 +155,10 @@ def _write_golden(final: FinalAnswers, task: Task, folder: Path) -> None:
         return session.run(None, packed._asdict())[0]
 
     frame, scale = _frame(final), tolerance_scale(_columns(final, task), final.configs)
+    sizes = [len(config.suffixes) for config in final.configs]
     golden = golden_candidates(frame)
     for case, packed in (("golden", golden), *parity_cases(frame)):
-        check_agreement(f"PyTorch and ONNX Runtime, {case}", run_onnx(packed), _run(final, packed), scale)
+        check_agreement(f"PyTorch and ONNX Runtime, {case}", run_onnx(packed), _run(final, packed), scale, sizes)
     (folder / GOLDEN).write_bytes(save({**golden._asdict(), "outputs": run_onnx(golden)}))
 
 
@@ -185,7 +186,9 @@ def _check_network(final: FinalAnswers, folder: Path) -> None:
     bundle = load_bundle(folder)
     rebuilt, golden = load_network(bundle), golden_candidates(bundle.contract.frame)
     expected = _run(final, golden)
-    check_agreement("weights read back", _run(rebuilt, golden), expected, bundle.contract.tolerance_scale)
+    contract = bundle.contract
+    given = _run(rebuilt, golden)
+    check_agreement("weights read back", given, expected, contract.tolerance_scale, contract.answer_sizes)
 
 
 def _columns(final: FinalAnswers, task: Task) -> tuple[OutputColumn, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from e2e.contract import CHANNELS, GRIDS, PADDING_INDEX, FrameSpec
 from e2e.frames import Packed
 
-RELATIVE_TOLERANCE = 1e-5  # of the answer, or of the output's scale where the answer is smaller
+RELATIVE_TOLERANCE = 1e-5  # of the answer with its interval, or of the output's scale where that is smaller
 
 BATCH_SIZES = (1, 2, 3, 7, 64)
 TRIALS = 3
@@ -25,10 +25,12 @@ class ParityError(ArithmeticError):
     """Two engines give different answers for the same candidates, or one gives no number."""
 
 
-def worst_deviation(outputs: Any, expected: Any, scale: Iterable[float]) -> float:
-    """Largest abs(outputs - expected) / max(abs(expected), scale).
+def worst_deviation(outputs: Any, expected: Any, scale: Iterable[float], sizes: Sequence[int] = ()) -> float:
+    """Largest abs(outputs - expected) / max(abs(expected), scale), where `abs(expected)` is that of the largest number
+    of the same answer: an estimate known to 1000 GeV need not agree to a MeV.
 
     outputs, expected: (batch, outputs). scale: of each output, 1 for a probability; below it the deviation is absolute.
+    sizes: how many outputs each answer has; each is one of its own unless given.
     Raises ParityError when shapes differ or a number is not finite.
     """
     if np.shape(outputs) != np.shape(expected):
@@ -37,13 +39,16 @@ def worst_deviation(outputs: Any, expected: Any, scale: Iterable[float]) -> floa
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         raise ParityError("an output is not finite")
     floor = np.asarray(tuple(scale), dtype=np.float64)
-    return float((np.abs(first - second) / np.maximum(np.abs(second), floor)).max(initial=0.0))
+    ends = np.cumsum(sizes or [1] * len(floor))
+    size = np.where(np.isinf(floor), 0.0, np.abs(second))  # a flag says nothing of the size
+    of_answer = [part.max(axis=1, keepdims=True).repeat(part.shape[1], 1) for part in np.split(size, ends[:-1], axis=1)]
+    return float((np.abs(first - second) / np.maximum(np.concatenate(of_answer, axis=1), floor)).max(initial=0.0))
 
 
-def check_agreement(case: str, outputs: Any, expected: Any, scale: Iterable[float]) -> float:
+def check_agreement(case: str, outputs: Any, expected: Any, scale: Iterable[float], sizes: Sequence[int] = ()) -> float:
     """The worst deviation. Raises ParityError naming the case when it is above the tolerance."""
     try:
-        deviation = worst_deviation(outputs, expected, scale)
+        deviation = worst_deviation(outputs, expected, scale, sizes)
     except ParityError as error:
         raise ParityError(f"{case}: {error}") from None
     if deviation > RELATIVE_TOLERANCE:
