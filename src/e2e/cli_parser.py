@@ -123,7 +123,7 @@ def make_parser() -> argparse.ArgumentParser:
         type=Path,
         default=None,
         metavar="RUN",
-        help="begin with the weights of an earlier run, also of fewer channels",
+        help="begin with the weights of a run or a bundle, also of fewer channels",
     )
     add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
     precisions = ("auto", "32-true", "bf16-mixed", "16-mixed")

@@ -18,7 +18,7 @@ from e2e.release import export
 from e2e.simulation.simulate import simulate
 from e2e.tasks import TASKS
 from e2e.training import intervals
-from e2e.training.run_folder import read_run, start_from
+from e2e.training.run_folder import read_run, start_from, trained_before
 from e2e.training.train import train
 
 
@@ -83,17 +83,18 @@ def test_a_gaussian_whose_bias_is_corrected_is_exported_as_it_was_fitted(made, t
 
 def test_a_start_gives_all_but_a_head_of_other_numbers(made, tmp_path):
     point = train("diphoton-mass-debug", [made / "train"], tmp_path / "point", quantity="point", epochs=1, threads=1)
-    recipe = read_run(point)["recipe"]
+    bundle = export(point, tmp_path / "bundle")
+    recipe, frame = read_run(point)["recipe"], TASKS["diphoton-mass"].frame
     weights = load_file(point / "weights.safetensors")
     # the third: as many numbers, which mean another thing
     for num_outputs, now in ((3, {"quantity": "quantiles"}), (1, {}), (1, {"relative": True})):
-        network = build_model(
-            "resnet15", TASKS["diphoton-mass"].frame, {"input_scale": [0.04], "num_outputs": num_outputs}
-        )
-        before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-        start_from(network, ["ecal_energy"], point, {**recipe, **now})
-        for name, tensor in network.state_dict().items():
-            assert torch.equal(tensor, before[name] if name.startswith("head.") and now else weights[name])
+        for start in (point, bundle):
+            network = build_model("resnet15", frame, {"input_scale": [0.04], "num_outputs": num_outputs})
+            before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+            start_from(network, ["ecal_energy"], start, {**recipe, **now})
+            for name, tensor in network.state_dict().items():
+                assert torch.equal(tensor, before[name] if name.startswith("head.") and now else weights[name])
+    assert trained_before(bundle)["data"] == trained_before(point)["data"]
 
 
 def test_training_events_are_no_test_events(made, tmp_path):

@@ -29,7 +29,7 @@ def evaluate(
     output: Path = Path("evaluation"),
     *,
     engine: str = "onnxruntime",
-    batch_size: int = 1024,
+    batch_size: int = 256,
 ) -> dict[str, Any]:
     """Write `evaluation.json` and plots (SVG) of a bundle's answers to the folder `output`; returns the numbers.
 

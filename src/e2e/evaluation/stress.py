@@ -22,7 +22,7 @@ from e2e.tasks import TASKS, Task
 
 TABLE, JSON = "stress.md", "stress.json"
 NOMINAL = "none"
-_BATCH = 1024
+_BATCH = 256
 
 
 def stress(

@@ -14,6 +14,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from e2e.bundles import load_bundle
+from e2e.bundles.bundle import CONTRACT
 from e2e.files import replacing
 from e2e.problems import InputError
 from e2e.training.recipes import whole_recipe
@@ -68,12 +70,24 @@ def _fitting(run: Path) -> Iterator[None]:
         raise InputError(run, what, "train again") from None
 
 
+def read_start(start: Path) -> dict[str, Any]:
+    """What `run.json` says of the finished run, or the contract of the bundle, whose weights a training begins with.
+    Raises InputError for anything else."""
+    if not (start / CONTRACT).exists():
+        return read_run(start)
+    contract = load_bundle(start).contract
+    told = contract.training
+    about = {key: told.get(key) for key in ("recipe", "seed", "candidates")}
+    about["data"] = told.get("data", [])
+    return {**about, "epochs_trained": told.get("epochs trained"), "channels": list(contract.frame.channels)}
+
+
 def start_from(network: nn.Module, channels: Sequence[str], start: Path, recipe: Mapping[str, Any]) -> None:
-    """Put the weights of a finished run into a network that has all its channels, or more; a head that gives other
-    numbers, or whose numbers mean another thing by the `recipe`, stays as it is. Raises InputError when they do not
-    fit."""
-    about = read_run(start)
-    known, before = about.get("channels", []), whole_recipe(about["recipe"])
+    """Put the weights of a finished run or of a bundle into a network that has all its channels, or more; a head that
+    gives other numbers, or whose numbers mean another thing by the `recipe`, stays as it is. Raises InputError when
+    they do not fit."""
+    about = read_start(start)
+    known, before = about.get("channels", []), whole_recipe(about.get("recipe") or {})
     own = network.state_dict()
     with _fitting(start):
         weights = load_file(start / WEIGHTS)
@@ -91,7 +105,7 @@ def start_from(network: nn.Module, channels: Sequence[str], start: Path, recipe:
 
 def trained_before(start: Path) -> dict[str, Any]:
     """What the starting weights have seen: theirs are training data as well."""
-    about = read_run(start)
+    about = read_start(start)
     return {key: about.get(key) for key in ("recipe", "seed", "data", "candidates", "epochs_trained")}
 
 

@@ -66,9 +66,9 @@ def train(
     start: `metrics.csv`, and TensorBoard's files where that is installed) and the checkpoints. Started by `torchrun`,
     its processes share each update's candidates, and the first one writes.
     model: another network than the recipe's, by its name in `e2e.models.find_model`.
-    start: an earlier run whose weights to begin with; those of channels that it did not have begin at zero, so that the
-    first answers are the earlier run's. max_candidates: a random so many, to see what more would bring; the same for
-    every network, seed and number of processes, and `run.json` says so under `selection`.
+    start: an earlier run or a bundle whose weights to begin with; those of channels that it did not have begin at zero,
+    so that the first answers are the earlier ones. max_candidates: a random so many, to see what more would bring; the
+    same for every network, seed and number of processes, and `run.json` says so under `selection`.
     learning_rate: peak of the schedule; with `start`, a third of the recipe's or less keeps what was learned.
     accumulate: steps that make one update. quantity: how a mass is answered: `quantiles`, `gaussian` or `point`; with
     corrects_bias its median response is made linear after the training (`fit_excess`). relative: learn the logarithm,
