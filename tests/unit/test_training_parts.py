@@ -15,7 +15,7 @@ from e2e.training.callbacks import AveragedWeights
 from e2e.training.distributed import Launch, launched
 from e2e.training.optimiser import FINAL_FACTOR, make_optimiser, parameter_groups, rate_factor
 from e2e.training.precision import resolve_precision
-from e2e.training.recipes import RECIPES
+from e2e.training.recipes import RECIPES, whole_recipe
 from e2e.training.run_folder import resume_from
 from e2e.training.temperature import fit_temperature
 
@@ -153,13 +153,21 @@ def test_averages_lie_where_the_weights_will_be():
 
 
 def test_a_run_with_a_start_is_not_taken_up_without_or_with_another(tmp_path):
-    plain = {"recipe": {"task": "top"}, "seed": 1}
+    plain = {"recipe": whole_recipe({"task": "top"}), "seed": 1}
     started, other = ({**plain, "start": {"seed": seed}} for seed in (2, 3))
     for earlier, about in ((started, plain), (plain, started), (started, other)):
         with pytest.raises(InputError, match="another recipe, start"):
             resume_from(tmp_path, {**earlier, "state": "running"}, about)
     for same in (plain, started):
         assert resume_from(tmp_path, {**same, "state": "running"}, same) is None
+
+
+def test_a_run_of_an_older_version_is_taken_up_where_its_recipe_is_the_same(tmp_path):
+    about = {"recipe": whole_recipe({"task": "top", "epochs": 3}), "seed": 1}
+    older = {"recipe": {"task": "top", "epochs": 3}, "seed": 1, "state": "running"}  # knew no joint trainings
+    assert resume_from(tmp_path, older, about) is None
+    with pytest.raises(InputError, match="another recipe"):
+        resume_from(tmp_path, older, {**about, "recipe": {**about["recipe"], "joint": True}})
 
 
 def test_calibration_error_of_honest_and_of_boastful_answers():

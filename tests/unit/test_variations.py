@@ -106,7 +106,7 @@ def bundle(untrained_bundle, tmp_path, monkeypatch):
     """Says that it is of the masses; its answers are sums."""
     loaded = module.load_bundle(untrained_bundle.path)
     task = TASKS["diphoton-mass"]
-    contract = type("Contract", (), {"task": task.name, "frame": task.frame, "training": {}})
+    contract = type("Contract", (), {"task": task.name, "frame": task.frame, "training": {}, "num_own": 4})
     monkeypatch.setattr(
         module, "load_bundle", lambda path: type("Bundle", (), {"contract": contract, "path": loaded.path})
     )
