@@ -157,6 +157,8 @@ def _train(**options: Any) -> int:
     if launched().is_first:
         about = read_run(run)
         print(f"trained: {run} ({about['candidates']} candidates, validation loss {about['best_validation_loss']:.4f})")
+        if why := about.get("interval", {}).get("not_fitted"):
+            print(f"the interval is not fitted to cover 68 %: {why}")
     return EXIT_OK
 
 

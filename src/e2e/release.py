@@ -127,5 +127,8 @@ def _own_metrics(task: Task, result: dict[str, Any]) -> dict[str, Any]:
     if "coverage" in whole:
         metrics["coverage of the interval"] = {**whole["coverage"], "what": "0.68 is meant"}
         metrics["half length of the interval"] = {**whole["mean_half_length"], "unit": unit, "what": "mean"}
-        metrics["flagged"] = {**whole["flagged"], "what": "share of candidates inside the trained range"}
+        metrics["flagged"] = {
+            **whole["flagged"],
+            "what": "share, of candidates whose truth lies inside the trained range",
+        }
     return metrics

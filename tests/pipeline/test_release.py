@@ -145,7 +145,7 @@ def test_the_card_has_a_temperature_where_one_was_fitted_and_says_what_was_taken
     [
         (lambda run: (run / "run.json").unlink(), "not a training run"),
         (lambda run: (run / "weights.safetensors").unlink(), "weights.safetensors is missing"),
-        (lambda run: (run / "weights.safetensors").write_bytes(b"short"), "missing or does not fit"),
+        (lambda run: (run / "weights.safetensors").write_bytes(b"short"), "missing or damaged"),
         (
             lambda run: (run / "run.json").write_text((run / "run.json").read_text().replace("finished", "running")),
             "not finished",

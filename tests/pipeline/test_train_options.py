@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -119,7 +120,7 @@ def test_a_joint_training_answers_what_the_task_has_beside_its_own_output(tmp_pa
 
 
 def test_a_relative_training_of_what_is_not_above_zero_is_one_line(events, tmp_path):
-    with pytest.raises(InputError, match="leave relative out"):
+    with pytest.raises(InputError, match="relative is for top-mass, ditau-mass"):
         run(events, tmp_path / "run", relative=True)
     assert answer_for(TASKS["top-mass"].output, "quantiles", relative=True).relative
     assert not answer_for(TASKS["diphoton-mass"].output, "quantiles", relative=True).relative
@@ -128,6 +129,14 @@ def test_a_relative_training_of_what_is_not_above_zero_is_one_line(events, tmp_p
 def test_a_joint_training_of_a_task_with_one_output_is_one_line(events, tmp_path):
     with pytest.raises(InputError, match="it has one output"):
         run(events, tmp_path / "run", joint=True)
+
+
+def test_a_start_of_another_network_is_one_line(events, tmp_path):
+    zoo = Path(__file__).parents[2] / "zoo"
+    with pytest.raises(InputError, match="is of the family sparse-vit, the network to train resnet15"):
+        run(events, tmp_path / "run", start=zoo / "diphoton-mass-nano")
+    with pytest.raises(InputError, match="does not fit the network; begin with one of the same model"):
+        run(events, tmp_path / "other", start=zoo / "top-mass")
 
 
 def test_an_unknown_network_is_one_line_with_those_that_are_known(events, tmp_path):

@@ -74,6 +74,11 @@ def test_another_tune_gives_other_events_and_is_named():
     assert other.provenance == {**own.provenance, "tune": 5}
 
 
+def test_the_default_tune_is_the_default(tmp_path):
+    folder = simulate("quark-gluon", tmp_path / "events", num_events=3, seed=5)
+    assert simulate("quark-gluon", folder, num_events=3, seed=5, tune=14) == folder  # what is there is taken
+
+
 def test_fewer_events_are_the_first_of_more():
     few, many = (simulate_chunk(Plan("quark-gluon", n, 3, None, 0.0, None), 0) for n in (7, 90))
     np.testing.assert_array_equal(few.hits["EB"]["detid"], many.slice(0, 7).hits["EB"]["detid"])

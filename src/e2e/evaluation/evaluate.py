@@ -102,6 +102,12 @@ def summary(result: dict[str, Any]) -> str:
         return "\n".join(lines + beside)
     unit = result["unit"]
     lines += [f"  mean absolute error, {k:<17}{plus_minus(v)} {unit}" for k, v in result["mean_absolute_error"].items()]
+    whole = {"median_bias": "bias", "resolution_68": "resolution", "coverage": "coverage of the interval"}
+    lines += [
+        f"  {name}  {plus_minus(result['whole_range'][key])}{'' if key == 'coverage' else ' ' + unit}"
+        for key, name in whole.items()
+        if key in result["whole_range"]
+    ]
     for row in result["by_true_value"]:
         error, width = row["mean_absolute_error"]["network"], row["resolution_68"]
         covers = f", coverage {plus_minus(row['coverage'])}" if "coverage" in row else ""

@@ -60,15 +60,15 @@ def stress(
     measure = _Score(nominal) if task.output.kind == "probability" else _Quantity(task, nominal)
     ask = partial(_outputs, runner, loaded.contract.num_own)
     first = ask(nominal)
-    rows = [{"variation": NOMINAL, "candidates": len(nominal), **measure.of(first, nominal)}]
+    rows = [{"variation": NOMINAL, "candidates": measure.count(nominal), **measure.of(first, nominal)}]
     for name, vary in VARIATIONS.items():
         again = ask(nominal, vary)
         found = {**measure.of(again, nominal), "shift": measure.paired_shift(first, again).to_json()}
-        rows.append({"variation": name, "candidates": len(nominal), **found})
+        rows.append({"variation": name, "candidates": measure.count(nominal), **found})
     for name, sample in samples:
         found = measure.of(ask(sample), sample)
         shift = _shift(found, rows[0], measure.key)
-        rows.append({"variation": name, "candidates": len(sample), **found, "shift": shift})
+        rows.append({"variation": name, "candidates": measure.count(sample), **found, "shift": shift})
     about = {"task": task.name, "bundle": str(bundle), "unit": task.output.unit, "data": nominal.provenance}
     result = {**about, "shift_of": measure.key, "rows": rows}
     write_json(output / JSON, result)
@@ -105,6 +105,10 @@ class _Quantity:
     def __init__(self, task: Task, nominal: CandidateSet) -> None:
         self.task, self.nominal = task, nominal
 
+    def count(self, candidates: CandidateSet) -> int:
+        """Of those that are measured."""
+        return int(candidates.is_measured(self.task).sum())
+
     def of(self, outputs: FloatArray, candidates: CandidateSet) -> dict[str, Any]:
         return measure_response(*self._measured(outputs, candidates))
 
@@ -126,6 +130,9 @@ class _Score:
 
     def __init__(self, nominal: CandidateSet) -> None:
         self.is_signal = nominal.target > 0.5
+
+    def count(self, candidates: CandidateSet) -> int:
+        return len(candidates)
 
     def of(self, outputs: FloatArray, candidates: CandidateSet) -> dict[str, Any]:
         return {self.key: area_under_curve(outputs[:, 0], candidates.target > 0.5).to_json()}

@@ -33,7 +33,7 @@ from e2e.simulation.tracker_hits import with_noise
 CHUNKS_PER_SHARD = 5
 MIN_GUN_PT_GEV, MAX_GUN_PT_GEV = 5.0, 500.0  # of guns
 MAX_PILEUP = 200.0
-MAX_TUNE = 33  # of Pythia 8.3
+DEFAULT_TUNE, MAX_TUNE = 14, 33  # of Pythia 8.3
 TUNES_WITHOUT_PARTONS = (11, 16, 22)  # theirs are not among the parton distributions that Pythia comes with
 SIMULATION_VERSION = 5  # raised whenever the same seed gives other events
 SIMULATED_RUN = 1  # run number of simulated events, as in CMS
@@ -133,7 +133,7 @@ def _plan(
             "simulate", f"pT range {pt}", f"give two numbers in {MIN_GUN_PT_GEV} to {MAX_GUN_PT_GEV} GeV, ascending"
         )
     gun = (Gun(pt=(float(pt[0]), float(pt[1]))) if pt else Gun()) if PROCESSES[process].is_gun else None
-    return Plan(process, num_events, seed, gun, float(pileup), None, tune)
+    return Plan(process, num_events, seed, gun, float(pileup), None, None if tune == DEFAULT_TUNE else tune)
 
 
 def simulate_shard(plan: Plan, shard: int) -> Iterator[Events]:

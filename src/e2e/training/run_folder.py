@@ -62,12 +62,13 @@ def load_weights(network: nn.Module, run: Path) -> None:
 
 
 @contextmanager
-def _fitting(run: Path) -> Iterator[None]:
+def _fitting(run: Path, remedy: str = "train again") -> Iterator[None]:
     try:
         yield
-    except (OSError, SafetensorError, RuntimeError, KeyError) as error:
-        what = f"{WEIGHTS} is missing or does not fit ({type(error).__name__})"
-        raise InputError(run, what, "train again") from None
+    except (OSError, SafetensorError):
+        raise InputError(run, f"{WEIGHTS} is missing or damaged", "train again, or fetch it again") from None
+    except (RuntimeError, KeyError):  # what PyTorch says of it is a list of every tensor
+        raise InputError(run, f"{WEIGHTS} does not fit the network", remedy) from None
 
 
 def read_start(start: Path) -> dict[str, Any]:
@@ -88,8 +89,11 @@ def start_from(network: nn.Module, channels: Sequence[str], start: Path, recipe:
     they do not fit."""
     about = read_start(start)
     known, before = about.get("channels", []), whole_recipe(about.get("recipe") or {})
+    if before["family"] != recipe["family"]:
+        what = f"is of the family {before['family']}, the network to train {recipe['family']}"
+        raise InputError(start, what, "give the model that it was, or begin with another")
     own = network.state_dict()
-    with _fitting(start):
+    with _fitting(start, "begin with one of the same model and channels, or of fewer channels"):
         weights = load_file(start / WEIGHTS)
         if list(known) != list(channels) and set(known) <= set(channels):
             first = str(getattr(network, "CHANNEL_WEIGHT", ""))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -24,7 +24,7 @@ from e2e.datasets.candidate_set import SAMPLE_SEED
 from e2e.files import make_folder, write_json
 from e2e.models import build_model, count_parameters, find_model, model_names, numbers_for
 from e2e.problems import InputError, known_names
-from e2e.tasks import TASKS
+from e2e.tasks import TASKS, Task
 from e2e.training.calibration import calibrate
 from e2e.training.callbacks import Clock
 from e2e.training.checkpoint import SafeCheckpointIO
@@ -153,10 +153,16 @@ def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe
         if value is not None and value < least:
             raise InputError("train", f"{name} {value}", f"give at least {least}")
     if changes["joint"] and not TASKS[RECIPES[recipe].task].beside:
-        raise InputError("train", f"a joint training of {recipe}", "it has one output: leave joint out")
+        raise InputError(
+            "train",
+            f"a joint training of {recipe}",
+            "it has one output; joint is for " + _names_of(lambda task: bool(task.beside)),
+        )
     if changes["relative"] and not TASKS[RECIPES[recipe].task].output.is_positive:
         raise InputError(
-            "train", f"a relative training of {recipe}", "it does not ask for a quantity above zero: leave relative out"
+            "train",
+            f"a relative training of {recipe}",
+            "it asks for no quantity above zero; relative is for " + _names_of(lambda task: task.output.is_positive),
         )
     kind = changes["quantity"]
     if kind is not None and (kind not in KINDS or kind == "probability"):
@@ -165,6 +171,10 @@ def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe
     if rate is not None and not 0 < rate < 1:
         raise InputError("train", f"learning rate {rate}", "give a number between 0 and 1")
     return replace(RECIPES[recipe], **{key: value for key, value in changes.items() if value is not None})
+
+
+def _names_of(is_one: Callable[[Task], bool]) -> str:
+    return ", ".join(name for name, task in TASKS.items() if is_one(task))
 
 
 def _precision(plan: Recipe, earlier: dict[str, Any] | None) -> str:
@@ -206,12 +216,12 @@ def _network(plan: Recipe, frame: FrameSpec, config: dict[str, Any]) -> nn.Modul
 def _split(candidates: CandidateSet, plan: Recipe, seed: int, ranks: int) -> tuple[CandidateSet, CandidateSet]:
     """To train on, and to validate with. Raises InputError when a process would have none of either."""
     parts = candidates.split(plan.validation_fraction, seed)
-    for number, output in enumerate(TASKS[plan.task].outputs[1:] if plan.joint else (), start=1):
-        if any(np.isnan(part.targets[:, number]).all() for part in parts):
-            raise InputError("train", f"no candidate's {output.name} is known", "leave joint out, or give other data")
     if not all(part.num_batches(plan.batch_size, ranks) for part in parts):
         what = f"{len(candidates)} candidates are too few for {ranks} process{'es' if ranks > 1 else ''}"
         raise InputError("train", what, "give more data")
+    for number, output in enumerate(TASKS[plan.task].outputs[1:] if plan.joint else (), start=1):
+        if any(np.isnan(part.targets[:, number]).all() for part in parts):
+            raise InputError("train", f"no candidate's {output.name} is known", "leave joint out, or give other data")
     return parts
 
 
