@@ -24,7 +24,7 @@ def generator(seed: int = 1) -> np.random.Generator:
 
 
 def generate(name: str, num_events: int, seed: int = 1) -> Generated:
-    return PROCESSES[name].make(generator(seed), num_events)
+    return PROCESSES[name].generate(generator(seed), num_events, None, ())
 
 
 def sum_of(record: pythia.Record, keep: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

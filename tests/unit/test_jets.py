@@ -50,7 +50,7 @@ def test_anti_kt_joins_what_is_near_and_keeps_events_apart():
 def test_jets_have_most_of_their_partons_momentum():
     process = PROCESSES["quark-gluon"]
     rng = generator(3)
-    made = process.make(rng, 100)
+    made = process.generate(rng, 100, None, ())
     events = read_out(made, respond(made, process.era, rng), process, rng)
     jets, truth = events.objects["jets"], events.objects["truth"]
     assert all(np.all(np.diff(jets.rows_of(i)["pt"]) <= 0) for i in range(100))  # the hardest first

@@ -160,7 +160,7 @@ def test_out_of_time_collisions_bring_late_and_early_hits(pool):
         era = replace(ERAS["2012"], out_of_time_share=(share, share))
         rng = np.random.default_rng(1)
         process = PROCESSES["minimum-bias"]
-        made = process.make(rng, 60)
+        made = process.generate(rng, 60, None, ())
         response = pileup.overlay(verb.respond(made, era, rng), verb._pool(pool, "2012"), 30.0, era, rng)
         energy, time = response.ecal.energy, np.abs(response.ecal.time)
         times[share] = np.mean(time[energy > 0.3] > 20)

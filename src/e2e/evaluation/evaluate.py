@@ -77,40 +77,37 @@ def check_unseen(where: object, trained_on: Sequence[dict[str, Any]], candidates
             raise InputError(where, what, "evaluate on another file")
 
 
-def unit_of(measured: dict[str, Any]) -> str:
-    """With a space before it; nothing where there is none."""
-    return f" {measured['unit']}" if "unit" in measured else ""
-
-
 def summary(result: dict[str, Any]) -> str:
     """The main numbers in a few lines."""
-    lines = [f"{result['task']}: {result['candidates']} candidates"]
+    own = _lines_of_score if "auc" in result else _lines_of_quantity
     beside = [
-        f"  beside it, {name}, {key.replace('_', ' ')}  {plus_minus(value)}{unit_of(value)}"
+        f"  beside it, {name}, {key.replace('_', ' ')}  {plus_minus(value)} {value.get('unit', '')}".rstrip()
         for name, found in result["beside"].items()
         for key, value in found.items()
     ]
-    if "auc" in result:
-        lines.append(f"  area under the curve  {plus_minus(result['auc'])}")
-        if "auc_at_published_pt" in result:
-            low, high = result["published"]["pt"]
-            lines.append(f"  at pT {low:.0f} to {high:.0f} GeV  {plus_minus(result['auc_at_published_pt'])}")
-        lines += [f"  rejection at {key:<8} {plus_minus(value)}" for key, value in result["rejection"].items()]
-        lines += [
-            f"  AUC, pT {row['low']:.0f}-{row['high']:.0f} GeV: {plus_minus(row['auc'])}" for row in result["by_pt"]
-        ]
-        return "\n".join(lines + beside)
-    unit = result["unit"]
-    lines += [f"  mean absolute error, {k:<17}{plus_minus(v)} {unit}" for k, v in result["mean_absolute_error"].items()]
-    whole = {"median_bias": "bias", "resolution_68": "resolution", "coverage": "coverage of the interval"}
-    lines += [
-        f"  {name}  {plus_minus(result['whole_range'][key])}{'' if key == 'coverage' else ' ' + unit}"
-        for key, name in whole.items()
-        if key in result["whole_range"]
-    ]
+    return "\n".join([f"{result['task']}: {result['candidates']} candidates", *own(result), *beside])
+
+
+def _lines_of_score(result: dict[str, Any]) -> list[str]:
+    lines = [f"  area under the curve  {plus_minus(result['auc'])}"]
+    if "auc_at_published_pt" in result:
+        low, high = result["published"]["pt"]
+        lines.append(f"  at pT {low:.0f} to {high:.0f} GeV  {plus_minus(result['auc_at_published_pt'])}")
+    lines += [f"  rejection at {key:<8} {plus_minus(value)}" for key, value in result["rejection"].items()]
+    by_pt = result["by_pt"]
+    return lines + [f"  AUC, pT {row['low']:.0f}-{row['high']:.0f} GeV: {plus_minus(row['auc'])}" for row in by_pt]
+
+
+def _lines_of_quantity(result: dict[str, Any]) -> list[str]:
+    unit, whole = result["unit"], result["whole_range"]
+    lines = [f"  mean absolute error, {k:<17}{plus_minus(v)} {unit}" for k, v in result["mean_absolute_error"].items()]
+    lines.append(f"  bias  {plus_minus(whole['median_bias'])} {unit}")
+    lines.append(f"  resolution  {plus_minus(whole['resolution_68'])} {unit}")
+    if "coverage" in whole:
+        lines.append(f"  coverage of the interval  {plus_minus(whole['coverage'])}")
     for row in result["by_true_value"]:
         error, width = row["mean_absolute_error"]["network"], row["resolution_68"]
         covers = f", coverage {plus_minus(row['coverage'])}" if "coverage" in row else ""
         where = f"{row['low']:.1f}-{row['high']:.1f} {unit}"
         lines.append(f"  {where}: error {plus_minus(error)}, resolution {plus_minus(width)}{covers}")
-    return "\n".join(lines + beside)
+    return lines

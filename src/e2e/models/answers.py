@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -111,19 +111,23 @@ class Answers(nn.Module):
         """(batch, raw numbers of all) -> (batch, final numbers of all)."""
         return torch.cat([answer(part) for answer, part in zip(self.each, self.split(raw), strict=True)], dim=1)
 
+    @property
+    def _typed(self) -> Iterator[Answer]:
+        """What `nn.ModuleList` does not say of its members."""
+        return (answer for answer in self.each if isinstance(answer, Answer))
+
     def split(self, raw: Tensor) -> tuple[Tensor, ...]:
         return raw.split(self.sizes, dim=1)
 
     def loss(self, raw: Tensor, target: Tensor) -> Tensor:
         """The sum of the answers' losses; those after the first over the candidates whose target is known. target:
         (batch, answers); NaN: not known."""
-        total = raw.new_zeros(())
-        for answer, part, truth in zip(self.each, self.split(raw), target.unbind(dim=1), strict=True):
+        (own, part, truth), *beside = zip(self._typed, self.split(raw), target.unbind(dim=1), strict=True)
+        total = own.loss(part, truth)
+        for answer, part, truth in beside:
             is_known = ~torch.isnan(truth)
-            if answer is self.each[0] or is_known.all():
-                total = total + answer.loss(part, truth)  # type: ignore[operator]
-            elif is_known.any():
-                total = total + answer.loss(part[is_known], truth[is_known])  # type: ignore[operator]
+            if is_known.any():
+                total = total + answer.loss(part[is_known], truth[is_known])
         return total
 
 

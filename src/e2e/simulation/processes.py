@@ -46,9 +46,6 @@ class Process:
     is_gun: bool = False
     collides: bool = True
 
-    def make(self, rng: Generator, num_events: int, gun: Gun | None = None, more: Settings = ()) -> Generated:
-        return self.generate(rng, num_events, gun, more)
-
 
 # ---- truth: rows of the record that a task labels candidates with
 

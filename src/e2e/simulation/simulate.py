@@ -148,7 +148,7 @@ def simulate_chunk(plan: Plan, chunk: int) -> Events:
     process = PROCESSES[plan.process]
     rng = _generator(plan.seed, process.name, chunk)
     more = () if plan.tune is None else (f"Tune:pp = {plan.tune}",)
-    generated = process.make(rng, process.chunk_events, plan.gun, more)
+    generated = process.generate(rng, process.chunk_events, plan.gun, more)
     response = respond(generated, process.era, rng)
     if plan.pool is not None:
         response = overlay(response, _pool(plan.pool, process.era.name), plan.pileup, process.era, rng)

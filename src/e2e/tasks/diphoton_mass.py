@@ -17,6 +17,7 @@ from e2e.tasks.selection import LeadingCrystal
 from e2e.tasks.task import Beside, Output, Species, Task, Truth, of_kind, spread_evenly, true_pt
 
 MAX_MASS = 1.6  # GeV
+PAIRS = Species("A -> gamma gamma", (36,))
 
 
 def _mass(truth: Truth) -> NDArray[np.float32]:
@@ -30,7 +31,6 @@ def _is_pair(truth: Truth) -> NDArray[np.float32]:
     return np.where(np.isnan(truth["pdg_id"]), np.nan, of_kind(PAIRS)(truth)).astype(np.float32)
 
 
-PAIRS = Species("A -> gamma gamma", (36,))
 _IS_PAIR = Beside(
     Output("score", "probability", "1", "probability of two photons where both are as many as simulated"), _is_pair
 )
