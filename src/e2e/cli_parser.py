@@ -128,6 +128,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
     precisions = ("auto", "32-true", "bf16-mixed", "16-mixed")
     add("--precision", default=None, choices=precisions, help="auto unless given: what this machine is fast in")
+    add("--optimiser", default=None, choices=("adamw", "muon"), help="the recipe's unless given")
     add("--learning-rate", type=float, default=None, metavar="R", help="peak; the recipe's unless given")
     add(
         "--accumulate",

@@ -1,4 +1,4 @@
-"""AdamW, a linear warm-up and a cosine after it: one optimiser for every family."""
+"""AdamW or Muon, a linear warm-up and a cosine after it: one optimiser for every family."""
 
 from __future__ import annotations
 
@@ -10,15 +10,18 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from e2e.problems import InputError
+from e2e.training.muon import Muon, is_matrix
 from e2e.training.recipes import Recipe
 
 MAX_GRADIENT_NORM = 1.0
 FINAL_FACTOR = 0.01  # of the peak, at the last update
+MATRIX_FACTOR = 3.0  # of the rate, for what Muon moves
 
 
 def make_optimiser(network: nn.Module, recipe: Recipe, updates: int) -> tuple[torch.optim.AdamW, LambdaLR]:
     """The optimiser and its schedule over that many updates. Raises InputError as `parameter_groups` does."""
-    optimiser = torch.optim.AdamW(parameter_groups(network, recipe), lr=recipe.learning_rate)
+    make = Muon if recipe.optimiser == "muon" else torch.optim.AdamW
+    optimiser = make(parameter_groups(network, recipe), lr=recipe.learning_rate)
     warmup = round(recipe.warmup_fraction * updates)
     return optimiser, LambdaLR(optimiser, lambda update: rate_factor(update, warmup, updates))
 
@@ -37,13 +40,16 @@ def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]
     Raises InputError when the recipe wants `layer_decay` of a network that has no `layers()`.
     """
     factor = _layer_factors(network, recipe.layer_decay)
-    groups: dict[tuple[float, bool], dict[str, Any]] = {}
+    groups: dict[tuple[float, bool, bool], dict[str, Any]] = {}
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue
-        rate, decays = factor.get(parameter, 1.0), _decays(name, parameter)
+        decays = _decays(name, parameter)
+        is_orthogonal = recipe.optimiser == "muon" and decays and is_matrix(parameter)
+        rate = factor.get(parameter, 1.0) * (MATRIX_FACTOR if is_orthogonal else 1.0)
         settings = {"lr": rate * recipe.learning_rate, "weight_decay": recipe.weight_decay if decays else 0.0}
-        groups.setdefault((rate, decays), {"params": [], **settings})["params"].append(parameter)
+        group = {"params": [], **settings, "is_orthogonal": is_orthogonal}
+        groups.setdefault((rate, decays, is_orthogonal), group)["params"].append(parameter)
     return list(groups.values())
 
 

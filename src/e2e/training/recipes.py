@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Literal, get_args
 
 from e2e.contract.answers import AnswerKind
 from e2e.training.augment import Augmentation
 from e2e.training.precision import AUTO
+
+Optimiser = Literal["adamw", "muon"]
+OPTIMISERS: tuple[Optimiser, ...] = get_args(Optimiser)
 
 
 @dataclass(frozen=True)
@@ -17,9 +20,10 @@ class Recipe:
 
     quantity: how one is answered, of `KINDS` in `e2e.contract.answers`; corrects_bias: by `fit_excess`; relative: as a
     logarithm. joint: with what the task has beside its own output.
-    batch_size: of each process and step; `accumulate` steps make one update. learning_rate: the peak of AdamW's,
-    after a `warmup_fraction` of all updates. weight_decay: not of biases, norms and positions. layer_decay: factor from
-    each layer to the one before it. ema_decay: of averaged weights, which are then what counts; 0: none.
+    batch_size: of each process and step; `accumulate` steps make one update. optimiser: of `OPTIMISERS`; `muon` moves
+    matrices along orthogonal directions (`e2e.training.muon`). learning_rate: the peak of AdamW's, after a
+    `warmup_fraction` of all updates. weight_decay: not of biases, norms and positions. layer_decay: factor from each
+    layer to the one before it. ema_decay: of averaged weights, which are then what counts; 0: none.
     patience: epochs without a better validation loss. max_events: of the input, max_candidates: a random so many of
     those cut from it; None: all. channels: some of the task's, to see what the others are worth; None: all.
     precision: as Lightning names it, or `auto`: see `resolve_precision`.
@@ -36,6 +40,7 @@ class Recipe:
     epochs: int = 8
     batch_size: int = 256
     accumulate: int = 1
+    optimiser: Optimiser = "adamw"
     learning_rate: float = 2e-3
     warmup_fraction: float = 0.05
     weight_decay: float = 0.01
@@ -65,6 +70,7 @@ def whole_recipe(written: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _JETS: dict[str, Any] = {
+    "optimiser": "muon",
     "epochs": 6,
     "batch_size": 64,
     "learning_rate": 1e-3,
@@ -75,8 +81,8 @@ _JETS: dict[str, Any] = {
 _MASSES_OF_JETS = {**_JETS, "batch_size": 256, "learning_rate": 2e-3}
 
 _FULL = {
-    "electron-photon": Recipe("electron-photon", batch_size=128, learning_rate=1e-3),
-    "diphoton-mass": Recipe("diphoton-mass", batch_size=512),
+    "electron-photon": Recipe("electron-photon", optimiser="muon", batch_size=128, learning_rate=1e-3),
+    "diphoton-mass": Recipe("diphoton-mass", optimiser="muon", batch_size=512),
     "quark-gluon": Recipe("quark-gluon", **_JETS),
     "top": Recipe("top", **_JETS),
     "top-3-channels": Recipe("top", **_JETS, channels=("track_pt", "ecal_energy", "hcal_energy")),

@@ -33,7 +33,7 @@ from e2e.training.distributed import launched
 from e2e.training.module import Surroundings, TaskModule
 from e2e.training.optimiser import parameter_groups
 from e2e.training.precision import AUTO, resolve_precision
-from e2e.training.recipes import RECIPES, Recipe
+from e2e.training.recipes import OPTIMISERS, RECIPES, Optimiser, Recipe
 from e2e.training.run_folder import BEST, RUN, read_run, resume_from, save_weights, start_from, trained_before
 from e2e.training.trainer import best_checkpoint, fit, make_trainer
 
@@ -48,6 +48,7 @@ def train(
     seed: int = 1,
     epochs: int | None = None,
     precision: str | None = None,
+    optimiser: Optimiser | None = None,
     learning_rate: float | None = None,
     accumulate: int | None = None,
     quantity: AnswerKind | None = None,
@@ -69,17 +70,17 @@ def train(
     start: an earlier run or a bundle whose weights to begin with; those of channels that it did not have begin at zero,
     so that the first answers are the earlier ones. max_candidates: a random so many, to see what more would bring; the
     same for every network, seed and number of processes, and `run.json` says so under `selection`.
-    learning_rate: peak of the schedule; with `start`, a third of the recipe's or less keeps what was learned.
-    accumulate: steps that make one update. quantity: how a mass is answered: `quantiles`, `gaussian` or `point`; with
-    corrects_bias its median response is made linear after the training (`fit_excess`). relative: learn the logarithm,
-    so that the same share of a small and of a large mass counts alike. joint: learn what the task has beside its own
-    output as well, such as the true pT; the bundle then gives that too. compile: by `torch.compile`,
-    for a GPU. threads: of PyTorch.
+    optimiser: `adamw` or `muon`. learning_rate: peak of the schedule; with `start`, a third of the recipe's or less
+    keeps what was learned. accumulate: steps that make one update. quantity: how a mass is answered: `quantiles`,
+    `gaussian` or `point`; with corrects_bias its median response is made linear after the training (`fit_excess`).
+    relative: learn the logarithm, so that the same share of a small and of a large mass counts alike. joint: learn what
+    the task has beside its own output as well, such as the true pT; the bundle then gives that too. compile: by
+    `torch.compile`, for a GPU. threads: of PyTorch.
     Raises InputError for an unknown recipe or model, unreadable or too few data, or a folder that holds another run,
     FloatingPointError for a loss that is no number, whose batch is then in the folder.
     """
     changes: dict[str, Any] = {"quantity": quantity, "corrects_bias": corrects_bias or None, "joint": joint or None}
-    changes["relative"] = relative or None
+    changes |= {"relative": relative or None, "optimiser": optimiser}
     changes |= {"epochs": epochs, "precision": precision, "learning_rate": learning_rate, "accumulate": accumulate}
     plan = _plan(recipe, seed, threads, max_candidates=max_candidates, compile=compile or None, **changes)
     if model is not None:
@@ -164,6 +165,8 @@ def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe
             f"a relative training of {recipe}",
             "it asks for no quantity above zero; relative is for " + _names_of(lambda task: task.output.is_positive),
         )
+    if (optimiser := changes["optimiser"]) is not None and optimiser not in OPTIMISERS:
+        raise InputError("train", f"unknown optimiser {optimiser!r}", f"choose one of: {', '.join(OPTIMISERS)}")
     kind = changes["quantity"]
     if kind is not None and (kind not in KINDS or kind == "probability"):
         raise InputError("train", f"quantity {kind!r}", "choose one of: quantiles, gaussian, point")
