@@ -29,6 +29,7 @@ VERBS = {
     "evaluate": "e2e.evaluation.evaluate",
     "stress": "e2e.evaluation.stress",
     "compare": "e2e.comparison.compare",
+    "serve": "e2e.serving.serve",
     "demo": "e2e.demo",
 }
 
@@ -200,8 +201,12 @@ def _compare(as_json: bool, **options: Any) -> int:
     return _report(problems)
 
 
+def _serve(**options: Any) -> int:
+    return verb_function("serve")(**options, say=partial(print, flush=True))
+
+
 def _demo(**options: Any) -> int:
-    result = verb_function("demo")(**options, say=print)
+    result = verb_function("demo")(**options, say=partial(print, flush=True))
     print(*result.lines, sep="\n")
     return _report(result.problems)
 
@@ -219,6 +224,7 @@ _RUN: dict[str, Callable[..., int]] = {
     "evaluate": _evaluate,
     "stress": _stress,
     "compare": _compare,
+    "serve": _serve,
     "demo": _demo,
 }
 

@@ -68,7 +68,16 @@ def make_parser() -> argparse.ArgumentParser:
     inputs(add)
     add("-o", "--output", type=Path, default=None, metavar="OUT.parquet", help="write the rows to this Parquet file")
     as_json(add)
-    add("--engine", default="onnxruntime", choices=("onnxruntime", "pytorch"))
+    add("--engine", default="onnxruntime", choices=("onnxruntime", "pytorch", "triton"))
+    add(
+        "--servers",
+        nargs="+",
+        default=(),
+        metavar="URL",
+        help="of the engine triton: HOST:PORT of gRPC, or http://HOST:PORT; the next answers where one does not",
+    )
+    add("--deadline", type=float, default=30.0, metavar="S", help="seconds that a batch waits for servers; 30")
+    add("--no-fallback", dest="fallback", action="store_false", help="fail where no server answers")
     add(
         "--candidates",
         default="auto",
@@ -186,6 +195,17 @@ def make_parser() -> argparse.ArgumentParser:
     add("--max-candidates", type=int, default=None, metavar="N", help="to train on, a random so many; all unless given")
     add("--threads", type=int, default=1, metavar="N", help="of training; latency is that of one")
     as_json(add)
+
+    add = verb("serve", "write a model repository of bundles and run a Triton server on it, until interrupted")
+    add("bundles", nargs="+", type=Path, metavar="BUNDLE")
+    add("--repository", type=Path, default=None, metavar="DIR", help="kept, and added to; a temporary one unless given")
+    add("--port", type=int, default=8000, metavar="P", help="of HTTP; gRPC has the next, metrics the one after; 0: any")
+    add("--host", default="127.0.0.1", metavar="ADDRESS", help="to listen on; this machine alone unless given")
+    add("--instances", type=int, default=1, metavar="N", help="of each model, with threads of its own")
+    add("--threads", type=int, default=1, metavar="N", help="of each instance")
+    add("--max-candidates", type=int, default=256, metavar="N", help="of one request")
+    add("--certificate", type=Path, default=None, metavar="PEM", help="and --key: TLS for gRPC")
+    add("--key", type=Path, default=None, metavar="PEM")
 
     add = verb("demo", "simulate fresh events, predict both tasks, compare with the truth, write an HTML page")
     add("-o", "--output", type=Path, default=Path("demo"), metavar="DIR")

@@ -132,3 +132,30 @@ def test_a_state_that_is_loaded_goes_on_the_same_way():
     trained(second, of_second, range(3, 6))
     for mine, other in zip(whole.parameters(), second.parameters(), strict=True):
         assert torch.equal(mine, other)
+
+
+def test_a_closure_makes_the_gradients_of_all_anew():
+    """As Lightning calls it: zero_grad, forward and backward happen inside of `step`."""
+
+    def trained(by_closure):
+        torch.manual_seed(6)
+        network = nn.Sequential(nn.Linear(6, 20), nn.Linear(20, 10), nn.Linear(10, 1))
+        optimiser, _ = make_optimiser(network, RECIPE, 10)
+        for step in range(3):
+            x = torch.randn(8, 6, generator=torch.Generator().manual_seed(step))
+
+            def closure(x=x):
+                optimiser.zero_grad()
+                loss = network(x).square().sum()
+                loss.backward()
+                return loss
+
+            if by_closure:
+                assert optimiser.step(closure) > 0
+            else:
+                closure()
+                optimiser.step()
+        return network.state_dict()
+
+    one, other = trained(by_closure=True), trained(by_closure=False)
+    assert all(torch.equal(one[name], other[name]) for name in one)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from e2e.bundles import Bundle
 from e2e.frames import Packed
-from e2e.inference.engine import Device
+from e2e.inference.engine import Device, Engine
 from e2e.problems import InputError
 
 _PROVIDERS: dict[Device, list[Any]] = {
@@ -20,7 +20,7 @@ _PROVIDERS: dict[Device, list[Any]] = {
 }
 
 
-class OnnxRuntimeEngine:
+class OnnxRuntimeEngine(Engine):
     name = "onnxruntime"
 
     def __init__(self, bundle: Bundle, threads: int = 1, device: Device = "cpu") -> None:

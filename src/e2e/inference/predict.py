@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from e2e.events.record import Events
 from e2e.files import writing
 from e2e.frames.build import build_candidates
 from e2e.frames.candidate_rows import MODES, CandidateRows, Mode, find_candidates, has_objects, modes_of
-from e2e.inference.engine import Device, Engine, load_engine
-from e2e.inference.prediction_file import PredictionWriter, prediction_schema, to_record_batch
+from e2e.inference.engine import Device, Engine, RemoteOptions, load_engine
+from e2e.inference.prediction_file import Answered, PredictionWriter, prediction_schema, to_record_batch
 from e2e.inference.predictions import Predictions, Timing
 from e2e.problems import InputError, Problems
 
@@ -37,11 +37,15 @@ def predict(
     batch_size: int = BATCH_SIZE,
     threads: int = 1,
     device: Device = "cpu",
+    servers: Sequence[str] = (),
+    deadline: float = RemoteOptions.deadline_s,
+    fallback: bool = True,
 ) -> Predictions:
     """Run a bundle over files and folders of events (.ig, event stores); rows in the order of files and events.
 
     output: a Parquet file; without it the rows stay in memory; when no input can be read, it is left as it was.
-    candidates: see `find_candidates`.
+    candidates: see `find_candidates`. servers, deadline, fallback: of the engine `triton`, see `RemoteOptions`; a row
+    says who answered it.
     What is wrong with one input or event is in `problems` of the result and does not stop the others. Raises InputError
     when nothing can be done: bad bundle, unknown engine or option, output that cannot be written.
     """
@@ -54,10 +58,14 @@ def predict(
     paths = [Path(path) for path in inputs]
     timing, problems = Timing(), Problems()
     schema = prediction_schema(bundle.contract, _provenance(bundle, paths, engine, candidates))
-    runner = load_engine(bundle, engine, threads=threads, device=device)
+    if servers and engine != "triton":
+        raise InputError("predict", f"servers for the engine {engine}", "use the engine triton, or give none")
+    remote = RemoteOptions(tuple(servers), deadline, has_fallback=fallback)
+    runner = load_engine(bundle, engine, threads=threads, device=device, remote=remote)
     batches: list[pa.RecordBatch] = []
     without_objects: dict[Path, int] = {}
     with ExitStack() as stack:
+        stack.callback(runner.close)
         write = None
         if output is not None:
             _check_output(output, paths)
@@ -69,11 +77,13 @@ def predict(
             with timing.stage("framing"):
                 rows = find_candidates(events, candidates, bundle.contract.frame)
             if len(rows):
-                shares, outputs = _run(runner, bundle, events, rows, batch_size, timing)
-                _report_not_finite(bundle, path, events, rows, outputs, problems)
-                write(to_record_batch(schema, path, events, rows, shares, outputs))
+                answered = _run(runner, bundle, events, rows, batch_size, timing)
+                _report_not_finite(bundle, path, events, rows, answered.outputs, problems)
+                write(to_record_batch(schema, path, events, rows, answered))
         if write is None and not problems.has_errors:  # nothing to read is an answer, nothing readable is none
             write = _open(output, schema, batches, stack)
+    for where, what in runner.complaints():
+        problems.report(where, what, "every candidate was answered", "warning")
     for path, count in without_objects.items():
         problems.report(path, f"no photons or electrons in the record of {count} events", _USE_SEEDS, "warning")
     return Predictions(bundle.contract, output if write else None, schema, batches, timing, problems)
@@ -97,19 +107,20 @@ def _open(
 
 def _run(
     engine: Engine, bundle: Bundle, events: Events, rows: CandidateRows, batch_size: int, timing: Timing
-) -> tuple[Any, Any]:
-    """Share of energy outside (candidates,) and outputs (candidates, outputs), `batch_size` candidates at a time."""
-    shares, parts = [], []
+) -> Answered:
+    """`batch_size` candidates at a time."""
+    parts = []
     for start in range(0, len(rows), batch_size):
         with timing.stage("framing"):
             seeds = rows.seeds.select(slice(start, start + batch_size))
             candidates = build_candidates(events, bundle.contract.frame, seeds)
-            shares.append(candidates.share_outside())
+            share = candidates.share_outside()
             packed = candidates.pack()
         with timing.stage("inference"):
-            parts.append(engine.run(packed))
+            parts.append((share, *engine.run_named(packed)))
     timing.num_candidates += len(rows)
-    return np.concatenate(shares), np.concatenate(parts)
+    shares, outputs, names = zip(*parts, strict=True)
+    return Answered(np.concatenate(shares), np.concatenate(outputs), [name for part in names for name in part])
 
 
 def _report_not_finite(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -34,7 +34,17 @@ _COLUMNS: dict[str, pa.DataType] = {
     "seed_ieta": pa.int16(),
     "seed_iphi": pa.int16(),
     "share_outside": pa.float32(),  # of the crop's energy, beyond the five rows of the seed: from other particles
+    "engine": pa.dictionary(pa.int8(), pa.string()),  # that answered
 }
+
+
+class Answered(NamedTuple):
+    """share_outside: (candidates,), see `Candidates.share_outside`. outputs: (candidates, outputs). engines: who gave
+    each row of them."""
+
+    share_outside: NDArray[np.float32]
+    outputs: NDArray[np.float32]
+    engines: Sequence[str]
 
 
 def prediction_schema(contract: Contract, provenance: Mapping[str, Any]) -> pa.Schema:
@@ -52,10 +62,8 @@ def to_record_batch(
     path: Path,
     events: Events,
     rows: CandidateRows,
-    share_outside: NDArray[np.float32],
-    outputs: NDArray[np.float32],
+    answered: Answered,
 ) -> pa.RecordBatch:
-    """share_outside: (candidates,), see `Candidates.share_outside`. outputs: (candidates, outputs)."""
     event = rows.seeds.event_index
     columns = [
         np.full(len(rows), str(path), dtype=object),
@@ -63,10 +71,11 @@ def to_record_batch(
         rows.index_in_event,
         rows.source.astype(object),
         *(rows.matches_electron, rows.eta, rows.phi, rows.pt, rows.ieta, rows.iphi),
-        share_outside,
+        answered.share_outside,
+        answered.engines,
     ]
     arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=False)]
-    arrays += [pa.array(values, pa.float32(), mask=~np.isfinite(values)) for values in outputs.T]
+    arrays += [pa.array(values, pa.float32(), mask=~np.isfinite(values)) for values in answered.outputs.T]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 from e2e.bundles import Bundle
 from e2e.bundles.network import load_network
 from e2e.frames import Packed
-from e2e.inference.engine import Device
+from e2e.inference.engine import Device, Engine
 from e2e.problems import InputError
 
 
-class PyTorchEngine:
+class PyTorchEngine(Engine):
     name = "pytorch"
 
     def __init__(self, bundle: Bundle, threads: int = 1, device: Device = "cpu") -> None:

@@ -27,10 +27,14 @@ class Muon(torch.optim.AdamW):
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()  # before any group is hidden: it sets the gradients of all to zero and makes new ones
         everything = self.param_groups
         self.param_groups = [group for group in everything if not group["is_orthogonal"]]
         try:
-            loss = super().step(closure)  # the closure makes the gradients of all
+            super().step()
         finally:
             self.param_groups = everything
         for group in everything:

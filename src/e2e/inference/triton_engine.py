@@ -1,0 +1,136 @@
+"""SONIC: candidates are asked of Triton servers, and of this machine where none answers in time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2e.bundles import Bundle
+from e2e.frames import Packed
+from e2e.inference.engine import Engine, RemoteOptions
+from e2e.inference.onnxruntime_engine import OnnxRuntimeEngine
+from e2e.inference.remote import Address, Connection, RefusedError, UnavailableError
+from e2e.problems import InputError
+from e2e.serving.wire import pieces, to_wire
+
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 10.0  # of a server that did not answer; doubled each time
+
+
+@dataclass
+class _Server:
+    """What all threads know of a server. refusal: why it is asked no more."""
+
+    address: Address
+    failures: int = 0
+    rests_until: float = 0.0
+    refusal: str = ""
+    last_error: str = ""
+
+    def failed(self, why: str) -> None:
+        self.failures += 1
+        self.last_error = why
+        pause = min(FIRST_PAUSE_S * 2 ** (self.failures - 1), LONGEST_PAUSE_S)
+        self.rests_until = time.monotonic() + pause
+
+    def answered(self) -> None:
+        self.failures, self.rests_until = 0, 0.0
+
+
+class TritonEngine(Engine):
+    """Every candidate is answered once, in order: by the first server that answers, the next ones in turn after a
+    failure, and by ONNX Runtime here once `deadline_s` is over for a batch, or no server is left.
+
+    While no server answers, one batch waits for them; the next ones do without until a server's rest is over.
+    Raises InputError where local inference is switched off and no server answers.
+    """
+
+    name = "triton"
+
+    def __init__(self, bundle: Bundle, threads: int, options: RemoteOptions) -> None:
+        if not options.servers:
+            raise InputError(self.name, "no server", "give --server HOST:PORT, one or more")
+        self._bundle, self._options, self._threads = bundle, options, threads
+        self._servers = [_Server(Address.parse(url)) for url in options.servers]
+        self._model = bundle.path.resolve().name
+        self._pool = ThreadPoolExecutor(options.in_flight, thread_name_prefix="triton")
+        self._own = threading.local()  # connections: one of each thread to each server
+        self._local: OnnxRuntimeEngine | None = None
+        self._lock = threading.Lock()
+        self._num_local = 0
+
+    def run(self, packed: Packed) -> NDArray[np.float32]:
+        return self.run_named(packed)[0]
+
+    def run_named(self, packed: Packed) -> tuple[NDArray[np.float32], list[str]]:
+        deadline = time.monotonic() + self._options.deadline_s
+        if self._are_all_resting():
+            deadline = 0.0
+        parts = list(pieces(packed, self._options.request_candidates))
+        answered = list(self._pool.map(lambda part: self._answer(part, deadline), parts))
+        if not answered:
+            return np.empty((0, len(self._bundle.contract.outputs)), dtype=np.float32), []
+        names = [name for part, (_, name) in zip(parts, answered, strict=True) for _ in part.seed]
+        return np.concatenate([outputs for outputs, _ in answered]), names
+
+    def complaints(self) -> list[tuple[str, str]]:
+        """Where, and what: servers that failed or refused, and how many candidates were answered here instead."""
+        found = [(str(server.address), server.refusal or server.last_error) for server in self._servers]
+        lines = [(where, what) for where, what in found if what]
+        if self._num_local:
+            lines.append((self.name, f"{self._num_local} candidates were answered by ONNX Runtime on this machine"))
+        return lines
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+    def _are_all_resting(self) -> bool:
+        now = time.monotonic()
+        return all(server.refusal or server.rests_until > now for server in self._servers)
+
+    def _answer(self, part: Packed, deadline: float) -> tuple[NDArray[np.float32], str]:
+        wire = to_wire(part, self._bundle.contract.frame)
+        while (left := deadline - time.monotonic()) > 0:
+            server = self._next_server()
+            if server is None:
+                break
+            pause = server.rests_until - time.monotonic()
+            if pause > 0:
+                time.sleep(min(pause, left))
+                continue
+            try:
+                outputs = self._connection(server).ask(wire, left / 2)  # the other half is for the next server
+            except RefusedError as error:
+                server.refusal = str(error)
+            except UnavailableError as error:
+                server.failed(str(error))
+            else:
+                server.answered()
+                return outputs, f"{self.name} {server.address}"
+        return self._answer_here(part)
+
+    def _next_server(self) -> _Server | None:
+        """The first that is not resting, else the one whose rest is over soonest."""
+        left = [server for server in self._servers if not server.refusal]
+        return min(left, key=lambda server: max(server.rests_until, time.monotonic()), default=None)
+
+    def _connection(self, server: _Server) -> Connection:
+        known: dict[Address, Connection] = self._own.__dict__.setdefault("connections", {})
+        if server.address not in known:
+            patience = self._options.deadline_s / 2
+            known[server.address] = Connection(server.address, self._model, self._bundle.contract, patience)
+        return known[server.address]
+
+    def _answer_here(self, part: Packed) -> tuple[NDArray[np.float32], str]:
+        if not self._options.has_fallback:
+            said = "; ".join(f"{where}: {what}" for where, what in self.complaints()) or "no answer in time"
+            raise InputError(self.name, f"no server answered ({said})", "start one, or allow local inference")
+        with self._lock:
+            if self._local is None:
+                self._local = OnnxRuntimeEngine(self._bundle, self._threads)
+            self._num_local += len(part.seed)
+        return self._local.run(part), self._local.name

@@ -1,0 +1,71 @@
+"""The verb: bundles in, a running server out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from e2e.problems import InputError
+from e2e.serving.repository import ServingOptions, write_repository
+from e2e.serving.server import TOKEN, ServerOptions, TritonServer
+
+
+def serve(
+    bundles: Sequence[Path],
+    *,
+    repository: Path | None = None,
+    port: int = 8000,
+    host: str = "127.0.0.1",
+    instances: int = 1,
+    threads: int = 1,
+    max_candidates: int = 256,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> int:
+    """Serve bundles until SIGINT or SIGTERM, or the server ends by itself; returns 0, or its exit status.
+
+    repository: a folder to keep, to which bundles are added; what is served is all that is in it. A token in the
+    environment (`E2E_TRITON_TOKEN`) is asked of every request. Raises InputError for what cannot be served.
+    """
+    for name, value in (("instances", instances), ("threads", threads), ("max_candidates", max_candidates)):
+        if value < 1:
+            raise InputError("serve", f"{name} {value}", "give at least 1")
+    if (certificate is None) != (key is None):
+        raise InputError("serve", "a certificate without a key, or a key without one", "give both, or none")
+    options = ServingOptions(instances=instances, threads=threads, max_candidates=max_candidates)
+    access = ServerOptions(host, port, os.environ.get(TOKEN), certificate, key)
+    try:
+        with _until_asked_to_stop(), ExitStack() as stack:
+            folder = repository or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="e2e-repository-")))
+            write_repository(bundles, folder, options)
+            server = stack.enter_context(TritonServer(folder, access))
+            names = ", ".join(sorted(path.parent.name for path in folder.glob("*/config.pbtxt")))
+            say(f"ready: {names} at {server.url} and {server.http_url}; metrics at {server.metrics_url}")
+            return server.wait()
+    except _AskedToStop:
+        return 0
+
+
+class _AskedToStop(BaseException):
+    """So that nothing on the way takes it for an error."""
+
+
+@contextmanager
+def _until_asked_to_stop() -> Iterator[None]:
+    def stop(number: int, frame: FrameType | None) -> None:
+        for again in before:  # once is enough: what is open is being closed
+            signal.signal(again, signal.SIG_IGN)
+        raise _AskedToStop
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

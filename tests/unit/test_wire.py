@@ -1,0 +1,94 @@
+"""The wire to a server: nothing lost, nothing dense, and the served graph puts it together as NumPy does."""
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from e2e.bundles import load_bundle
+from e2e.bundles.parity import check_agreement, random_candidates
+from e2e.contract import PADDING_INDEX
+from e2e.frames import Packed
+from e2e.inference.engine import load_engine
+from e2e.problems import InputError
+from e2e.serving.graph import served_graph
+from e2e.serving.wire import Wire, dense_bytes, from_wire, index_type, pieces, to_wire
+from e2e.tasks import TASKS
+
+ZOO = Path(__file__).parents[2] / "zoo"
+FRAME = TASKS["electron-photon"].frame
+
+
+def of_packed(packed, frame):
+    """What each candidate has, whatever the padding."""
+    rows = zip(packed.pixel_index, packed.pixel_value, packed.seed, strict=True)
+    return [(i[i != PADDING_INDEX].tolist(), v[i != PADDING_INDEX].tobytes(), s.tolist()) for i, v, s in rows]
+
+
+@given(
+    seed=st.integers(0, 999), batch=st.integers(1, 9), pixels=st.integers(0, 40), task=st.sampled_from(sorted(TASKS))
+)
+@settings(deadline=None, max_examples=60)
+def test_what_travels_arrives_to_the_bit(seed, batch, pixels, task):
+    frame = TASKS[task].frame
+    packed = random_candidates(np.random.default_rng(seed), frame, batch, pixels)
+    packed.pixel_value[packed.pixel_index != PADDING_INDEX] *= np.float32(np.pi)
+    wire = to_wire(packed, frame)
+    assert of_packed(from_wire(wire), frame) == of_packed(packed, frame)
+    count = int((packed.pixel_index != PADDING_INDEX).sum())
+    assert wire.num_bytes == count * (index_type(frame).itemsize + 4) + batch * (4 + 2 * 2)
+
+
+def test_padding_anywhere_and_any_bits_of_a_value_travel():
+    value = np.array([[np.nan, 7, -0.0, np.inf, 1e-45]], np.float32)
+    packed = Packed(np.array([[5, PADDING_INDEX, 3, 900, 0]], np.float32), value, np.array([[-1, 12]], np.float32))
+    arrived = from_wire(to_wire(packed, FRAME))
+    assert arrived.pixel_index.tolist() == [[5, 3, 900, 0]] and arrived.seed.tolist() == [[-1, 12]]
+    assert arrived.pixel_value.tobytes() == value[:, [0, 2, 3, 4]].tobytes()
+
+
+def test_the_narrowest_type_of_each_frame():
+    assert index_type(TASKS["electron-photon"].frame) == index_type(TASKS["quark-gluon"].frame) == np.uint16
+    assert index_type(TASKS["ditau-mass"].frame) == np.int32
+    assert dense_bytes(TASKS["quark-gluon"].frame) == 4 * 3 * 125 * 125
+
+
+@pytest.mark.parametrize("index", [0.5, 1024.0, 70_000.0, -2.0, np.nan, np.inf])
+def test_an_index_that_would_arrive_as_another_does_not_leave(index):
+    packed = Packed(np.array([[index]], np.float32), np.ones((1, 1), np.float32), np.zeros((1, 2), np.float32))
+    with pytest.raises(InputError, match="pixel index"):
+        to_wire(packed, FRAME)
+
+
+@pytest.mark.parametrize("row", [0.5, 1e6, np.nan])
+def test_a_seed_that_would_arrive_as_another_does_not_leave(row):
+    packed = Packed(np.ones((1, 1), np.float32), np.ones((1, 1), np.float32), np.array([[row, 0]], np.float32))
+    with pytest.raises(InputError, match="seed"):
+        to_wire(packed, FRAME)
+
+
+def test_pieces_are_all_of_it_in_order():
+    packed = random_candidates(np.random.default_rng(5), FRAME, 10, 6)
+    parts = list(pieces(packed, 4))
+    assert [len(part.seed) for part in parts] == [4, 4, 2]
+    assert (np.concatenate([part.pixel_value for part in parts]) == packed.pixel_value).all()
+
+
+@pytest.mark.parametrize("name", ["diphoton-mass-nano", "quark-gluon-nano", "ditau-mass"])
+def test_the_served_graph_gives_the_bundles_own_answers(name):
+    """For requests end to end, one without a pixel among them."""
+    bundle = load_bundle(ZOO / name)
+    frame, engine = bundle.contract.frame, load_engine(bundle)
+    session = onnxruntime.InferenceSession(served_graph(bundle).SerializeToString())
+    rng = np.random.default_rng(8)
+    requests = [random_candidates(rng, frame, batch, pixels) for batch, pixels in ((3, 40), (1, 0), (5, 200), (1, 1))]
+    wires = [to_wire(packed, frame) for packed in requests]
+    merged = Wire(*(np.concatenate(tensors, axis=1) for tensors in zip(*wires, strict=True)))
+    columns = session.run(list(bundle.contract.output_names), {k: v[0] for k, v in merged._asdict().items()})
+    scale, sizes = bundle.contract.tolerance_scale, bundle.contract.answer_sizes
+    expected = np.concatenate([engine.run(packed) for packed in requests])
+    check_agreement("merged", np.stack(columns, axis=1), expected, scale, sizes)
+    assert np.array_equal(np.stack(columns, axis=1), engine.run(from_wire(merged)))
