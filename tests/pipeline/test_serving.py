@@ -142,7 +142,7 @@ def _ask_raw(server, tensors):
         ({"num_pixels": np.array([[500, 3]], np.int32)}, "num_pixels says"),
         ({"pixel_value": np.zeros((1, 1), np.float32)}, "pixel_value has 1 entries"),
         ({"pixel_value": np.zeros((2, 40), np.float32)}, "batch size"),
-        ({"pixel_index": np.zeros((1, 4), np.int32)}, "data-type|datatype"),
+        ({"pixel_step": np.zeros((1, 4), np.int32)}, "data-type|datatype"),
         ({"num_pixels": np.zeros((1, 300), np.int32)}, "at most 256"),
     ],
 )

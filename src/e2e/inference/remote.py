@@ -14,6 +14,7 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from e2e.bundles import Contract
 from e2e.bundles.bundle import ONNX
+from e2e.inference.engine import RemoteOptions
 from e2e.problems import InputError
 from e2e.serving.repository import versions_of
 from e2e.serving.server import TOKEN, TOKEN_KEY
@@ -70,9 +71,8 @@ class Address:
 class Connection:
     """To be used by one thread. Raises RefusedError and UnavailableError alone."""
 
-    def __init__(self, address: Address, model: str, contract: Contract, patience_s: float) -> None:
-        self._address, self._model, self._contract = address, model, contract
-        self._patience_s = patience_s
+    def __init__(self, address: Address, model: str, contract: Contract, options: RemoteOptions) -> None:
+        self._address, self._model, self._contract, self._options = address, model, contract, options
         self._client: Any = None
         self._version = ""
 
@@ -85,6 +85,8 @@ class Connection:
             options: dict[str, Any] = {"model_version": self._version, "outputs": wanted, "headers": self._headers()}
             if self._address.is_grpc:
                 options["client_timeout"] = timeout_s
+            if self._options.compresses:
+                options["compression_algorithm" if self._address.is_grpc else "request_compression_algorithm"] = "gzip"
             result = client.infer(self._model, inputs, **options)
             columns = [result.as_numpy(name) for name in self._contract.output_names]
         except (InferenceServerException, OSError) as error:
@@ -124,7 +126,7 @@ class Connection:
         if self._address.is_grpc:
             return self._library.InferenceServerClient(place, ssl=secure, root_certificates=authority)
         options = {"ssl_options": {"ca_certs": authority}} if secure and authority else {}
-        patience = {"connection_timeout": self._patience_s, "network_timeout": self._patience_s}
+        patience = dict.fromkeys(("connection_timeout", "network_timeout"), self._options.deadline_s / 2)
         return self._library.InferenceServerClient(place, ssl=secure, **patience, **options)
 
     def _find_version(self, parameters: Mapping[str, Mapping[str, str]]) -> str:

@@ -121,8 +121,8 @@ class TritonEngine(Engine):
     def _connection(self, server: _Server) -> Connection:
         known: dict[Address, Connection] = self._own.__dict__.setdefault("connections", {})
         if server.address not in known:
-            patience = self._options.deadline_s / 2
-            known[server.address] = Connection(server.address, self._model, self._bundle.contract, patience)
+            contract = self._bundle.contract
+            known[server.address] = Connection(server.address, self._model, contract, self._options)
         return known[server.address]
 
     def _answer_here(self, part: Packed) -> tuple[NDArray[np.float32], str]:

@@ -24,8 +24,8 @@ def served_graph(bundle: Bundle) -> onnx.ModelProto:
     """Inputs: those of `Wire` less their first dimension. Outputs: float32 (candidates,), named as in the contract."""
     own = onnx.load_model(bundle.onnx_path)
     opset = next(domain.version for domain in own.opset_import if domain.domain in ("", "ai.onnx"))
-    names = bundle.contract.output_names
-    before = helper.make_graph(list(_padded()), "wire", _inputs(bundle), _padded_tensors(), list(_constants()))
+    names, kind = bundle.contract.output_names, index_type(bundle.contract.frame)
+    before = helper.make_graph(list(_padded(kind)), "wire", _inputs(bundle), _padded_tensors(), list(_constants(kind)))
     after = helper.make_graph(
         list(_columns(names)),
         "columns",
@@ -46,12 +46,12 @@ def served_graph(bundle: Bundle) -> onnx.ModelProto:
 
 def _inputs(bundle: Bundle) -> list[onnx.ValueInfoProto]:
     types = {
-        "pixel_index": index_type(bundle.contract.frame),
+        "pixel_step": index_type(bundle.contract.frame),
         "pixel_value": np.dtype(np.float32),
         "num_pixels": COUNT_TYPE,
         "seed": SEED_TYPE,
     }
-    lengths = {"pixel_index": "entries", "pixel_value": "entries", "num_pixels": "batch", "seed": "numbers"}
+    lengths = {"pixel_step": "entries", "pixel_value": "entries", "num_pixels": "batch", "seed": "numbers"}
     return [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(kind), (lengths[name],))
         for name, kind in types.items()
@@ -67,19 +67,22 @@ def _padded_tensors() -> list[onnx.ValueInfoProto]:
     return [helper.make_tensor_value_info("padded/" + name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
 
 
-def _constants() -> Iterator[onnx.TensorProto]:
+def _constants(kind: np.dtype[Any]) -> Iterator[onnx.TensorProto]:
     of = {"zero": 0, "one": 1, "first_axis": [0], "second_axis": [1], "pairs": [-1, 2]}
+    if kind == np.uint16:
+        of["wrap"] = 1 << 16
     for name, value in of.items():
         yield numpy_helper.from_array(np.array(value, dtype=np.int64), name)
-    yield numpy_helper.from_array(np.array([PADDING_INDEX], dtype=np.float32), "no_pixel")
+    yield numpy_helper.from_array(np.array(PADDING_INDEX, dtype=np.float32), "no_pixel")
     yield numpy_helper.from_array(np.zeros(1, dtype=np.float32), "no_value")
 
 
-def _padded() -> Iterator[onnx.NodeProto]:
-    """Each candidate's pixels lie from `start` on; what is beyond its count points at one entry of padding past all."""
+def _padded(kind: np.dtype[Any]) -> Iterator[onnx.NodeProto]:
+    """Each candidate's pixels lie from `start` on; what is beyond its count points at one entry of padding past all.
+    kind: of the steps."""
 
-    def node(kind: str, inputs: str, output: str, **attributes: Any) -> onnx.NodeProto:
-        return helper.make_node(kind, inputs.split(), [output], **attributes)
+    def node(operator: str, inputs: str, output: str, **attributes: Any) -> onnx.NodeProto:
+        return helper.make_node(operator, inputs.split(), [output], **attributes)
 
     yield node("Cast", "num_pixels", "counts", to=TensorProto.INT64)
     yield node("CumSum", "counts zero", "ends")
@@ -92,12 +95,23 @@ def _padded() -> Iterator[onnx.NodeProto]:
     yield node("Unsqueeze", "starts second_axis", "start_column")
     yield node("Less", "place count_column", "is_pixel")
     yield node("Add", "place start_column", "entry")
-    yield node("Size", "pixel_index", "padding_entry")
+    yield node("Size", "pixel_step", "padding_entry")
     yield node("Where", "is_pixel entry padding_entry", "chosen")
-    yield node("Cast", "pixel_index", "index_as_float", to=TensorProto.FLOAT)
-    yield node("Concat", "index_as_float no_pixel", "index_and_padding", axis=0)
+    yield node("Cast", "pixel_step", "step", to=TensorProto.INT64)
+    yield node("CumSum", "step zero", "total")
+    yield node("Concat", "first_axis total", "total_before", axis=0)  # of the entry before; its last is read by padding
+    yield node("Add", "chosen one", "own_total_at")
+    yield node("Min", "own_total_at padding_entry", "own_total_or_last")
+    yield node("Gather", "total_before own_total_or_last", "own_total", axis=0)
+    yield node("Gather", "total_before start_column", "before_first", axis=0)
+    yield node("Sub", "own_total before_first", "whole_index")
+    if kind == np.uint16:
+        yield node("Mod", "whole_index wrap", "index")
+    else:
+        yield node("Identity", "whole_index", "index")
+    yield node("Cast", "index", "index_as_float", to=TensorProto.FLOAT)
+    yield node("Where", "is_pixel index_as_float no_pixel", "padded/pixel_index")
     yield node("Concat", "pixel_value no_value", "value_and_padding", axis=0)
-    yield node("Gather", "index_and_padding chosen", "padded/pixel_index", axis=0)
     yield node("Gather", "value_and_padding chosen", "padded/pixel_value", axis=0)
     yield node("Cast", "seed", "seed_as_float", to=TensorProto.FLOAT)
     yield node("Reshape", "seed_as_float pairs", "padded/seed")

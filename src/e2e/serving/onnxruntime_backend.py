@@ -74,7 +74,7 @@ class TritonPythonModel:
             raise ValueError(
                 f"{len(counts)} candidates in a request, at most {self._max_candidates}: send fewer at once"
             )
-        wanted = {"pixel_index": int(counts.sum()), "pixel_value": int(counts.sum()), "seed": 2 * len(counts)}
+        wanted = {"pixel_step": int(counts.sum()), "pixel_value": int(counts.sum()), "seed": 2 * len(counts)}
         if (counts < 0).any():
             raise ValueError("num_pixels is negative")
         for name, length in wanted.items():

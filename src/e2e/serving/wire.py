@@ -1,8 +1,10 @@
 """What travels to a server: the occupied pixels of all candidates of a request end to end, in the narrowest types that
 lose nothing, and how many each candidate has. No padding, and nothing dense.
 
-Each tensor has one row, (1, entries): to Triton a request is one item of a ragged batch, so that requests of any length
-are merged. What `to_wire` takes apart, `from_wire` and the served graph (`e2e.serving.graph`) put together.
+An index is told by its step from the one before: pixels lie side by side, so most steps are 1, and the compression that
+gRPC and HTTP have built in finds that. Each tensor has one row, (1, entries): to Triton a request is one item of a
+ragged batch, so that requests of any length are merged. What `to_wire` takes apart, `from_wire` and the served graph
+(`e2e.serving.graph`) put together.
 """
 
 from __future__ import annotations
@@ -22,10 +24,11 @@ DENSE_BYTES = 4  # of a pixel in the image that does not travel
 
 
 class Wire(NamedTuple):
-    """pixel_index: (1, pixels of all) of `index_type`. pixel_value: float32, alike. num_pixels: (1, candidates) int32.
-    seed: (1, 2 * candidates) int16, row and column of each."""
+    """pixel_step: (1, pixels of all) of `index_type`, an index less the one before it in its candidate, the first as it
+    is; of two bytes modulo 2^16. pixel_value: float32, alike. num_pixels: (1, candidates) int32. seed: int16, row and
+    column of each, (1, 2 * candidates)."""
 
-    pixel_index: NDArray[np.uint16] | NDArray[np.int32]
+    pixel_step: NDArray[np.uint16] | NDArray[np.int32]
     pixel_value: NDArray[np.float32]
     num_pixels: NDArray[np.int32]
     seed: NDArray[np.int16]
@@ -61,16 +64,21 @@ def to_wire(packed: Packed, frame: FrameSpec) -> Wire:
         raise InputError("wire", "a seed that is no pair of whole numbers", "mend the candidates")
     counts = np.count_nonzero(is_pixel, axis=1).astype(COUNT_TYPE)
     values = packed.pixel_value[is_pixel].astype(np.float32, copy=False)
-    return Wire(narrow[None], values[None], counts[None], narrow_seed)
+    step = np.diff(narrow, prepend=narrow.dtype.type(0))
+    first = (np.cumsum(counts) - counts)[counts > 0]
+    step[first] = narrow[first]
+    return Wire(step[None], values[None], counts[None], narrow_seed)
 
 
 def from_wire(wire: Wire) -> Packed:
     """The candidates, padded to the longest of them, at least to one pixel."""
-    counts = wire.num_pixels[0].astype(np.int64)
+    counts, step = wire.num_pixels[0].astype(np.int64), wire.pixel_step[0]
+    total = np.concatenate((np.zeros(1, step.dtype), np.cumsum(step, dtype=step.dtype)))  # overflows as it should
+    before = np.repeat(total[np.cumsum(counts) - counts], counts)
     is_pixel = np.arange(max(counts.max(initial=0), 1)) < counts[:, None]
     index = np.full(is_pixel.shape, PADDING_INDEX, dtype=np.float32)
     value = np.zeros_like(index)
-    index[is_pixel], value[is_pixel] = wire.pixel_index[0], wire.pixel_value[0]
+    index[is_pixel], value[is_pixel] = total[1:] - before, wire.pixel_value[0]
     return Packed(index, value, wire.seed.reshape(-1, 2).astype(np.float32))
 
 
