@@ -15,7 +15,7 @@ from e2e.events.reader import read_events
 from e2e.events.record import HIT_COLUMNS, OBJECT_COLUMNS, Events, Table
 from e2e.events.store import write_events
 from e2e.frames import native
-from e2e.inference.engine import ENGINES, load_engine
+from e2e.inference.engine import ENGINES, Engine, load_engine
 from e2e.inference.predict import predict
 from e2e.inference.prediction_file import PROVENANCE_KEY
 from e2e.problems import InputError, Problems
@@ -24,7 +24,7 @@ from e2e.simulation.simulate import simulate
 
 COLUMNS = (
     "input run luminosity_block event candidate source matches_electron eta phi pt seed_ieta seed_iphi "
-    "share_outside score"
+    "share_outside engine score"
 )
 
 SHOWERS = ((10, 30), (-40, 200))  # (ieta, iphi) of two showers, far apart
@@ -223,7 +223,7 @@ def test_a_bad_input_does_not_stop_the_good_ones(untrained_bundle, simulated, tm
 
 
 def test_events_without_candidates_run_nothing(untrained_bundle, tmp_path, monkeypatch):
-    class NeverRun:
+    class NeverRun(Engine):
         name = "never"
 
         def run(self, packed):
@@ -263,7 +263,9 @@ def test_the_same_call_gives_the_same_bytes(untrained_bundle, simulated, tmp_pat
 )
 def test_how_it_is_run_does_not_change_the_answer(untrained_bundle, simulated, options):
     usual, other = predict(untrained_bundle, [simulated]), predict(untrained_bundle, [simulated], **options)
-    assert other.table.drop_columns("score").equals(usual.table.drop_columns("score"))
+    of_engine = ["engine", "score"]
+    assert other.table.drop_columns(of_engine).equals(usual.table.drop_columns(of_engine))
+    assert set(other.table["engine"].to_pylist()) == {options.get("engine", "onnxruntime")}
     np.testing.assert_allclose(scores(other), scores(usual), rtol=1e-5)
 
 
@@ -273,7 +275,7 @@ def test_the_bundle_may_be_named_by_its_path(untrained_bundle, simulated):
         predict(untrained_bundle.path / "absent", [simulated])
 
 
-class Spoilt:
+class Spoilt(Engine):
     """An engine whose every third answer is no number."""
 
     name = "spoilt"
@@ -293,7 +295,7 @@ def test_an_answer_that_is_no_number_is_reported_and_left_empty(untrained_bundle
     assert "run 1 event 3 candidate 0: score is nan; left empty" in str(predictions.problems[0])
 
 
-class Failing:
+class Failing(Engine):
     name = "failing"
 
     def run(self, packed):
