@@ -33,7 +33,7 @@ from e2e.frames import Packed
 from e2e.inference.engine import RemoteOptions, load_engine
 from e2e.serving.repository import ServingOptions, write_repository
 from e2e.serving.server import ServerOptions, TritonServer
-from e2e.serving.wire import dense_bytes, from_wire, to_wire
+from e2e.serving.wire import dense_bytes, from_wire, join, to_wire
 from e2e.tasks import TASKS
 
 BATCH, CLIENTS = 64, 8
@@ -96,8 +96,7 @@ def _loopback_bytes() -> int:
 
 
 def _together(single: Sequence[Packed], bundle: Bundle) -> Packed:
-    wires = [to_wire(packed, bundle.contract.frame) for packed in single]
-    return from_wire(type(wires[0])(*(np.concatenate(tensors, axis=1) for tensors in zip(*wires, strict=True))))
+    return from_wire(join([to_wire(packed, bundle.contract.frame) for packed in single]))
 
 
 def _latency(bundle: Bundle, url: str, single: Sequence[Packed], rate: float, length: float) -> dict[str, float]:

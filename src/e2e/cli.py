@@ -30,6 +30,7 @@ VERBS = {
     "stress": "e2e.evaluation.stress",
     "compare": "e2e.comparison.compare",
     "serve": "e2e.serving.serve",
+    "bench": "e2e.bench.bench",
     "demo": "e2e.demo",
 }
 
@@ -205,6 +206,15 @@ def _serve(**options: Any) -> int:
     return verb_function("serve")(**options, say=partial(print, flush=True))
 
 
+def _bench(as_json: bool, **options: Any) -> int:
+    from e2e.bench.report import format_table
+
+    problems = Problems()
+    result = verb_function("bench")(**options, problems=problems, say=partial(print, file=sys.stderr))
+    _show(result, format_table, options["output"], as_json)
+    return _report(problems)
+
+
 def _demo(**options: Any) -> int:
     result = verb_function("demo")(**options, say=partial(print, flush=True))
     print(*result.lines, sep="\n")
@@ -225,6 +235,7 @@ _RUN: dict[str, Callable[..., int]] = {
     "stress": _stress,
     "compare": _compare,
     "serve": _serve,
+    "bench": _bench,
     "demo": _demo,
 }
 

@@ -15,7 +15,7 @@ from e2e.frames import Packed
 from e2e.inference.engine import load_engine
 from e2e.problems import InputError
 from e2e.serving.graph import served_graph
-from e2e.serving.wire import Wire, dense_bytes, from_wire, index_type, pieces, to_wire
+from e2e.serving.wire import dense_bytes, from_wire, index_type, join, pieces, to_wire
 from e2e.tasks import TASKS
 
 ZOO = Path(__file__).parents[2] / "zoo"
@@ -85,8 +85,7 @@ def test_the_served_graph_gives_the_bundles_own_answers(name):
     session = onnxruntime.InferenceSession(served_graph(bundle).SerializeToString())
     rng = np.random.default_rng(8)
     requests = [random_candidates(rng, frame, batch, pixels) for batch, pixels in ((3, 40), (1, 0), (5, 200), (1, 1))]
-    wires = [to_wire(packed, frame) for packed in requests]
-    merged = Wire(*(np.concatenate(tensors, axis=1) for tensors in zip(*wires, strict=True)))
+    merged = join([to_wire(packed, frame) for packed in requests])
     columns = session.run(list(bundle.contract.output_names), {k: v[0] for k, v in merged._asdict().items()})
     scale, sizes = bundle.contract.tolerance_scale, bundle.contract.answer_sizes
     expected = np.concatenate([engine.run(packed) for packed in requests])

@@ -9,7 +9,7 @@ ragged batch, so that requests of any length are merged. What `to_wire` takes ap
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -80,6 +80,11 @@ def from_wire(wire: Wire) -> Packed:
     value = np.zeros_like(index)
     index[is_pixel], value[is_pixel] = total[1:] - before, wire.pixel_value[0]
     return Packed(index, value, wire.seed.reshape(-1, 2).astype(np.float32))
+
+
+def join(wires: Sequence[Wire]) -> Wire:
+    """Requests end to end, as a server merges them."""
+    return Wire(*(np.concatenate(tensors, axis=1) for tensors in zip(*wires, strict=True)))
 
 
 def pieces(packed: Packed, most: int) -> Iterator[Packed]:

@@ -1,0 +1,1 @@
+"""How fast do bundles answer, in every engine? Import from the files."""
