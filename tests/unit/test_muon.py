@@ -75,7 +75,7 @@ def test_it_is_pytorchs_own_where_that_can_do_it():
             torch.optim.Muon(theirs.parameters(), lr=0.02, weight_decay=0.1, adjust_lr_fn="match_rms_adamw"),
         ),
     )
-    for step in range(3):
+    for step in range(20):
         x = torch.randn(64, 16, generator=torch.Generator().manual_seed(step))
         for network, optimiser in pair:
             optimiser.zero_grad()

@@ -39,10 +39,15 @@ def worst_deviation(outputs: Any, expected: Any, scale: Iterable[float], sizes: 
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         raise ParityError("an output is not finite")
     floor = np.asarray(tuple(scale), dtype=np.float64)
-    ends = np.cumsum(sizes or [1] * len(floor))
     size = np.where(np.isinf(floor), 0.0, np.abs(second))  # a flag says nothing of the size
-    of_answer = [part.max(axis=1, keepdims=True).repeat(part.shape[1], 1) for part in np.split(size, ends[:-1], axis=1)]
+    parts = split_columns(size, sizes or [1] * len(floor))
+    of_answer = [part.max(axis=1, keepdims=True).repeat(part.shape[1], 1) for part in parts]
     return float((np.abs(first - second) / np.maximum(np.concatenate(of_answer, axis=1), floor)).max(initial=0.0))
+
+
+def split_columns(values: NDArray[Any], sizes: Sequence[int]) -> list[NDArray[Any]]:
+    """(rows, columns) -> for each size so many columns, in order; the sizes sum up to the columns."""
+    return np.split(values, np.cumsum(sizes)[:-1], axis=1)
 
 
 def check_agreement(case: str, outputs: Any, expected: Any, scale: Iterable[float], sizes: Sequence[int] = ()) -> float:

@@ -7,9 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from e2e.bundles.parity import split_columns
 from e2e.contract.answers import AnswerConfig
 from e2e.datasets.candidate_set import CandidateSet
-from e2e.metrics import FloatArray, area_under_curve, bootstrap, half_width_68, mean_absolute_error, proportion
+from e2e.metrics import (
+    FloatArray,
+    area_under_curve,
+    bootstrap,
+    half_width_68,
+    mean_absolute_error,
+    proportion,
+)
 from e2e.tasks import Output, Task
 
 
@@ -22,7 +30,7 @@ def measure_beside(
     there are none."""
     if not answers:
         return {}
-    parts = np.split(outputs, np.cumsum([len(answer.suffixes) for answer in answers])[:-1], axis=1)
+    parts = split_columns(outputs, [len(answer.suffixes) for answer in answers])
     targets = candidates.with_beside(task).targets[:, 1:].astype(np.float64)
     return {
         output.name: _measure(output, answer, given[is_known], truth[is_known])

@@ -53,8 +53,8 @@ class RemoteOptions:
 
     def __post_init__(self) -> None:
         for name in ("deadline_s", "request_candidates", "in_flight"):
-            if not getattr(self, name) > 0:
-                raise InputError("triton", f"{name} {getattr(self, name)}", "give a number above 0")
+            if not 0 < getattr(self, name) < 1e6:
+                raise InputError("triton", f"{name} {getattr(self, name)}", "give a number above 0, below a million")
 
 
 def _onnxruntime(bundle: Bundle, threads: int, device: Device, remote: RemoteOptions) -> Engine:

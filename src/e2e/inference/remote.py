@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,11 +17,12 @@ from tritonclient.utils import InferenceServerException, np_to_triton_dtype
 
 from e2e.bundles import Contract
 from e2e.bundles.bundle import ONNX
+from e2e.frames import Packed
 from e2e.inference.engine import RemoteOptions
 from e2e.problems import InputError
-from e2e.serving.repository import versions_of
+from e2e.serving.repository import MAX_CANDIDATES, versions_of
 from e2e.serving.server import TOKEN, TOKEN_KEY
-from e2e.serving.wire import Wire
+from e2e.serving.wire import Wire, pieces, to_wire
 
 CERTIFICATE = "E2E_TRITON_CA"  # environment: PEM file of the authority that signed a server's certificate
 _SCHEMES = ("grpc", "grpcs", "http", "https")
@@ -74,24 +78,30 @@ class Connection:
     def __init__(self, address: Address, model: str, contract: Contract, options: RemoteOptions) -> None:
         self._address, self._model, self._contract, self._options = address, model, contract, options
         self._client: Any = None
-        self._version = ""
+        self._version, self._most_candidates = "", 0
 
-    def ask(self, wire: Wire, timeout_s: float) -> NDArray[np.float32]:
-        """(candidates, outputs)."""
+    def ask(self, packed: Packed, timeout_s: float) -> NDArray[np.float32]:
+        """(candidates, outputs), all of it within the time. Raises InputError for candidates that cannot travel."""
+        deadline = time.monotonic() + timeout_s
         try:
-            client = self._connected(timeout_s)
-            inputs = [self._input(name, tensor) for name, tensor in wire._asdict().items()]
-            wanted = [self._library.InferRequestedOutput(name) for name in self._contract.output_names]
-            options: dict[str, Any] = {"model_version": self._version, "outputs": wanted, "headers": self._headers()}
-            if self._address.is_grpc:
-                options["client_timeout"] = timeout_s
-            if self._options.compresses:
-                options["compression_algorithm" if self._address.is_grpc else "request_compression_algorithm"] = "gzip"
-            result = client.infer(self._model, inputs, **options)
-            columns = [result.as_numpy(name) for name in self._contract.output_names]
-        except (InferenceServerException, OSError) as error:
+            with nullcontext() if self._address.is_grpc else _gevent_deadline(timeout_s):
+                self._connect(deadline)
+                parts = pieces(packed, min(self._options.request_candidates, self._most_candidates))
+                return np.concatenate([self._ask(to_wire(part, self._contract.frame), deadline) for part in parts])
+        except (InputError, RefusedError):
+            raise
+        except Exception as error:  # a library of each kind, and whatever a damaged answer does to it
             self.close()
             raise _sorted_out(error) from None
+
+    def _ask(self, wire: Wire, deadline: float) -> NDArray[np.float32]:
+        inputs = [self._input(name, tensor) for name, tensor in wire._asdict().items()]
+        wanted = [self._library.InferRequestedOutput(name) for name in self._contract.output_names]
+        options: dict[str, Any] = {"model_version": self._version, "outputs": wanted, "headers": self._headers()}
+        if self._options.compresses:
+            options["compression_algorithm" if self._address.is_grpc else "request_compression_algorithm"] = "gzip"
+        result = self._client.infer(self._model, inputs, **options, **self._timeout(deadline))
+        columns = [result.as_numpy(name) for name in self._contract.output_names]
         shape = (1, wire.num_candidates)
         if wrong := [column for column in columns if column is None or column.shape != shape]:
             raise RefusedError(f"an answer of shape {getattr(wrong[0], 'shape', None)}, {shape} was asked for")
@@ -111,26 +121,29 @@ class Connection:
             import tritonclient.http as library
         return library
 
-    def _connected(self, timeout_s: float) -> Any:
-        if self._client is None:
-            self._client = self._connect()
-            options = {"client_timeout": timeout_s, "as_json": True} if self._address.is_grpc else {}
-            answer = self._client.get_model_config(self._model, headers=self._headers(), **options)
-            config = answer.get("config", answer)
-            self._version = self._find_version(config.get("parameters", {}))
-        return self._client
-
-    def _connect(self) -> Any:
-        secure, place = self._address.scheme.endswith("s"), self._address.place
-        authority = os.environ.get(CERTIFICATE)
+    def _connect(self, deadline: float) -> None:
+        """Unless it is connected: the model's configuration says what it serves, and how much at once."""
+        if self._client is not None:
+            return
+        secure, authority = self._address.scheme.endswith("s"), os.environ.get(CERTIFICATE)
         if self._address.is_grpc:
-            return self._library.InferenceServerClient(place, ssl=secure, root_certificates=authority)
-        options = {"ssl_options": {"ca_certs": authority}} if secure and authority else {}
-        patience = dict.fromkeys(("connection_timeout", "network_timeout"), self._options.deadline_s / 2)
-        return self._library.InferenceServerClient(place, ssl=secure, **patience, **options)
+            options: dict[str, Any] = {"root_certificates": authority}
+        else:
+            options = {"ssl_options": {"ca_certs": authority}} if secure and authority else {}
+        self._client = self._library.InferenceServerClient(self._address.place, ssl=secure, **options)
+        as_json = {"as_json": True} if self._address.is_grpc else {}
+        timeout = self._timeout(deadline)
+        answer = self._client.get_model_config(self._model, headers=self._headers(), **as_json, **timeout)
+        found = answer.get("config", answer).get("parameters", {})
+        parameters = {key: entry["string_value"] for key, entry in found.items()}
+        self._version = self._find_version(parameters)
+        self._most_candidates = int(parameters[MAX_CANDIDATES])
 
-    def _find_version(self, parameters: Mapping[str, Mapping[str, str]]) -> str:
-        served = versions_of({key: entry["string_value"] for key, entry in parameters.items()})
+    def _timeout(self, deadline: float) -> dict[str, float]:
+        return {"client_timeout": max(deadline - time.monotonic(), 1e-3)} if self._address.is_grpc else {}
+
+    def _find_version(self, parameters: Mapping[str, str]) -> str:
+        served = versions_of(parameters)
         digest = self._contract.files[ONNX].sha256
         for version, sha256 in served.items():
             if sha256 == digest:
@@ -140,7 +153,7 @@ class Connection:
         )
 
     def _headers(self) -> dict[str, str]:
-        if (token := os.environ.get(TOKEN)) is None:
+        if not (token := os.environ.get(TOKEN)):
             return {}
         return {f"triton-grpc-protocol-{TOKEN_KEY}" if self._address.is_grpc else TOKEN_KEY: token}
 
@@ -150,9 +163,25 @@ class Connection:
         return given
 
 
+def release_thread() -> None:
+    """Give back what HTTP's library keeps for the calling thread. It opens a loop of its own in each."""
+    if (gevent := sys.modules.get("gevent")) is not None:
+        gevent.get_hub().destroy(destroy_loop=True)
+
+
+@contextmanager
+def _gevent_deadline(seconds: float) -> Iterator[None]:
+    """Of HTTP, whose own timeouts are of each receive."""
+    import gevent
+
+    with gevent.Timeout(seconds, TimeoutError(f"no whole answer within {seconds:.3g} s")):
+        yield
+
+
 def _sorted_out(error: Exception) -> RefusedError | UnavailableError:
     if isinstance(error, InferenceServerException):
         status = str(error.status() or "").removeprefix("StatusCode.")
         text = f"{error.message()}" + (f" ({status})" if status else "")
-        return RefusedError(text) if status in _REFUSALS else UnavailableError(text)
-    return UnavailableError(str(error) or type(error).__name__)
+        is_refusal = status in _REFUSALS or "restricted" in text  # for want of a token gRPC says UNAVAILABLE
+        return RefusedError(text) if is_refusal else UnavailableError(text)
+    return UnavailableError(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)

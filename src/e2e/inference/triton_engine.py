@@ -14,11 +14,11 @@ from e2e.bundles import Bundle
 from e2e.frames import Packed
 from e2e.inference.engine import Engine, RemoteOptions
 from e2e.inference.onnxruntime_engine import OnnxRuntimeEngine
-from e2e.inference.remote import Address, Connection, RefusedError, UnavailableError
+from e2e.inference.remote import Address, Connection, RefusedError, UnavailableError, release_thread
 from e2e.problems import InputError
-from e2e.serving.wire import pieces, to_wire
+from e2e.serving.wire import pieces
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 10.0  # of a server that did not answer; doubled each time
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 60.0  # of a server that did not answer; doubled each time
 
 
 @dataclass
@@ -32,8 +32,10 @@ class _Server:
     last_error: str = ""
 
     def failed(self, why: str) -> None:
-        self.failures += 1
         self.last_error = why
+        if time.monotonic() < self.rests_until:  # another thread has met the same
+            return
+        self.failures += 1
         pause = min(FIRST_PAUSE_S * 2 ** (self.failures - 1), LONGEST_PAUSE_S)
         self.rests_until = time.monotonic() + pause
 
@@ -45,7 +47,7 @@ class TritonEngine(Engine):
     """Every candidate is answered once, in order: by the first server that answers, the next ones in turn after a
     failure, and by ONNX Runtime here once `deadline_s` is over for a batch, or no server is left.
 
-    While no server answers, one batch waits for them; the next ones do without until a server's rest is over.
+    Where no server has answered a whole batch, the next ones wait for none: a server whose rest is over is asked once.
     Raises InputError where local inference is switched off and no server answers.
     """
 
@@ -53,7 +55,7 @@ class TritonEngine(Engine):
 
     def __init__(self, bundle: Bundle, threads: int, options: RemoteOptions) -> None:
         if not options.servers:
-            raise InputError(self.name, "no server", "give --server HOST:PORT, one or more")
+            raise InputError(self.name, "no server", "give --servers HOST:PORT, one or more")
         self._bundle, self._options, self._threads = bundle, options, threads
         self._servers = [_Server(Address.parse(url)) for url in options.servers]
         self._model = bundle.path.resolve().name
@@ -68,10 +70,10 @@ class TritonEngine(Engine):
 
     def run_named(self, packed: Packed) -> tuple[NDArray[np.float32], list[str]]:
         deadline = time.monotonic() + self._options.deadline_s
-        if self._are_all_resting():
-            deadline = 0.0
+        is_new_trouble = any(not server.failures for server in self._servers if not server.refusal)
+        waits = is_new_trouble or not self._options.has_fallback
         parts = list(pieces(packed, self._options.request_candidates))
-        answered = list(self._pool.map(lambda part: self._answer(part, deadline), parts))
+        answered = list(self._pool.map(lambda part: self._answer(part, deadline, waits), parts))
         if not answered:
             return np.empty((0, len(self._bundle.contract.outputs)), dtype=np.float32), []
         names = [name for part, (_, name) in zip(parts, answered, strict=True) for _ in part.seed]
@@ -86,24 +88,28 @@ class TritonEngine(Engine):
         return lines
 
     def close(self) -> None:
+        everyone = threading.Barrier(self._options.in_flight)
+
+        def close_own(number: int) -> None:
+            everyone.wait()  # so that each thread does it for itself
+            for connection in self._own.__dict__.get("connections", {}).values():
+                connection.close()
+            release_thread()
+
+        list(self._pool.map(close_own, range(self._options.in_flight)))
         self._pool.shutdown()
 
-    def _are_all_resting(self) -> bool:
-        now = time.monotonic()
-        return all(server.refusal or server.rests_until > now for server in self._servers)
-
-    def _answer(self, part: Packed, deadline: float) -> tuple[NDArray[np.float32], str]:
-        wire = to_wire(part, self._bundle.contract.frame)
-        while (left := deadline - time.monotonic()) > 0:
-            server = self._next_server()
-            if server is None:
-                break
+    def _answer(self, part: Packed, deadline: float, waits: bool) -> tuple[NDArray[np.float32], str]:
+        """waits: for the end of a server's rest."""
+        while (left := deadline - time.monotonic()) > 0 and (server := self._next_server()) is not None:
             pause = server.rests_until - time.monotonic()
             if pause > 0:
+                if not waits:
+                    break
                 time.sleep(min(pause, left))
                 continue
             try:
-                outputs = self._connection(server).ask(wire, left / 2)  # the other half is for the next server
+                outputs = self._connection(server).ask(part, left / 2)  # the other half is for the next server
             except RefusedError as error:
                 server.refusal = str(error)
             except UnavailableError as error:
@@ -114,9 +120,10 @@ class TritonEngine(Engine):
         return self._answer_here(part)
 
     def _next_server(self) -> _Server | None:
-        """The first that is not resting, else the one whose rest is over soonest."""
+        """The first that has not failed; else the one that failed least of those whose rest is over, or will be first."""
+        now = time.monotonic()
         left = [server for server in self._servers if not server.refusal]
-        return min(left, key=lambda server: max(server.rests_until, time.monotonic()), default=None)
+        return min(left, key=lambda one: (max(one.rests_until - now, 0.0), one.failures), default=None)
 
     def _connection(self, server: _Server) -> Connection:
         known: dict[Address, Connection] = self._own.__dict__.setdefault("connections", {})
@@ -133,4 +140,4 @@ class TritonEngine(Engine):
             if self._local is None:
                 self._local = OnnxRuntimeEngine(self._bundle, self._threads)
             self._num_local += len(part.seed)
-        return self._local.run(part), self._local.name
+            return self._local.run(part), self._local.name  # one at a time: its threads are all that were asked for

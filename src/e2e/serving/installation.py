@@ -23,7 +23,8 @@ _BACKEND = Path(__file__).with_name("onnxruntime_backend.py")
 
 @dataclass(frozen=True)
 class Installation:
-    """binary: tritonserver. backends: arguments that say where back ends are; none for a stock server."""
+    """binary: tritonserver. arguments, environment: that say where its back ends and libraries are; none for a stock
+    server."""
 
     binary: Path
     arguments: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ are shared out as `num_pixels` was, and the limit of a request. A bad request is
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 from pathlib import Path
@@ -22,7 +23,7 @@ class TritonPythonModel:
     def initialize(self, args: dict[str, str]) -> None:
         config = json.loads(args["model_config"])
         parameters = {key: entry["string_value"] for key, entry in config["parameters"].items()}
-        self._max_candidates = int(parameters["max_candidates"])
+        self._max_candidates, self._max_pixels = (int(parameters[key]) for key in ("max_candidates", "max_pixels"))
         self._inputs = [entry["name"] for entry in config["input"]]
         self._outputs = [entry["name"] for entry in config["output"]]
         options = onnxruntime.SessionOptions()
@@ -37,27 +38,36 @@ class TritonPythonModel:
     def execute(self, requests: list[Any]) -> list[Any]:
         """One response for each request, in order; those that can be run are run together."""
         responses: list[Any] = [None] * len(requests)
-        sound: list[tuple[int, dict[str, np.ndarray]]] = []
+        sound: dict[int, dict[str, np.ndarray]] = {}
         for number, request in enumerate(requests):
             try:
-                sound.append((number, self._read(request)))
+                sound[number] = self._read(request)
             except ValueError as error:
-                responses[number] = _refusal(str(error))
-        if not sound:
-            return responses
-        merged = {name: np.concatenate([tensors[name] for _, tensors in sound]) for name in self._inputs}
+                responses[number] = _failure(str(error), pb.TritonError.INVALID_ARG)
+        if sound:
+            try:
+                answers = self._run(list(sound.values()))
+            except Exception:  # of the session, whatever it is: one of them is to blame, and should not take the others
+                answers = [self._run_alone(tensors) for tensors in sound.values()]
+            for number, answer in zip(sound, answers, strict=True):
+                responses[number] = answer
+        return responses
+
+    def _run_alone(self, tensors: dict[str, np.ndarray]) -> Any:
         try:
-            columns = self._session.run(self._outputs, merged)
-        except Exception as error:  # of the session: whatever it is, the clients must hear of it
-            for number, _ in sound:
-                responses[number] = _refusal(f"the network failed: {error}")
-            return responses
-        ends = np.cumsum([len(tensors[_SHARED_OUT_LIKE]) for _, tensors in sound])
-        for part, (number, _) in enumerate(sound):
-            begin = ends[part - 1] if part else 0
-            shared = [np.ascontiguousarray(column[None, begin : ends[part]]) for column in columns]
-            tensors = [pb.Tensor.from_dlpack(name, column) for name, column in zip(self._outputs, shared, strict=True)]
-            responses[number] = pb.InferenceResponse(output_tensors=tensors)
+            return self._run([tensors])[0]
+        except Exception as error:
+            return _failure(f"the network failed: {error}", pb.TritonError.INTERNAL)
+
+    def _run(self, together: list[dict[str, np.ndarray]]) -> list[Any]:
+        merged = {name: np.concatenate([tensors[name] for tensors in together]) for name in self._inputs}
+        columns = self._session.run(self._outputs, merged)
+        ends = np.cumsum([len(tensors[_SHARED_OUT_LIKE]) for tensors in together])
+        responses = []
+        for begin, end in zip([0, *ends[:-1]], ends, strict=True):
+            shared = [np.ascontiguousarray(column[None, begin:end]) for column in columns]
+            tensors = [_handed_over(name, column) for name, column in zip(self._outputs, shared, strict=True)]
+            responses.append(pb.InferenceResponse(output_tensors=tensors))
         return responses
 
     def _read(self, request: Any) -> dict[str, np.ndarray]:
@@ -75,13 +85,26 @@ class TritonPythonModel:
                 f"{len(counts)} candidates in a request, at most {self._max_candidates}: send fewer at once"
             )
         wanted = {"pixel_step": int(counts.sum()), "pixel_value": int(counts.sum()), "seed": 2 * len(counts)}
-        if (counts < 0).any():
-            raise ValueError("num_pixels is negative")
+        if ((counts < 0) | (counts > self._max_pixels)).any():
+            raise ValueError(f"num_pixels is negative, or above the {self._max_pixels} of the frame")
         for name, length in wanted.items():
             if len(tensors[name]) != length:
                 raise ValueError(f"{name} has {len(tensors[name])} entries, num_pixels says {length}")
         return tensors
 
 
-def _refusal(what: str) -> Any:
-    return pb.InferenceResponse(output_tensors=[], error=pb.TritonError(what, pb.TritonError.INVALID_ARG))
+def _handed_over(name: str, column: np.ndarray) -> Any:
+    """A tensor that owns what it is given: Triton frees it, and NumPy's own destructor of the capsule, which comes
+    later, would complain in the log of every answer."""
+    capsule = column.__dlpack__()
+    tensor = pb.Tensor.from_dlpack(name, capsule)
+    _set_destructor(capsule, None)
+    return tensor
+
+
+_set_destructor = ctypes.pythonapi.PyCapsule_SetDestructor
+_set_destructor.argtypes, _set_destructor.restype = (ctypes.py_object, ctypes.c_void_p), ctypes.c_int
+
+
+def _failure(what: str, kind: Any) -> Any:
+    return pb.InferenceResponse(output_tensors=[], error=pb.TritonError(what, kind))

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
+from tempfile import TemporaryDirectory
 
 from e2e.bundles import Bundle, load_bundle
 from e2e.bundles.bundle import ONNX, read_golden
@@ -23,7 +23,7 @@ from e2e.serving.wire import Wire, to_wire
 
 CONFIG, WARMUP = "config.pbtxt", "warmup"
 SHA256_OF_VERSION = "model_sha256_of_version_{}"  # a parameter of the configuration
-MAX_CANDIDATES = "max_candidates"  # of a request; a parameter as well
+MAX_CANDIDATES, MAX_PIXELS = "max_candidates", "max_pixels"  # of a request, and of a candidate; parameters as well
 _TYPES = {"uint16": "TYPE_UINT16", "int16": "TYPE_INT16", "int32": "TYPE_INT32", "float32": "TYPE_FP32"}
 
 
@@ -71,24 +71,21 @@ def _write_model(bundle: Bundle, place: Path, options: ServingOptions) -> None:
     digest = bundle.contract.files[ONNX].sha256
     known = _known_versions(bundle, place)
     version = next((number for number, sha256 in known.items() if sha256 == digest), max(known, default=0) + 1)
-    hidden = place.with_name(f".{place.name}.{uuid4().hex[:8]}.tmp")
-    try:
-        with writing(place):
-            (hidden / str(version)).mkdir(parents=True)
-            (hidden / WARMUP).mkdir()
-            (hidden / str(version) / ONNX).write_bytes(served_graph(bundle).SerializeToString())
-            wire = _one_candidate(bundle)
-            for name, tensor in wire._asdict().items():
-                (hidden / WARMUP / name).write_bytes(tensor.tobytes())
-            place.mkdir(exist_ok=True)
-            for part in (WARMUP, str(version)):
-                shutil.rmtree(place / part, ignore_errors=True)
-                (hidden / part).rename(place / part)
-        with replacing(place / CONFIG) as temporary:  # last: what it names is there
-            text = config_text(bundle, wire, {**known, version: digest}, options)
-            temporary.write_text(text, encoding="utf-8")
-    finally:
-        shutil.rmtree(hidden, ignore_errors=True)
+    with writing(place), TemporaryDirectory(prefix=".e2e-model-", dir=place.parent.resolve().parent) as beside:
+        hidden = Path(beside)  # not in the repository, where a server would take it for a model
+        (hidden / str(version)).mkdir()
+        (hidden / WARMUP).mkdir()
+        (hidden / str(version) / ONNX).write_bytes(served_graph(bundle).SerializeToString())
+        wire = _one_candidate(bundle)
+        for name, tensor in wire._asdict().items():
+            (hidden / WARMUP / name).write_bytes(tensor.tobytes())
+        place.mkdir(exist_ok=True)
+        for part in (WARMUP, str(version)):
+            shutil.rmtree(place / part, ignore_errors=True)
+            (hidden / part).rename(place / part)
+    with replacing(place / CONFIG) as temporary:  # last: what it names is there
+        text = config_text(bundle, wire, {**known, version: digest}, options)
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _known_versions(bundle: Bundle, place: Path) -> dict[int, str]:
@@ -96,8 +93,10 @@ def _known_versions(bundle: Bundle, place: Path) -> dict[int, str]:
         return {}
     with reading(place / CONFIG):
         lines = (place / CONFIG).read_text(encoding="utf-8").splitlines()
-    if [line for line in lines if line.startswith("output ")] != list(_outputs(bundle)):
-        raise InputError(place, f"a model with other answers than {bundle.path}", "rename the bundle's folder")
+    if [line for line in lines if line.startswith(("input ", "output "))] != _tensors(bundle, _one_candidate(bundle)):
+        raise InputError(
+            place, f"a model with other inputs or answers than {bundle.path}", "rename the bundle's folder"
+        )
     fields = [line.split('"') for line in lines if line.startswith("parameters ")]
     return versions_of({field[1]: field[3] for field in fields})
 
@@ -118,6 +117,7 @@ def config_text(bundle: Bundle, wire: Wire, versions: Mapping[int, str], options
         "intra_op_thread_count": options.threads,
         "inter_op_thread_count": 1,
         MAX_CANDIDATES: options.max_candidates,
+        MAX_PIXELS: bundle.contract.frame.num_pixels,
         **{SHA256_OF_VERSION.format(version): digest for version, digest in sorted(versions.items())},
     }
     lines = [
@@ -126,16 +126,11 @@ def config_text(bundle: Bundle, wire: Wire, versions: Mapping[int, str], options
         'backend: "onnxruntime"',
         f"max_batch_size: {options.max_requests}",
         "version_policy { all { } }",
-        *(
-            f'input {{ name: "{name}" data_type: {kind} dims: [-1] allow_ragged_batch: true }}'
-            for name, (kind, _) in tensors.items()
+        *_tensors(bundle, wire),
+        *(  # one for each: a back end looks at the first name of a block alone
+            f'batch_output {{ target_name: "{name}" kind: BATCH_SCATTER_WITH_INPUT_SHAPE source_input: "num_pixels" }}'
+            for name in bundle.contract.output_names
         ),
-        *_outputs(bundle),
-        "batch_output {",
-        *(f'  target_name: "{name}"' for name in bundle.contract.output_names),
-        "  kind: BATCH_SCATTER_WITH_INPUT_SHAPE",
-        '  source_input: "num_pixels"',
-        "}",
         f"dynamic_batching {{ max_queue_delay_microseconds: {options.max_delay_us} }}",
         f"instance_group {{ kind: KIND_AUTO count: {options.instances} }}",
         *(f'parameters {{ key: "{key}" value {{ string_value: "{value}" }} }}' for key, value in parameters.items()),
@@ -148,7 +143,11 @@ def config_text(bundle: Bundle, wire: Wire, versions: Mapping[int, str], options
     return "\n".join(lines) + "\n"
 
 
-def _outputs(bundle: Bundle) -> tuple[str, ...]:
-    return tuple(
-        f'output {{ name: "{name}" data_type: TYPE_FP32 dims: [-1] }}' for name in bundle.contract.output_names
-    )
+def _tensors(bundle: Bundle, wire: Wire) -> list[str]:
+    """What must be the same in every version of a model."""
+    inputs = {name: _TYPES[tensor.dtype.name] for name, tensor in wire._asdict().items()}
+    ragged = "dims: [-1] allow_ragged_batch: true"
+    return [
+        *(f'input {{ name: "{name}" data_type: {kind} {ragged} }}' for name, kind in inputs.items()),
+        *(f'output {{ name: "{name}" data_type: TYPE_FP32 dims: [-1] }}' for name in bundle.contract.output_names),
+    ]

@@ -28,10 +28,11 @@ def serve(
     key: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> int:
-    """Serve bundles until SIGINT or SIGTERM, or the server ends by itself; returns 0, or its exit status.
+    """Serve bundles until SIGINT, SIGTERM or SIGHUP, or the server ends by itself; returns 0.
 
     repository: a folder to keep, to which bundles are added; what is served is all that is in it. A token in the
-    environment (`E2E_TRITON_TOKEN`) is asked of every request. Raises InputError for what cannot be served.
+    environment (`E2E_TRITON_TOKEN`) is asked of every request. Raises InputError for what cannot be served, and
+    for a server that fails.
     """
     for name, value in (("instances", instances), ("threads", threads), ("max_candidates", max_candidates)):
         if value < 1:
@@ -39,7 +40,7 @@ def serve(
     if (certificate is None) != (key is None):
         raise InputError("serve", "a certificate without a key, or a key without one", "give both, or none")
     options = ServingOptions(instances=instances, threads=threads, max_candidates=max_candidates)
-    access = ServerOptions(host, port, os.environ.get(TOKEN), certificate, key)
+    access = ServerOptions(host, port, os.environ.get(TOKEN) or None, certificate, key)
     try:
         with _until_asked_to_stop(), ExitStack() as stack:
             folder = repository or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="e2e-repository-")))
@@ -47,7 +48,11 @@ def serve(
             server = stack.enter_context(TritonServer(folder, access))
             names = ", ".join(sorted(path.parent.name for path in folder.glob("*/config.pbtxt")))
             say(f"ready: {names} at {server.url} and {server.http_url}; metrics at {server.metrics_url}")
-            return server.wait()
+            if status := server.wait():
+                raise InputError(
+                    "serve", f"the server ended by itself ({status}): {server.last_words()}", "start it again"
+                )
+            return 0
     except _AskedToStop:
         return 0
 
@@ -63,7 +68,7 @@ def _until_asked_to_stop() -> Iterator[None]:
             signal.signal(again, signal.SIG_IGN)
         raise _AskedToStop
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:

@@ -113,8 +113,13 @@ class TritonServer:
         assert self._process is not None
         return self._process.wait(timeout)
 
-    def log_tail(self, lines: int = 20) -> str:
-        return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+    def last_words(self) -> str:
+        """Why it did not load a model, else the last line of its log."""
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
+        reasons = [
+            line.partition("failed to load ")[2] for line in lines if "failed to load '" in line and ": " in line
+        ]
+        return next(iter(reasons or [line for line in reversed(lines) if line.strip()]), "it said nothing")
 
     def _arguments(self) -> list[str]:
         options = self.options
@@ -132,24 +137,18 @@ class TritonServer:
 
     def _wait_until_ready(self) -> None:
         limit = time.monotonic() + START_TIMEOUT_S
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # it is no proxy's business
         while time.monotonic() < limit:
             if not self.is_running():
-                raise InputError("serve", f"the server did not start: {self._first_error()}", "mend that and try again")
+                raise InputError("serve", f"the server did not start: {self.last_words()}", "mend that and try again")
             try:
-                with urllib.request.urlopen(f"{self.http_url}/v2/health/ready", timeout=1) as answer:
+                with opener.open(f"{self.http_url}/v2/health/ready", timeout=1) as answer:
                     if answer.status == 200:
                         return
             except (urllib.error.URLError, OSError):
                 pass
             time.sleep(_POLL_S)
         raise InputError("serve", f"the server is not ready after {START_TIMEOUT_S:.0f} s", "serve fewer bundles")
-
-    def _first_error(self) -> str:
-        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()
-        reasons = [
-            line.partition("failed to load ")[2] for line in lines if "failed to load '" in line and ": " in line
-        ]
-        return next(iter(reasons or [line for line in reversed(lines) if line.strip()]), "it said nothing")
 
 
 def _ports(options: ServerOptions) -> tuple[int, int, int]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from torch import nn
 
+from e2e.bundles.parity import split_columns
 from e2e.contract.answers import INTERVAL_KINDS, AnswerConfig
 from e2e.datasets import CandidateSet
 from e2e.metrics import calibration_error
@@ -39,7 +40,7 @@ def calibrate(
     name of its output, of the candidates whose target is known.
     """
     raw = raw_answers(network, candidates, batch_size, device)
-    parts = np.split(raw, np.cumsum([answer.num_raw for answer in answers])[:-1], axis=1)
+    parts = split_columns(raw, [answer.num_raw for answer in answers])
     targets = candidates.targets
     is_wanted = [candidates.is_measured(task) if answers[0].kind != "probability" else np.ones(len(raw), dtype=bool)]
     is_wanted += list(np.isfinite(targets[:, 1:]).T)
