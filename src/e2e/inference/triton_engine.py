@@ -120,7 +120,7 @@ class TritonEngine(Engine):
         return self._answer_here(part)
 
     def _next_server(self) -> _Server | None:
-        """The first that has not failed; else the one that failed least of those whose rest is over, or will be first."""
+        """The first that has not failed; else, of those whose rest is over or ends first, that which failed least."""
         now = time.monotonic()
         left = [server for server in self._servers if not server.refusal]
         return min(left, key=lambda one: (max(one.rests_until - now, 0.0), one.failures), default=None)
