@@ -74,7 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
         nargs="+",
         default=(),
         metavar="URL",
-        help="of the engine triton: HOST:PORT of gRPC, or http://HOST:PORT; the next answers where one does not",
+        help="of the engine triton: HOST:PORT of gRPC, or http://HOST:PORT; several share the work",
     )
     add("--deadline", type=float, default=30.0, metavar="S", help="seconds that a batch waits for servers; 30")
     add("--no-fallback", dest="fallback", action="store_false", help="fail where no server answers")

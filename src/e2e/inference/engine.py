@@ -40,7 +40,7 @@ class Engine(ABC):
 
 @dataclass(frozen=True)
 class RemoteOptions:
-    """servers: HOST:PORT, grpc://HOST:PORT or http://HOST:PORT, asked in this order. deadline_s: for a batch; what no
+    """servers: HOST:PORT, grpc://HOST:PORT or http://HOST:PORT, which share the work. deadline_s: for a batch; what no
     server has answered by then is answered here. request_candidates: sent at once, at most; in_flight: requests under
     way at once. compresses: by gzip. has_fallback: whether this machine may answer at all."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +25,18 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 60.0  # of a server that did not answer; 
 
 @dataclass
 class _Server:
-    """What all threads know of a server. refusal: why it is asked no more."""
+    """What all threads know of a server. busy: how many are asking it. refusal: why it is asked no more."""
 
     address: Address
+    busy: int = 0
     failures: int = 0
     rests_until: float = 0.0
     refusal: str = ""
     last_error: str = ""
+
+    def rank(self, now: float) -> tuple[float, int, int]:
+        """The least is asked."""
+        return max(self.rests_until - now, 0.0), self.failures, self.busy
 
     def failed(self, why: str) -> None:
         self.last_error = why
@@ -44,8 +51,8 @@ class _Server:
 
 
 class TritonEngine(Engine):
-    """Every candidate is answered once, in order: by the first server that answers, the next ones in turn after a
-    failure, and by ONNX Runtime here once `deadline_s` is over for a batch, or no server is left.
+    """Every candidate is answered once, in order: by the least busy of the servers that have not failed, by the others
+    after a failure, and by ONNX Runtime here once `deadline_s` is over for a batch, or no server is left.
 
     Where no server has answered a whole batch, the next ones wait for none: a server whose rest is over is asked once.
     Raises InputError where local inference is switched off and no server answers.
@@ -62,7 +69,7 @@ class TritonEngine(Engine):
         self._pool = ThreadPoolExecutor(options.in_flight, thread_name_prefix="triton")
         self._own = threading.local()  # connections: one of each thread to each server
         self._local: OnnxRuntimeEngine | None = None
-        self._lock = threading.Lock()
+        self._lock, self._local_lock = threading.Lock(), threading.Lock()
         self._num_local = 0
 
     def run(self, packed: Packed) -> NDArray[np.float32]:
@@ -101,29 +108,41 @@ class TritonEngine(Engine):
 
     def _answer(self, part: Packed, deadline: float, waits: bool) -> tuple[NDArray[np.float32], str]:
         """waits: for the end of a server's rest."""
-        while (left := deadline - time.monotonic()) > 0 and (server := self._next_server()) is not None:
-            pause = server.rests_until - time.monotonic()
-            if pause > 0:
-                if not waits:
+        while (left := deadline - time.monotonic()) > 0:
+            with self._chosen() as server:
+                if server is None:
                     break
-                time.sleep(min(pause, left))
-                continue
-            try:
-                outputs = self._connection(server).ask(part, left / 2)  # the other half is for the next server
-            except RefusedError as error:
-                server.refusal = str(error)
-            except UnavailableError as error:
-                server.failed(str(error))
-            else:
-                server.answered()
-                return outputs, f"{self.name} {server.address}"
+                pause = server.rests_until - time.monotonic()
+                if pause > 0:
+                    if not waits:
+                        break
+                    time.sleep(min(pause, left))
+                    continue
+                try:
+                    outputs = self._connection(server).ask(part, left / 2)  # the other half is for the next server
+                except RefusedError as error:
+                    server.refusal = str(error)
+                except UnavailableError as error:
+                    server.failed(str(error))
+                else:
+                    server.answered()
+                    return outputs, f"{self.name} {server.address}"
         return self._answer_here(part)
 
-    def _next_server(self) -> _Server | None:
-        """The first that has not failed; else, of those whose rest is over or ends first, that which failed least."""
+    @contextmanager
+    def _chosen(self) -> Iterator[_Server | None]:
+        """The least busy that has not failed; else that which failed least of those whose rest is over, or ends first."""
         now = time.monotonic()
-        left = [server for server in self._servers if not server.refusal]
-        return min(left, key=lambda one: (max(one.rests_until - now, 0.0), one.failures), default=None)
+        with self._lock:
+            left = [server for server in self._servers if not server.refusal]
+            if (server := min(left, key=lambda one: one.rank(now), default=None)) is not None:
+                server.busy += 1
+        try:
+            yield server
+        finally:
+            if server is not None:
+                with self._lock:
+                    server.busy -= 1
 
     def _connection(self, server: _Server) -> Connection:
         known: dict[Address, Connection] = self._own.__dict__.setdefault("connections", {})
@@ -136,7 +155,7 @@ class TritonEngine(Engine):
         if not self._options.has_fallback:
             said = "; ".join(f"{where}: {what}" for where, what in self.complaints()) or "no answer in time"
             raise InputError(self.name, f"no server answered ({said})", "start one, or allow local inference")
-        with self._lock:
+        with self._local_lock:
             if self._local is None:
                 self._local = OnnxRuntimeEngine(self._bundle, self._threads)
             self._num_local += len(part.seed)
