@@ -95,7 +95,8 @@ def _check(inputs: list[Path], as_json: bool) -> int:
 
 
 def _predict(as_json: bool, **options: Any) -> int:
-    result = verb_function("predict")(**options)
+    with _progress("events") as progress:
+        result = verb_function("predict")(**options, progress=progress)
     if as_json:
         _print_json(result.to_json())
     elif result.timing.num_events:

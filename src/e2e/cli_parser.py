@@ -85,6 +85,9 @@ def make_parser() -> argparse.ArgumentParser:
         help="cut around the record's photons and electrons, isolated hot crystals, the event's hottest crystal; jets",
     )
     add("--batch-size", type=int, default=256, metavar="N")
+    parts = "processes; the output is then a folder with a part for each file, and an interrupted call goes on"
+    add("--workers", type=int, default=None, metavar="W", help=parts)
+    add("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler, whose workers to use instead")
     add("--threads", type=int, default=1, metavar="N")
     add("--device", default="cpu", choices=("cpu", "cuda"))
 

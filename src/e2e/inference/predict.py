@@ -19,6 +19,7 @@ from e2e.files import writing
 from e2e.frames.build import build_candidates
 from e2e.frames.candidate_rows import MODES, CandidateRows, Mode, find_candidates, has_objects, modes_of
 from e2e.inference.engine import Device, Engine, RemoteOptions, load_engine
+from e2e.inference.parts import predict_parts
 from e2e.inference.prediction_file import Answered, PredictionWriter, prediction_schema, to_record_batch
 from e2e.inference.predictions import Predictions, Timing
 from e2e.problems import InputError, Problems
@@ -40,12 +41,18 @@ def predict(
     servers: Sequence[str] = (),
     deadline: float = RemoteOptions.deadline_s,
     fallback: bool = True,
+    workers: int | None = None,
+    dask: str | None = None,
+    progress: Callable[[int, int], Any] = lambda done, total: None,
 ) -> Predictions:
     """Run a bundle over files and folders of events (.ig, event stores); rows in the order of files and events.
 
     output: a Parquet file; without it the rows stay in memory; when no input can be read, it is left as it was.
     candidates: see `find_candidates`. servers, deadline, fallback: of the engine `triton`, see `RemoteOptions`; a row
     says who answered it.
+    workers, dask: as in `simulate`; `output` is then a folder with a part for each file, whose rows name it by its
+    absolute path, and a call that was interrupted goes on when it is given again. progress: then called with the events
+    done, and how many there are.
     What is wrong with one input or event is in `problems` of the result and does not stop the others. Raises InputError
     when nothing can be done: bad bundle, unknown engine or option, output that cannot be written.
     """
@@ -56,6 +63,13 @@ def predict(
         what = f"bundle {bundle.path.name} cannot be asked for candidates {candidates!r}"
         raise InputError("predict", what, f"choose one of: {', '.join(fitting)}")
     paths = [Path(path) for path in inputs]
+    if workers is not None or dask is not None:
+        if output is None:
+            raise InputError("predict", "workers without an output", "give a folder for it")
+        _check_output(output, paths)
+        options = {"engine": engine, "candidates": candidates, "batch_size": batch_size, "threads": threads}
+        options |= {"device": device, "servers": tuple(servers), "deadline": deadline, "fallback": fallback}
+        return predict_parts(predict, bundle, paths, output, options, workers or 1, dask, progress)
     timing, problems = Timing(), Problems()
     schema = prediction_schema(bundle.contract, _provenance(bundle, paths, engine, candidates))
     if servers and engine != "triton":

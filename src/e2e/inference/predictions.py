@@ -42,7 +42,7 @@ class Timing:
 
 @dataclass(frozen=True)
 class Predictions:
-    """path: the file written; None: the rows are in memory. problems: what was wrong with inputs and answers."""
+    """path: file or folder written; None: the rows are in memory. problems: what was wrong with inputs and answers."""
 
     contract: Contract
     path: Path | None
@@ -53,7 +53,11 @@ class Predictions:
 
     @cached_property
     def table(self) -> pa.Table:
-        return pa.Table.from_batches(self.batches, self.schema) if self.path is None else pq.read_table(self.path)
+        if self.path is None:
+            return pa.Table.from_batches(self.batches, self.schema)
+        if self.path.is_dir():  # a part for each input
+            return pa.concat_tables([pq.read_table(part) for part in sorted(self.path.glob("part-*.parquet"))])
+        return pq.read_table(self.path)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Rows as dictionaries of plain Python values; null: the network gave no finite number."""

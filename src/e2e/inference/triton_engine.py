@@ -131,7 +131,7 @@ class TritonEngine(Engine):
 
     @contextmanager
     def _chosen(self) -> Iterator[_Server | None]:
-        """The least busy that has not failed; else that which failed least of those whose rest is over, or ends first."""
+        """The least busy that has not failed; else, of those that rest for the shortest, that which failed least."""
         now = time.monotonic()
         with self._lock:
             left = [server for server in self._servers if not server.refusal]
