@@ -1,6 +1,6 @@
 """A Triton server on loopback beside the local engine on the same cores: throughput, latency against load, bytes.
 
-    python benchmarks/sonic.py [--bundle zoo/quark-gluon-nano] [--data CANDIDATES] [--cores 2] [--turns 7]
+    python benchmarks/sonic.py [--plain] [--bundle zoo/quark-gluon-nano] [--data CANDIDATES] [--cores 2] [--turns 7]
 
 Throughput: all candidates in batches of 64, in turn here (ONNX Runtime with as many threads as cores) and at the server
 (as many instances of one thread), whose client runs on the same cores. Load: events of one candidate each arrive at
@@ -20,6 +20,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -47,6 +48,9 @@ def main() -> None:
     parser.add_argument("-n", type=int, default=512, help="candidates")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument(
+        "--plain", action="store_true", help="requests without compression, as is the default on one machine"
+    )
     parser.add_argument("--seconds", type=float, default=8.0, help="of each load")
     options = parser.parse_args()
     bundle = load_bundle(options.bundle)
@@ -57,7 +61,8 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         repository = write_repository([bundle], Path(folder) / "models", ServingOptions(instances=options.cores))
         with TritonServer(repository, ServerOptions(port=0)) as server:
-            remote = load_engine(bundle, "triton", remote=RemoteOptions(servers=(server.url,), has_fallback=False))
+            asked = RemoteOptions(servers=(server.url,), compresses=not options.plain, has_fallback=False)
+            remote = load_engine(bundle, "triton", remote=asked)
             whole = _together(single, bundle)
             ways = {"local": lambda: [local.run(packed) for packed in batches], "triton": lambda: remote.run(whole)}
             taken: dict[str, list[float]] = {name: [] for name in ways}
@@ -72,7 +77,7 @@ def main() -> None:
             remote.close()
             ratio = Turns([here / there for here, there in zip(taken["local"], taken["triton"], strict=True)])
             rate = len(single) / Turns(taken["triton"]).median
-            load = {share: _latency(bundle, server.url, single, share * rate, options.seconds) for share in SHARES}
+            load = {share: _latency(bundle, asked, single, share * rate, options.seconds) for share in SHARES}
     dense = dense_bytes(bundle.contract.frame)
     sparse = sum(wire.num_bytes for wire in wires) / len(single)
     result = {
@@ -80,6 +85,7 @@ def main() -> None:
         "machine": machine(),
         "bundle": bundle.path.name,
         "candidates": len(single),
+        "compressed": not options.plain,
         "candidates_per_second": {name: round(len(single) / Turns(own).median, 1) for name, own in taken.items()},
         "triton_over_local": {"median": round(ratio.median, 3), "spread": ratio.spread},
         "bytes_of_a_candidate": {"tensors": round(sparse), "on_the_wire": round(on_the_wire), "dense": dense},
@@ -99,10 +105,12 @@ def _together(single: Sequence[Packed], bundle: Bundle) -> Packed:
     return from_wire(join([to_wire(packed, bundle.contract.frame) for packed in single]))
 
 
-def _latency(bundle: Bundle, url: str, single: Sequence[Packed], rate: float, length: float) -> dict[str, float]:
+def _latency(
+    bundle: Bundle, asked: RemoteOptions, single: Sequence[Packed], rate: float, length: float
+) -> dict[str, float]:
     """Milliseconds from arrival to answer of events that arrive `rate` a second, for `length` seconds."""
     own = threading.local()
-    options = RemoteOptions(servers=(url,), in_flight=1, has_fallback=False)
+    options = replace(asked, in_flight=1)
 
     def answer(packed: Packed, due: float) -> float:
         if not hasattr(own, "engine"):

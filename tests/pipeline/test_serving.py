@@ -20,6 +20,7 @@ from e2e.bundles import load_bundle
 from e2e.bundles.parity import check_agreement, parity_cases, random_candidates
 from e2e.frames import Packed
 from e2e.inference.engine import RemoteOptions, load_engine
+from e2e.inference.remote import Address
 from e2e.problems import InputError
 from e2e.serving.installation import find_server
 from e2e.serving.repository import ServingOptions, write_repository
@@ -69,12 +70,12 @@ def check_same(bundle, packed, outputs):
     check_agreement("served", outputs, load_engine(bundle).run(packed), scale, sizes)
 
 
-@pytest.mark.parametrize("scheme", ["grpc", "http"])
+@pytest.mark.parametrize(("scheme", "compresses"), [("grpc", True), ("http", True), ("http", None)])
 @pytest.mark.parametrize("name", [NAME, OTHER])
-def test_the_server_gives_the_answers_of_this_machine(server, name, scheme):
+def test_the_server_gives_the_answers_of_this_machine(server, name, scheme, compresses):
     bundle = load_bundle(ZOO / name)
     url = server.url if scheme == "grpc" else server.http_url
-    engine = remote(bundle, url, request_candidates=5)
+    engine = remote(bundle, url, request_candidates=5, compresses=compresses)
     for _, packed in parity_cases(bundle.contract.frame):
         if packed.pixel_index.shape[1] > 2000 and len(packed.seed) > 3:  # full frames, many of them: slow
             continue
@@ -453,6 +454,12 @@ def test_other_answers_under_a_known_name_are_refused(tmp_path):
 def test_an_address_that_is_none_is_one_line(bundle, url):
     with pytest.raises(InputError, match=r"is no address|no server"):
         remote(bundle, *([url] if url else []))
+
+
+def test_who_is_on_this_machine():
+    here = ("localhost:1", "grpc://127.0.0.1:1", "http://127.1.2.3:8", "grpc://[::1]:5")
+    assert all(Address.parse(url).is_here for url in here)
+    assert not any(Address.parse(url).is_here for url in ("cms.cern.ch:1", "grpc://10.0.0.1:1", "128.1.1.1:2"))
 
 
 def test_pieces_of_nothing_are_nothing(server, bundle):

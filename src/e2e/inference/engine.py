@@ -42,13 +42,13 @@ class Engine(ABC):
 class RemoteOptions:
     """servers: HOST:PORT, grpc://HOST:PORT or http://HOST:PORT, which share the work. deadline_s: for a batch; what no
     server has answered by then is answered here. request_candidates: sent at once, at most; in_flight: requests under
-    way at once. compresses: by gzip. has_fallback: whether this machine may answer at all."""
+    way at once. compresses: by gzip; None: unless the server is on this machine. has_fallback: whether this machine may answer at all."""
 
     servers: tuple[str, ...] = ()
     deadline_s: float = 30.0
     request_candidates: int = 64
     in_flight: int = 4
-    compresses: bool = True
+    compresses: bool | None = None
     has_fallback: bool = True
 
     def __post_init__(self) -> None:

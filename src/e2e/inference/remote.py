@@ -68,6 +68,12 @@ class Address:
         return f"{self.scheme}://{self.place}"
 
     @property
+    def is_here(self) -> bool:
+        """On this machine: nothing is won by fewer bytes."""
+        host = urlsplit(str(self)).hostname or ""
+        return host in ("localhost", "::1") or host.startswith("127.")
+
+    @property
     def is_grpc(self) -> bool:
         return self.scheme.startswith("grpc")
 
@@ -98,7 +104,8 @@ class Connection:
         inputs = [self._input(name, tensor) for name, tensor in wire._asdict().items()]
         wanted = [self._library.InferRequestedOutput(name) for name in self._contract.output_names]
         options: dict[str, Any] = {"model_version": self._version, "outputs": wanted, "headers": self._headers()}
-        if self._options.compresses:
+        compresses = self._options.compresses
+        if not self._address.is_here if compresses is None else compresses:
             options["compression_algorithm" if self._address.is_grpc else "request_compression_algorithm"] = "gzip"
         result = self._client.infer(self._model, inputs, **options, **self._timeout(deadline))
         columns = [result.as_numpy(name) for name in self._contract.output_names]
