@@ -42,7 +42,8 @@ class Engine(ABC):
 class RemoteOptions:
     """servers: HOST:PORT, grpc://HOST:PORT or http://HOST:PORT, which share the work. deadline_s: for a batch; what no
     server has answered by then is answered here. request_candidates: sent at once, at most; in_flight: requests under
-    way at once. compresses: by gzip; None: unless the server is on this machine. has_fallback: whether this machine may answer at all."""
+    way at once. compresses: by gzip; None: unless the server is on this machine. has_fallback: whether this machine may
+    answer at all."""
 
     servers: tuple[str, ...] = ()
     deadline_s: float = 30.0
