@@ -76,8 +76,8 @@ def test_the_server_gives_the_answers_of_this_machine(server, name, scheme, comp
     bundle = load_bundle(ZOO / name)
     url = server.url if scheme == "grpc" else server.http_url
     engine = remote(bundle, url, request_candidates=5, compresses=compresses)
-    for _, packed in parity_cases(bundle.contract.frame):
-        if packed.pixel_index.shape[1] > 2000 and len(packed.seed) > 3:  # full frames, many of them: slow
+    for case, packed in parity_cases(bundle.contract.frame):
+        if "trial 1" in case or "trial 2" in case or packed.pixel_index.size > 50_000:  # slow, and nothing new
             continue
         outputs, names = engine.run_named(packed)
         assert set(names) == {f"triton {url}"} and len(names) == len(packed.seed)
