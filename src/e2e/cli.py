@@ -193,26 +193,27 @@ def _show(result: dict[str, Any], to_text: Callable[[dict[str, Any]], str], outp
     return EXIT_OK
 
 
-def _compare(as_json: bool, **options: Any) -> int:
+def _compare(**options: Any) -> int:
     from e2e.comparison.table import format_table
 
-    problems = Problems()
-    say = partial(print, file=sys.stderr)
-    result = verb_function("compare")(**options, problems=problems, say=say)
-    _show(result, format_table, options["output"], as_json)
-    return _report(problems)
+    return _contest("compare", format_table, **options)
 
 
 def _serve(**options: Any) -> int:
     return verb_function("serve")(**options, say=partial(print, flush=True))
 
 
-def _bench(as_json: bool, **options: Any) -> int:
+def _bench(**options: Any) -> int:
     from e2e.bench.report import format_table
 
+    return _contest("bench", format_table, **options)
+
+
+def _contest(verb: str, to_text: Callable[[dict[str, Any]], str], as_json: bool, **options: Any) -> int:
+    """What could not take part is left out, and said at the end."""
     problems = Problems()
-    result = verb_function("bench")(**options, problems=problems, say=partial(print, file=sys.stderr))
-    _show(result, format_table, options["output"], as_json)
+    result = verb_function(verb)(**options, problems=problems, say=partial(print, file=sys.stderr))
+    _show(result, to_text, options["output"], as_json)
     return _report(problems)
 
 

@@ -79,7 +79,7 @@ class Address:
 
 
 class Connection:
-    """To be used by one thread. Raises RefusedError and UnavailableError alone."""
+    """To be used by one thread. Whatever goes wrong with the server is a RefusedError or an UnavailableError."""
 
     def __init__(self, address: Address, model: str, contract: Contract, options: RemoteOptions) -> None:
         self._address, self._model, self._contract, self._options = address, model, contract, options
@@ -92,7 +92,7 @@ class Connection:
         try:
             with nullcontext() if self._address.is_grpc else _gevent_deadline(timeout_s):
                 self._connect(deadline)
-                parts = pieces(packed, min(self._options.request_candidates, self._most_candidates))
+                parts = pieces(packed, self._most_candidates)  # that it takes at once
                 return np.concatenate([self._ask(to_wire(part, self._contract.frame), deadline) for part in parts])
         except (InputError, RefusedError):
             raise

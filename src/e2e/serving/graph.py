@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from e2e.bundles import Bundle
 from e2e.bundles.contract_file import OUTPUT_TENSOR
 from e2e.contract import PADDING_INDEX
-from e2e.serving.wire import COUNT_TYPE, SEED_TYPE, index_type
+from e2e.serving.wire import index_type, tensor_types
 
 _OWN = "network/"  # before every name of the bundle's graph
 
@@ -45,16 +45,10 @@ def served_graph(bundle: Bundle) -> onnx.ModelProto:
 
 
 def _inputs(bundle: Bundle) -> list[onnx.ValueInfoProto]:
-    types = {
-        "pixel_step": index_type(bundle.contract.frame),
-        "pixel_value": np.dtype(np.float32),
-        "num_pixels": COUNT_TYPE,
-        "seed": SEED_TYPE,
-    }
     lengths = {"pixel_step": "entries", "pixel_value": "entries", "num_pixels": "batch", "seed": "numbers"}
     return [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(kind), (lengths[name],))
-        for name, kind in types.items()
+        for name, kind in tensor_types(bundle.contract.frame).items()
     ]
 
 

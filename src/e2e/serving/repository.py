@@ -19,7 +19,7 @@ from e2e.files import make_folder, reading, replacing, writing
 from e2e.frames import Packed
 from e2e.problems import InputError
 from e2e.serving.graph import served_graph
-from e2e.serving.wire import Wire, to_wire
+from e2e.serving.wire import Wire, tensor_types, to_wire
 
 CONFIG, WARMUP = "config.pbtxt", "warmup"
 SHA256_OF_VERSION = "model_sha256_of_version_{}"  # a parameter of the configuration
@@ -93,7 +93,7 @@ def _known_versions(bundle: Bundle, place: Path) -> dict[int, str]:
         return {}
     with reading(place / CONFIG):
         lines = (place / CONFIG).read_text(encoding="utf-8").splitlines()
-    if [line for line in lines if line.startswith(("input ", "output "))] != _tensors(bundle, _one_candidate(bundle)):
+    if [line for line in lines if line.startswith(("input ", "output "))] != _tensors(bundle):
         raise InputError(
             place, f"a model with other inputs or answers than {bundle.path}", "rename the bundle's folder"
         )
@@ -126,7 +126,7 @@ def config_text(bundle: Bundle, wire: Wire, versions: Mapping[int, str], options
         'backend: "onnxruntime"',
         f"max_batch_size: {options.max_requests}",
         "version_policy { all { } }",
-        *_tensors(bundle, wire),
+        *_tensors(bundle),
         *(  # one for each: a back end looks at the first name of a block alone
             f'batch_output {{ target_name: "{name}" kind: BATCH_SCATTER_WITH_INPUT_SHAPE source_input: "num_pixels" }}'
             for name in bundle.contract.output_names
@@ -143,9 +143,9 @@ def config_text(bundle: Bundle, wire: Wire, versions: Mapping[int, str], options
     return "\n".join(lines) + "\n"
 
 
-def _tensors(bundle: Bundle, wire: Wire) -> list[str]:
+def _tensors(bundle: Bundle) -> list[str]:
     """What must be the same in every version of a model."""
-    inputs = {name: _TYPES[tensor.dtype.name] for name, tensor in wire._asdict().items()}
+    inputs = {name: _TYPES[kind.name] for name, kind in tensor_types(bundle.contract.frame).items()}
     ragged = "dims: [-1] allow_ragged_batch: true"
     return [
         *(f'input {{ name: "{name}" data_type: {kind} {ragged} }}' for name, kind in inputs.items()),

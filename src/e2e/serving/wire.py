@@ -19,7 +19,7 @@ from e2e.contract import PADDING_INDEX, FrameSpec
 from e2e.frames import Packed
 from e2e.problems import InputError
 
-SEED_TYPE, COUNT_TYPE = np.dtype(np.int16), np.dtype(np.int32)
+_VALUE_TYPE, _COUNT_TYPE, _SEED_TYPE = np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.int16)
 DENSE_BYTES = 4  # of a pixel in the image that does not travel
 
 
@@ -47,6 +47,11 @@ def index_type(frame: FrameSpec) -> np.dtype[np.uint16] | np.dtype[np.int32]:
     return np.dtype(np.uint16) if frame.num_pixels <= 1 << 16 else np.dtype(np.int32)
 
 
+def tensor_types(frame: FrameSpec) -> dict[str, np.dtype]:
+    """Of each tensor of `Wire`."""
+    return dict(zip(Wire._fields, (index_type(frame), _VALUE_TYPE, _COUNT_TYPE, _SEED_TYPE), strict=True))
+
+
 def dense_bytes(frame: FrameSpec) -> int:
     """Of the float32 image of one candidate."""
     return DENSE_BYTES * frame.num_pixels
@@ -57,13 +62,13 @@ def to_wire(packed: Packed, frame: FrameSpec) -> Wire:
     is_pixel = packed.pixel_index != PADDING_INDEX
     index, seed = packed.pixel_index[is_pixel], packed.seed.reshape(1, -1)
     with np.errstate(invalid="ignore"):  # NaN becomes some number, and is then found to differ
-        narrow, narrow_seed = index.astype(index_type(frame)), seed.astype(SEED_TYPE)
+        narrow, narrow_seed = index.astype(index_type(frame)), seed.astype(_SEED_TYPE)
     if not ((narrow == index) & (narrow < frame.num_pixels)).all() or (narrow < 0).any():
         raise InputError("wire", f"a pixel index that is none of the frame's {frame.num_pixels}", "mend the candidates")
     if not (narrow_seed == seed).all():
         raise InputError("wire", "a seed that is no pair of whole numbers", "mend the candidates")
-    counts = np.count_nonzero(is_pixel, axis=1).astype(COUNT_TYPE)
-    values = packed.pixel_value[is_pixel].astype(np.float32, copy=False)
+    counts = np.count_nonzero(is_pixel, axis=1).astype(_COUNT_TYPE)
+    values = packed.pixel_value[is_pixel].astype(_VALUE_TYPE, copy=False)
     step = np.diff(narrow, prepend=narrow.dtype.type(0))
     first = (np.cumsum(counts) - counts)[counts > 0]
     step[first] = narrow[first]
