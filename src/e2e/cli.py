@@ -29,6 +29,7 @@ VERBS = {
     "evaluate": "e2e.evaluation.evaluate",
     "stress": "e2e.evaluation.stress",
     "compare": "e2e.comparison.compare",
+    "verify": "e2e.inference.verify",
     "serve": "e2e.serving.serve",
     "bench": "e2e.bench.bench",
     "demo": "e2e.demo",
@@ -199,6 +200,18 @@ def _compare(**options: Any) -> int:
     return _contest("compare", format_table, **options)
 
 
+def _verify(as_json: bool, **options: Any) -> int:
+    from e2e.inference.verify import format_table
+
+    problems = Problems()
+    found = verb_function("verify")(**options, problems=problems, say=partial(print, file=sys.stderr))
+    if as_json:
+        _print_json(found)
+    else:
+        print(format_table(found))
+    return _report(problems)
+
+
 def _serve(**options: Any) -> int:
     return verb_function("serve")(**options, say=partial(print, flush=True))
 
@@ -236,6 +249,7 @@ _RUN: dict[str, Callable[..., int]] = {
     "evaluate": _evaluate,
     "stress": _stress,
     "compare": _compare,
+    "verify": _verify,
     "serve": _serve,
     "bench": _bench,
     "demo": _demo,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from e2e import __version__
+from e2e.inference.names import DEVICES, ENGINE_NAMES, LOCAL_ENGINES, PRECISIONS
 
 # what `e2e simulate` makes; a test holds them to TASKS and PROCESSES, which take longer to import
 TASK_NAMES = (
@@ -20,6 +21,8 @@ TASK_NAMES = (
     "higgs-diphoton",
 )
 OTHER_PROCESSES = ("electron", "photon", "diphoton", "minimum-bias")
+
+_PRECISION = "other than fp32: faster, and other answers by as much as docs/engines.md says"
 
 _EPILOG = """exit codes: 0 all done; 1 some input could not be used (one line on standard error says what, where and
 what to do; other inputs were done); 2 the command line cannot be parsed; 130 interrupted"""
@@ -68,7 +71,7 @@ def make_parser() -> argparse.ArgumentParser:
     inputs(add)
     add("-o", "--output", type=Path, default=None, metavar="OUT.parquet", help="write the rows to this Parquet file")
     as_json(add)
-    add("--engine", default="onnxruntime", choices=("onnxruntime", "pytorch", "triton"))
+    add("--engine", default="onnxruntime", choices=ENGINE_NAMES)
     add(
         "--servers",
         nargs="+",
@@ -89,7 +92,8 @@ def make_parser() -> argparse.ArgumentParser:
     add("--workers", type=int, default=None, metavar="W", help=parts)
     add("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler, whose workers to use instead")
     add("--threads", type=int, default=1, metavar="N")
-    add("--device", default="cpu", choices=("cpu", "cuda"))
+    add("--device", default="cpu", choices=DEVICES)
+    add("--precision", default="fp32", choices=PRECISIONS, help=_PRECISION)
 
     add = verb("simulate", "simulate events with a CMS-like response; goes on where an interrupted call was")
     add("process", metavar="PROCESS", help=f"a task: {', '.join(TASK_NAMES)}; or {', '.join(OTHER_PROCESSES)}")
@@ -168,7 +172,8 @@ def make_parser() -> argparse.ArgumentParser:
     inputs(add, "data")
     add("-o", "--output", type=Path, default=Path("evaluation"), metavar="DIR")
     as_json(add)
-    add("--engine", default="onnxruntime", choices=("onnxruntime", "pytorch"))
+    add("--engine", default="onnxruntime", choices=LOCAL_ENGINES)
+    add("--precision", default="fp32", choices=PRECISIONS, help=_PRECISION)
 
     add = verb("stress", "ask a bundle about candidates that are changed, or made otherwise: do its answers move?")
     add("bundle", type=Path, metavar="BUNDLE")
@@ -177,7 +182,7 @@ def make_parser() -> argparse.ArgumentParser:
     named = "samples made otherwise, such as more-pileup=FOLDER"
     add("--others", type=_named_path, nargs="*", default=(), metavar="NAME=INPUT", help=named)
     as_json(add)
-    add("--engine", default="onnxruntime", choices=("onnxruntime", "pytorch"))
+    add("--engine", default="onnxruntime", choices=LOCAL_ENGINES)
 
     add = verb("compare", "train networks of many kinds alike and measure them on the same candidates")
     add("task", metavar="TASK", help="such as quark-gluon")
@@ -199,6 +204,12 @@ def make_parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=1, metavar="N", help="of training; latency is that of one")
     as_json(add)
 
+    add = verb("verify", "does every engine give a bundle's answers? batches, lengths, no pixel, extreme energies")
+    add("bundles", nargs="+", type=Path, metavar="BUNDLE")
+    add("--engines", nargs="+", default=LOCAL_ENGINES, metavar="NAME", help=", ".join(LOCAL_ENGINES))
+    add("--record", action="store_true", help="write what was found into the bundle's contract and card")
+    as_json(add)
+
     add = verb("serve", "write a model repository of bundles and run a Triton server on it, until interrupted")
     add("bundles", nargs="+", type=Path, metavar="BUNDLE")
     add("--repository", type=Path, default=None, metavar="DIR", help="kept, and added to; a temporary one unless given")
@@ -214,10 +225,16 @@ def make_parser() -> argparse.ArgumentParser:
     add("bundles", nargs="+", type=Path, metavar="BUNDLE")
     add("-o", "--output", type=Path, default=Path("bench"), metavar="DIR")
     add("--data", type=Path, nargs="+", default=(), metavar="INPUT", help="candidates to ask; simulated unless given")
-    add("--engines", nargs="+", default=("onnxruntime", "pytorch"), metavar="NAME", help="onnxruntime, pytorch, triton")
+    add(
+        "--engines",
+        nargs="+",
+        default=("onnxruntime", "pytorch"),
+        metavar="NAME",
+        help=f"{', '.join(ENGINE_NAMES)}; with a precision: pytorch-bf16",
+    )
     add("--batch-sizes", type=int, nargs="+", default=(1, 32, 1024), metavar="N")
     add("--threads", type=int, nargs="+", default=(1, 0), metavar="N", help="0: all cores")
-    add("--device", default="cpu", choices=("cpu", "cuda"))
+    add("--device", default="cpu", choices=DEVICES)
     add("--rounds", type=int, default=5, metavar="N", help="in random order, so that what else runs meets all alike")
     add("--seconds", type=float, default=0.5, metavar="S", help="of each round")
     add("--against", type=Path, default=None, metavar="BENCH", help="a saved bench.json: what has changed since?")

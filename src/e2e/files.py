@@ -74,3 +74,14 @@ def make_folder(path: Path) -> Path:
         if not os.access(path, os.W_OK | os.X_OK):
             raise InputError(path, "cannot be written (Permission denied)", _REMEDY)
     return path
+
+
+def own_folder(path: Path) -> Path:
+    """The folder `path`, made unless it is there, for files that only this user may write. Raises InputError else."""
+    with writing(path):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if hasattr(os, "getuid"):
+        about = make_folder(path).stat()
+        if about.st_uid != os.getuid() or about.st_mode & 0o022:
+            raise InputError(path, "others may write to it", f"give it to yourself alone (chmod 700), or {_REMEDY}")
+    return path

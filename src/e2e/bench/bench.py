@@ -25,7 +25,8 @@ from e2e.bundles.network import load_network
 from e2e.comparison.cost import count_operations
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.files import make_folder
-from e2e.inference.engine import ENGINES, Device
+from e2e.inference.engine import ENGINES
+from e2e.inference.names import Device, split_label
 from e2e.problems import InputError, Problems, known_names
 from e2e.serving.repository import ServingOptions, write_repository
 from e2e.serving.server import ServerOptions, TritonServer
@@ -54,11 +55,12 @@ def bench(
 ) -> dict[str, Any]:
     """Bundles x engines x threads x batch sizes, in random order, `rounds` times; returns what `bench.json` says.
 
-    Each engine runs in a process of its own, which answers for `seconds` whenever it is its turn and rests otherwise:
-    what else the machine does meets all alike. threads: 0 for all cores; of `triton`, so many instances of one thread
-    at a server on loopback. data: candidates of the bundles' tasks; without it some are simulated, pile-up 20.
-    against: a saved `bench.json`; what has changed beyond the noise of both is said under `changes`. Writes JSON, a
-    table, and a page with plots. What cannot be measured is named in `problems` and left out.
+    engines: by name, or with a precision, such as `onnxruntime-int8`. Each runs in a process of its own, which answers
+    for `seconds` whenever it is its turn and rests otherwise: what else the machine does meets all alike. threads: 0
+    for all cores; of `triton`, so many instances of one thread at a server on loopback. data: candidates of the
+    bundles' tasks; without it some are simulated, pile-up 20. against: a saved `bench.json`; what has changed beyond
+    the noise of both is said under `changes`. Writes JSON, a table, and a page with plots. What cannot be measured is
+    named in `problems` and left out.
     Raises InputError for what cannot be read, and an option that is out of range.
     """
     problems = Problems() if problems is None else problems
@@ -99,7 +101,7 @@ def _check(
     engines: Sequence[str], batch_sizes: Sequence[int], threads: Sequence[int], rounds: int, seconds: float
 ) -> None:
     for engine in engines:
-        if engine not in ENGINES:
+        if split_label(engine)[0] not in ENGINES:
             raise InputError("bench", f"no engine {engine!r}", known_names(engine, ENGINES))
     least = [
         ("batch size", batch_sizes, 1),
@@ -123,7 +125,10 @@ def _candidates(bundle: Bundle, data: Sequence[Path]) -> CandidateSet:
     task = TASKS[bundle.contract.task]
     with TemporaryDirectory() as folder:
         inputs = list(data) or [simulate(task.name, Path(folder) / "events", num_events=4 * SAMPLE, pileup=20.0)]
-        return load_candidates(task, inputs, bundle.contract.frame).select(slice(SAMPLE))
+        candidates = load_candidates(task, inputs, bundle.contract.frame).select(slice(SAMPLE))
+    if not len(candidates):
+        raise InputError(inputs[0], f"no candidates for {bundle.path.name}", "give other data")
+    return candidates
 
 
 def _rows(

@@ -20,7 +20,8 @@ from safetensors.numpy import load_file
 
 from e2e.bundles import load_bundle
 from e2e.frames import Packed
-from e2e.inference.engine import Device, RemoteOptions, load_engine
+from e2e.inference.engine import RemoteOptions, load_engine
+from e2e.inference.names import Device, split_label
 from e2e.serving.wire import from_wire, join, to_wire
 
 LEAST_CALLS, MOST_CALLS = 2, 2000
@@ -50,7 +51,8 @@ def main() -> None:
     device = next(name for name in get_args(Device) if name == setting["device"])
     start = perf_counter()
     remote = RemoteOptions(servers=tuple(setting["servers"]), has_fallback=False)
-    engine = load_engine(bundle, setting["engine"], threads=setting["threads"], device=device, remote=remote)
+    name, precision = split_label(setting["engine"])
+    engine = load_engine(bundle, name, threads=setting["threads"], device=device, precision=precision, remote=remote)
     loaded = perf_counter()
     engine.run(from_wire(wires[0]))
     answer({"load_s": loaded - start, "first_answer_s": perf_counter() - loaded})

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from e2e.bundles.contract_file import OUTPUT_TENSOR, Contract
+from e2e.bundles.contract_file import OUTPUT_TENSOR, Contract, Verdict
 from e2e.contract import CHANNELS
 
 _LIMIT_OF_GRID = {
@@ -46,6 +46,9 @@ def write_card(contract: Contract) -> str:
         )
     if metrics:
         sections += ["## How good", _table(("metric", "value", "what"), [_metric(*item) for item in metrics.items()])]
+    if contract.engines:
+        lines = [_engine(*item) for item in contract.engines.items()]
+        sections += ["## Runs in", _table(("engine", "version", "answers"), lines)]
     sections += ["## Limits", "\n".join(f"- {limit}" for limit in (_LIMIT_OF_GRID[frame.grid], *limits))]
     sections += ["## Made with", _listing(contract.provenance)]
     return "\n\n".join(sections) + "\n"
@@ -59,7 +62,13 @@ def _metric(name: str, value: Any) -> tuple[str, str, str]:
     return name, f"{_text(value['value'])}{error}{unit}", str(value.get("what", ""))
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _engine(name: str, verdict: Verdict) -> tuple[str, str, str]:
+    if verdict.failure:
+        return name, verdict.version, f"**fails**: {verdict.failure}"
+    return name, verdict.version, f"agree to {verdict.largest_deviation:.0e} in {verdict.cases} cases"
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 

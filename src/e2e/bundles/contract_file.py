@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,21 @@ class FileDigest:
 
 
 @dataclass(frozen=True)
+class Verdict:
+    """Whether an engine gives the bundle's answers. largest_deviation: over all cases, see `worst_deviation`; None
+    where there is none to tell. failure: what was wrong with the first case that failed, or why it does not run at all;
+    empty: it agrees."""
+
+    version: str
+    cases: int
+    largest_deviation: float | None
+    failure: str = ""
+
+
+@dataclass(frozen=True)
 class Contract:
-    """training: numbers of the card (data, recipe, seeds, metrics, limits); provenance: versions. JSON values only."""
+    """training: numbers of the card (data, recipe, seeds, metrics, limits); provenance: versions; engines: what
+    `e2e verify` found of each. JSON values only."""
 
     task: str
     title: str
@@ -89,6 +102,7 @@ class Contract:
     provenance: Mapping[str, Any]
     files: Mapping[str, FileDigest]
     inputs: tuple[InputTensor, ...] = INPUTS
+    engines: Mapping[str, Verdict] = field(default_factory=dict)
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -122,6 +136,8 @@ class Contract:
             "provenance": dict(self.provenance),
             "files": {name: asdict(digest) for name, digest in sorted(self.files.items())},
         }
+        if self.engines:
+            described["engines"] = {name: asdict(verdict) for name, verdict in self.engines.items()}
         write_json(path, versions | described)
 
 
@@ -164,6 +180,7 @@ def read_contract(path: Path) -> Contract:
         provenance=whole.mapping("provenance"),
         files={name: _digest(files.fields(name)) for name in whole.mapping("files")},
         inputs=inputs,
+        engines=_engines(whole),
     )
 
 
@@ -194,6 +211,19 @@ def _output(fields: Fields) -> OutputColumn:
     if kind not in OUTPUT_KINDS:
         fields.fail("kind", f"{kind!r} is unknown; known: {', '.join(OUTPUT_KINDS)}")
     return OutputColumn(name, kind, fields.text("unit"), fields.text("meaning"), fields.pair("trained_range"))
+
+
+def _engines(whole: Fields) -> dict[str, Verdict]:
+    if "engines" not in whole:
+        return {}
+    engines = whole.fields("engines")
+    return {name: _verdict(engines.fields(name)) for name in whole.mapping("engines")}
+
+
+def _verdict(fields: Fields) -> Verdict:
+    failure = fields.value("failure") and fields.text("failure")
+    deviation = None if failure else fields.number("largest_deviation")
+    return Verdict(fields.text("version"), fields.count("cases"), deviation, failure)
 
 
 def _digest(fields: Fields) -> FileDigest:

@@ -26,11 +26,11 @@ from e2e.bundles.card import write_card
 from e2e.bundles.columns import answer_for, output_columns
 from e2e.bundles.contract_file import INPUTS, OUTPUT_TENSOR, Contract, ModelDescription, OutputColumn, tolerance_scale
 from e2e.bundles.network import load_network
-from e2e.bundles.onnx_file import self_description
+from e2e.bundles.onnx_file import dynamic_shapes, self_description
 from e2e.bundles.parity import check_agreement, golden_candidates, parity_cases
 from e2e.contract import FrameSpec
 from e2e.contract.answers import AnswerConfig
-from e2e.files import make_folder, writing
+from e2e.files import make_folder, replacing, writing
 from e2e.frames import Packed
 from e2e.models import MODELS, count_parameters, describe_config
 from e2e.models.answers import FinalAnswers
@@ -68,7 +68,7 @@ def export_bundle(
         _write_weights(final.network, folder / WEIGHTS)
         _write_golden(final, task, folder)
         contract = _contract(final, task, folder, training or {}, provenance or {})
-        _describe(contract, folder)
+        describe_bundle(contract, folder)
         _check_network(final, folder)
         _put_in_place(folder, output)
     return output
@@ -82,7 +82,7 @@ def move_bundle(bundle: Path, output: Path, training: Mapping[str, Any], beside:
     _check_place(output)
     for name, text in beside.items():
         (bundle / name).write_text(text, encoding="utf-8")
-    _describe(replace(load_bundle(bundle).contract, training=training), bundle)
+    describe_bundle(replace(load_bundle(bundle).contract, training=training), bundle)
     _put_in_place(bundle, output)
     return output
 
@@ -93,9 +93,11 @@ def _check_place(output: Path) -> None:
             raise InputError(output, "exists and is not a bundle", "choose another place")
 
 
-def _describe(contract: Contract, folder: Path) -> None:
+def describe_bundle(contract: Contract, folder: Path) -> None:
+    """Contract and card, anew. Raises InputError when they cannot be written."""
     contract.write(folder / CONTRACT)
-    (folder / CARD).write_text(write_card(contract), encoding="utf-8")
+    with replacing(folder / CARD) as hidden, writing(folder / CARD):
+        hidden.write_text(write_card(contract), encoding="utf-8")
 
 
 def _put_in_place(folder: Path, output: Path) -> None:
@@ -117,8 +119,6 @@ def _put_in_place(folder: Path, output: Path) -> None:
 def _write_onnx(final: FinalAnswers, task: Task, path: Path) -> None:
     frame = _frame(final)
     example = golden_candidates(frame)
-    free = {"batch": torch.export.Dim("batch"), "pixels": torch.export.Dim("pixels")}
-    shapes = {t.name: {axis: free[dim] for axis, dim in enumerate(t.shape) if isinstance(dim, str)} for t in INPUTS}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # else a warning for each torchvision operator
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the exporter's own future
@@ -130,7 +130,7 @@ def _write_onnx(final: FinalAnswers, task: Task, path: Path) -> None:
             opset_version=OPSET,
             input_names=[tensor.name for tensor in INPUTS],
             output_names=[OUTPUT_TENSOR],
-            dynamic_shapes=shapes,
+            dynamic_shapes=dynamic_shapes(),
             verbose=False,
         )
     assert program is not None

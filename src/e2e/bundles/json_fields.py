@@ -21,6 +21,9 @@ class Fields:
             raise InputError(path, f"{place or 'the file'} is not a JSON object", REMEDY)
         self._data: dict[str, Any] = data
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._data
+
     def fail(self, key: str, what: str) -> NoReturn:
         raise InputError(self.path, f"{self._name(key)} {what}", REMEDY)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import onnx
 
-from e2e.bundles.contract_file import OUTPUT_TENSOR, Contract
+from e2e.bundles.contract_file import INPUTS, OUTPUT_TENSOR, Contract
 from e2e.bundles.json_fields import REMEDY
 from e2e.contract import CONTRACT_VERSION, FrameSpec
 from e2e.problems import InputError
@@ -26,6 +26,14 @@ def self_description(task: str, frame: FrameSpec, outputs: list[tuple[str, str]]
         "outputs": [{"name": name, "unit": unit} for name, unit in outputs],
     }
     return {_PREFIX + key: json.dumps(value) for key, value in described.items()}
+
+
+def dynamic_shapes() -> dict[str, dict[int, Any]]:
+    """Which axes of the inputs are free, as `torch.export` takes it."""
+    import torch
+
+    free = {"batch": torch.export.Dim("batch"), "pixels": torch.export.Dim("pixels")}
+    return {t.name: {axis: free[dim] for axis, dim in enumerate(t.shape) if isinstance(dim, str)} for t in INPUTS}
 
 
 def check_onnx_file(path: Path, contract: Contract) -> None:

@@ -18,6 +18,7 @@ from e2e.evaluation.quantity import measure_quantity
 from e2e.evaluation.score import measure_score
 from e2e.files import make_folder, write_json
 from e2e.inference.engine import load_engine
+from e2e.inference.names import Precision
 from e2e.metrics import plus_minus
 from e2e.problems import InputError
 from e2e.tasks import TASKS
@@ -29,6 +30,7 @@ def evaluate(
     output: Path = Path("evaluation"),
     *,
     engine: str = "onnxruntime",
+    precision: Precision = "fp32",
     batch_size: int = 256,
 ) -> dict[str, Any]:
     """Write `evaluation.json` and plots (SVG) of a bundle's answers to the folder `output`; returns the numbers.
@@ -38,7 +40,7 @@ def evaluate(
     """
     loaded = load_bundle(bundle)
     task = TASKS[loaded.contract.task]
-    runner = load_engine(loaded, engine)
+    runner = load_engine(loaded, engine, precision=precision)
     candidates = load_candidates(task, data, frame=loaded.contract.frame)
     check_unseen(bundle, loaded.contract.training.get("data", []), candidates)
     make_folder(output)
@@ -49,7 +51,7 @@ def evaluate(
     result = {
         "task": task.name,
         "bundle": str(bundle),
-        "engine": runner.name,
+        "engine": runner.label,
         "candidates": len(candidates),
         "data": candidates.provenance,
         "published": task.published,

@@ -5,37 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from importlib import import_module
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from e2e.bundles import Bundle
 from e2e.frames import Packed
-from e2e.problems import InputError
-
-Device = Literal["cpu", "cuda"]
-
-
-class Engine(ABC):
-    """Runs one bundle."""
-
-    name: ClassVar[str]
-
-    @abstractmethod
-    def run(self, packed: Packed) -> NDArray[np.float32]:
-        """Final outputs (batch, outputs) in the units of the contract."""
-
-    def run_named(self, packed: Packed) -> tuple[NDArray[np.float32], list[str]]:
-        """Beside the outputs, who gave each row: for an engine that may hand over to another."""
-        return self.run(packed), [self.name] * len(packed.seed)
-
-    def complaints(self) -> list[tuple[str, str]]:
-        """Where, and what, of that which went wrong and was got over."""
-        return []
-
-    def close(self) -> None:  # noqa: B027 - most have nothing to close
-        """To be called once; the engine is then of no more use."""
+from e2e.inference.names import Device, Precision
+from e2e.problems import InputError, known_names
 
 
 @dataclass(frozen=True)
@@ -58,28 +37,78 @@ class RemoteOptions:
                 raise InputError("triton", f"{name} {getattr(self, name)}", "give a number above 0, below a million")
 
 
-def _onnxruntime(bundle: Bundle, threads: int, device: Device, remote: RemoteOptions) -> Engine:
-    from e2e.inference.onnxruntime_engine import OnnxRuntimeEngine
+@dataclass(frozen=True)
+class EngineOptions:
+    """precision: of the products of matrices inside; anything but `fp32` gives other answers than the bundle's, by what
+    docs/engines.md measures. remote: of the engine `triton`."""
 
-    return OnnxRuntimeEngine(bundle, threads, device)
-
-
-def _pytorch(bundle: Bundle, threads: int, device: Device, remote: RemoteOptions) -> Engine:
-    from e2e.inference.pytorch_engine import PyTorchEngine
-
-    return PyTorchEngine(bundle, threads, device)
-
-
-def _triton(bundle: Bundle, threads: int, device: Device, remote: RemoteOptions) -> Engine:
-    from e2e.inference.triton_engine import TritonEngine
-
-    return TritonEngine(bundle, threads, remote)
+    threads: int = 1
+    device: Device = "cpu"
+    precision: Precision = "fp32"
+    remote: RemoteOptions = RemoteOptions()
 
 
-ENGINES: dict[str, Callable[[Bundle, int, Device, RemoteOptions], Engine]] = {
-    "onnxruntime": _onnxruntime,
-    "pytorch": _pytorch,
-    "triton": _triton,
+class Engine(ABC):
+    """Runs one bundle."""
+
+    name: ClassVar[str]
+
+    def __init__(self, options: EngineOptions) -> None:
+        self.options = options
+
+    @property
+    def label(self) -> str:
+        """What its rows say: the name, and the precision where that is not full."""
+        precision = self.options.precision
+        return self.name if precision == "fp32" else f"{self.name}-{precision}"
+
+    @abstractmethod
+    def run(self, packed: Packed) -> NDArray[np.float32]:
+        """Final outputs (batch, outputs) in the units of the contract."""
+
+    def run_named(self, packed: Packed) -> tuple[NDArray[np.float32], list[str]]:
+        """Beside the outputs, who gave each row: for an engine that may hand over to another."""
+        return self.run(packed), [self.label] * len(packed.seed)
+
+    def complaints(self) -> list[tuple[str, str]]:
+        """Where, and what, of that which went wrong and was got over."""
+        return []
+
+    def close(self) -> None:  # noqa: B027 - most have nothing to close
+        """To be called once; the engine is then of no more use."""
+
+
+@dataclass(frozen=True)
+class EngineKind:
+    """Where an engine lives, imported when it is asked for, and what it can do."""
+
+    module: str
+    class_name: str
+    abilities: dict[Device, tuple[Precision, ...]]
+
+    def __call__(self, bundle: Bundle, options: EngineOptions) -> Engine:
+        for what, asked, able in (
+            ("device", options.device, tuple(self.abilities)),
+            ("precision", options.precision, self.abilities.get(options.device, ())),
+        ):
+            if asked not in able:
+                raise InputError("engine", f"{self.class_name} has no {what} {asked}", f"choose: {', '.join(able)}")
+        return getattr(import_module(f"e2e.inference.{self.module}"), self.class_name)(bundle, options)
+
+
+_FULL: tuple[Precision, ...] = ("fp32",)
+_TORCH: dict[Device, tuple[Precision, ...]] = {"cpu": ("fp32", "bf16"), "cuda": ("fp32", "bf16", "fp16")}
+
+ENGINES: dict[str, Callable[[Bundle, EngineOptions], Engine]] = {
+    "onnxruntime": EngineKind(
+        "onnxruntime_engine", "OnnxRuntimeEngine", {"cpu": ("fp32", "int8"), "cuda": _FULL, "tensorrt": _FULL}
+    ),
+    "openvino": EngineKind("openvino_engine", "OpenVinoEngine", {"cpu": _FULL}),
+    "pytorch": EngineKind("pytorch_engine", "PyTorchEngine", _TORCH),
+    "compiled": EngineKind("pytorch_engine", "CompiledEngine", _TORCH),
+    "torchscript": EngineKind("pytorch_engine", "TorchScriptEngine", {"cpu": _FULL, "cuda": _FULL}),
+    "aotinductor": EngineKind("pytorch_engine", "AotInductorEngine", {"cpu": _FULL, "cuda": _FULL}),
+    "triton": EngineKind("triton_engine", "TritonEngine", {"cpu": _FULL}),
 }
 
 
@@ -89,12 +118,13 @@ def load_engine(
     *,
     threads: int = 1,
     device: Device = "cpu",
+    precision: Precision = "fp32",
     remote: RemoteOptions | None = None,
 ) -> Engine:
-    """Raises InputError for an engine that is unknown or not installed, and for a device that it cannot use."""
+    """Raises InputError for an engine that is unknown or not installed, and for what it cannot do."""
     if name not in ENGINES:
-        raise InputError(name, "no such engine", f"choose one of: {', '.join(ENGINES)}")
+        raise InputError(name, "no such engine", known_names(name, ENGINES))
     try:
-        return ENGINES[name](bundle, threads, device, remote or RemoteOptions())
+        return ENGINES[name](bundle, EngineOptions(threads, device, precision, remote or RemoteOptions()))
     except ModuleNotFoundError as error:
         raise InputError(name, f"not installed ({error})", "install it, or choose another engine") from None

@@ -55,7 +55,7 @@ def predict_parts(
     plan = {
         "verb": "predict",
         "model_sha256": bundle.contract.files[ONNX].sha256,
-        **{key: options[key] for key in ("engine", "candidates")},
+        **{key: options[key] for key in ("engine", "precision", "candidates")},
         "inputs": [str(path) for path in files],
     }
     sources = tuple(zip(files, marks, strict=True))

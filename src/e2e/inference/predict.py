@@ -18,7 +18,8 @@ from e2e.events.record import Events
 from e2e.files import writing
 from e2e.frames.build import build_candidates
 from e2e.frames.candidate_rows import MODES, CandidateRows, Mode, find_candidates, has_objects, modes_of
-from e2e.inference.engine import Device, Engine, RemoteOptions, load_engine
+from e2e.inference.engine import Engine, RemoteOptions, load_engine
+from e2e.inference.names import Device, Precision
 from e2e.inference.parts import predict_parts
 from e2e.inference.prediction_file import Answered, PredictionWriter, prediction_schema, to_record_batch
 from e2e.inference.predictions import Predictions, Timing
@@ -38,6 +39,7 @@ def predict(
     batch_size: int = BATCH_SIZE,
     threads: int = 1,
     device: Device = "cpu",
+    precision: Precision = "fp32",
     servers: Sequence[str] = (),
     deadline: float = RemoteOptions.deadline_s,
     fallback: bool = True,
@@ -48,8 +50,8 @@ def predict(
     """Run a bundle over files and folders of events (.ig, event stores); rows in the order of files and events.
 
     output: a Parquet file; without it the rows stay in memory; when no input can be read, it is left as it was.
-    candidates: see `find_candidates`. servers, deadline, fallback: of the engine `triton`, see `RemoteOptions`; a row
-    says who answered it.
+    candidates: see `find_candidates`. device, precision: what each engine can is said by `ENGINES`. servers, deadline,
+    fallback: of the engine `triton`, see `RemoteOptions`; a row says who answered it.
     workers, dask: as in `simulate`; `output` is then a folder with a part for each file, whose rows name it by its
     absolute path, and a call that was interrupted goes on when it is given again. progress: then called with the events
     done, and how many there are.
@@ -68,14 +70,15 @@ def predict(
             raise InputError("predict", "workers without an output", "give a folder for it")
         _check_output(output, paths)
         options = {"engine": engine, "candidates": candidates, "batch_size": batch_size, "threads": threads}
-        options |= {"device": device, "servers": tuple(servers), "deadline": deadline, "fallback": fallback}
+        options |= {"device": device, "precision": precision, "servers": tuple(servers)}
+        options |= {"deadline": deadline, "fallback": fallback}
         return predict_parts(predict, bundle, paths, output, options, workers or 1, dask, progress)
     timing, problems = Timing(), Problems()
-    schema = prediction_schema(bundle.contract, _provenance(bundle, paths, engine, candidates))
+    schema = prediction_schema(bundle.contract, _provenance(bundle, paths, engine, precision, candidates))
     if servers and engine != "triton":
         raise InputError("predict", f"servers for the engine {engine}", "use the engine triton, or give none")
     remote = RemoteOptions(tuple(servers), deadline, has_fallback=fallback)
-    runner = load_engine(bundle, engine, threads=threads, device=device, remote=remote)
+    runner = load_engine(bundle, engine, threads=threads, device=device, precision=precision, remote=remote)
     batches: list[pa.RecordBatch] = []
     without_objects: dict[Path, int] = {}
     with ExitStack() as stack:
@@ -164,13 +167,16 @@ def _check_output(output: Path, paths: Iterable[Path]) -> None:
             raise InputError(output, "exists among the inputs", "choose another place")
 
 
-def _provenance(bundle: Bundle, paths: Iterable[Path], engine: str, candidates: Mode) -> dict[str, Any]:
+def _provenance(
+    bundle: Bundle, paths: Iterable[Path], engine: str, precision: Precision, candidates: Mode
+) -> dict[str, Any]:
     return {
         "e2e": __version__,
         "task": bundle.contract.task,
         "bundle": bundle.path.name,
         "model_sha256": bundle.contract.files[ONNX].sha256,
         "engine": engine,
+        "precision": precision,
         "candidates": candidates,
         "inputs": [str(path) for path in paths],
     }

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from e2e.bundles import Bundle
 from e2e.frames import Packed
-from e2e.inference.engine import Engine, RemoteOptions
+from e2e.inference.engine import Engine, EngineOptions
 from e2e.inference.onnxruntime_engine import OnnxRuntimeEngine
 from e2e.inference.remote import Address, Connection, RefusedError, UnavailableError, release_thread
 from e2e.problems import InputError
@@ -60,10 +60,12 @@ class TritonEngine(Engine):
 
     name = "triton"
 
-    def __init__(self, bundle: Bundle, threads: int, options: RemoteOptions) -> None:
+    def __init__(self, bundle: Bundle, asked: EngineOptions) -> None:
+        super().__init__(asked)
+        options = asked.remote
         if not options.servers:
             raise InputError(self.name, "no server", "give --servers HOST:PORT, one or more")
-        self._bundle, self._options, self._threads = bundle, options, threads
+        self._bundle, self._options = bundle, options
         self._servers = [_Server(Address.parse(url)) for url in options.servers]
         self._model = bundle.path.resolve().name
         self._pool = ThreadPoolExecutor(options.in_flight, thread_name_prefix="triton")
@@ -157,6 +159,6 @@ class TritonEngine(Engine):
             raise InputError(self.name, f"no server answered ({said})", "start one, or allow local inference")
         with self._local_lock:
             if self._local is None:
-                self._local = OnnxRuntimeEngine(self._bundle, self._threads)
+                self._local = OnnxRuntimeEngine(self._bundle, EngineOptions(self.options.threads))
             self._num_local += len(part.seed)
             return self._local.run(part), self._local.name  # one at a time: its threads are all that were asked for

@@ -90,13 +90,21 @@ def occupied_slots(place: Tensor, num_places: int) -> tuple[Tensor, Tensor]:
     rank = torch.cumsum(is_occupied, dim=1)
     counts = torch.cat((rank[:, -1], rank.new_ones(1)))  # of each candidate, and one where there is none
     most = counts.max()
-    num_slots: Any = most.to(torch.int64).item()  # a symbol while exporting
-    torch._check(num_slots >= 1)
-    torch._check(num_slots <= num_places)
+    num_slots = _as_size(most.to(torch.int64), num_places)
     beyond = (most + 1).expand(batch, 1)
     slot = torch.cat((rank, beyond), dim=1).gather(1, place).to(torch.int64) - 1
     slot_place = torch.full((batch, num_slots + 1), num_places, dtype=torch.int64, device=place.device)
     return slot, slot_place.scatter(1, slot, place)[:, :num_slots]
+
+
+def _as_size(count: Tensor, most: int) -> Any:
+    """A number for shapes, from 1 to `most`: a symbol while exporting."""
+    if torch.jit.is_tracing():  # TorchScript would take what `item` gives for a constant
+        return torch.arange(count).shape[0]  # type: ignore[call-overload]
+    size: Any = count.item()
+    torch._check(size >= 1)
+    torch._check(size <= most)
+    return size
 
 
 class Particles(NamedTuple):

@@ -77,18 +77,16 @@ _JETS: dict[str, Any] = {
     "validation_fraction": 0.1,
     "augmentation": Augmentation(phi_reflection=True, eta_reflection=True),
 }
-# trained on 100,000 jets and more, for which fewer and larger updates do
-_MASSES_OF_JETS = {**_JETS, "batch_size": 256, "learning_rate": 2e-3}
 
 _FULL = {
     "electron-photon": Recipe("electron-photon", optimiser="muon", batch_size=128, learning_rate=1e-3),
-    "diphoton-mass": Recipe("diphoton-mass", optimiser="muon", batch_size=512),
+    "diphoton-mass": Recipe("diphoton-mass", optimiser="muon", batch_size=128, learning_rate=1e-3),
     "quark-gluon": Recipe("quark-gluon", **_JETS),
     "top": Recipe("top", **_JETS),
     "top-3-channels": Recipe("top", **_JETS, channels=("track_pt", "ecal_energy", "hcal_energy")),
-    "top-mass": Recipe("top-mass", **_MASSES_OF_JETS),
+    "top-mass": Recipe("top-mass", **_JETS),
     "tau": Recipe("tau", **_JETS),
-    "ditau-mass": Recipe("ditau-mass", **_MASSES_OF_JETS),
+    "ditau-mass": Recipe("ditau-mass", **_JETS),
     "higgs-diphoton": Recipe("higgs-diphoton", **_JETS),
 }
 

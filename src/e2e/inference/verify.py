@@ -1,0 +1,106 @@
+"""Does every engine give a bundle's answers? Any batch, any number of pixels, none at all, extreme energies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from e2e.bundles import Bundle, load_bundle, verify_golden
+from e2e.bundles.contract_file import Verdict
+from e2e.bundles.export import describe_bundle
+from e2e.bundles.parity import ParityError, check_agreement, parity_cases
+from e2e.inference.engine import Engine, load_engine
+from e2e.inference.names import ENGINE_NAMES, LOCAL_ENGINES
+from e2e.problems import InputError, Problems, known_names
+
+REFERENCE = "pytorch"
+_PACKAGE = {"onnxruntime": "onnxruntime", "openvino": "openvino"}  # of an engine; the others are PyTorch's
+
+
+def verify(
+    bundles: Sequence[Path],
+    *,
+    engines: Sequence[str] = LOCAL_ENGINES,
+    record: bool = False,
+    problems: Problems | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> dict[str, dict[str, Any]]:
+    """For each bundle and engine a `Verdict` as JSON: of golden answers, and PyTorch's in each case of `parity_cases`.
+
+    record: into the bundle's contract and card; what another call found of other engines stays there. An engine that is
+    not installed is named in `problems` and left out; one that fails is an error there.
+    Raises InputError for a bundle that cannot be read, and an engine that is unknown or needs a server.
+    """
+    problems = Problems() if problems is None else problems
+    for engine in engines:
+        if engine not in LOCAL_ENGINES:
+            raise InputError("verify", f"no engine {engine!r} on this machine", known_names(engine, LOCAL_ENGINES))
+    opened = [load_bundle(Path(path)) for path in bundles]
+    found: dict[str, dict[str, Any]] = {}
+    missing: dict[str, str] = {}
+    for bundle in opened:
+        verdicts: dict[str, Verdict] = {}
+        for name in engines:
+            say(f"{bundle.path.name}: {name}")
+            try:
+                verdict = _verdict(bundle, name)
+            except ModuleNotFoundError as error:
+                missing[name] = str(error)
+                continue
+            verdicts[name] = verdict
+            if verdict.failure:
+                problems.report(f"{bundle.path}: {name}", verdict.failure, "use another engine for this bundle")
+        if record:
+            known = {**bundle.contract.engines, **verdicts}
+            in_order: dict[str, Verdict] = {name: known[name] for name in ENGINE_NAMES if name in known}
+            describe_bundle(replace(bundle.contract, engines=in_order), bundle.path)
+        found[str(bundle.path)] = {name: asdict(verdict) for name, verdict in verdicts.items()}
+    for name, why in missing.items():
+        problems.report(name, f"not installed ({why})", "install it to verify it", "warning")
+    return found
+
+
+def format_table(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Markdown: a line for each bundle, the largest deviation or FAILS for each engine."""
+    names = [name for name in ENGINE_NAMES if any(name in verdicts for verdicts in found.values())]
+    lines = [["bundle", *names], ["---"] * (len(names) + 1)]
+    for bundle, verdicts in found.items():
+        lines.append([Path(bundle).name, *(_cell(verdicts.get(name)) for name in names)])
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _cell(verdict: Mapping[str, Any] | None) -> str:
+    if verdict is None:
+        return "-"
+    return "FAILS" if verdict["failure"] else f"{verdict['largest_deviation']:.0e}"
+
+
+def _verdict(bundle: Bundle, name: str) -> Verdict:
+    package = _PACKAGE.get(name, "torch")
+    reference = load_engine(bundle, REFERENCE)
+    cases, deviation = 0, 0.0
+    try:
+        engine = _load(bundle, name)
+        deviation = verify_golden(bundle, engine.run)
+        for case, packed in parity_cases(bundle.contract.frame):
+            cases += 1
+            own, expected = engine.run(packed), reference.run(packed)
+            scale, sizes = bundle.contract.tolerance_scale, bundle.contract.answer_sizes
+            deviation = max(deviation, check_agreement(case, own, expected, scale, sizes))
+    except (InputError, ParityError, RuntimeError) as error:
+        failure = " ".join(str(error).split())[:300]
+        return Verdict(f"{package} {version(package)}", cases, None, failure)
+    return Verdict(f"{package} {version(package)}", cases, deviation)
+
+
+def _load(bundle: Bundle, name: str) -> Engine:
+    """Raises ModuleNotFoundError for what is not installed, which `load_engine` makes a line for people of."""
+    try:
+        return load_engine(bundle, name)
+    except InputError as error:
+        if isinstance(error.__context__, ModuleNotFoundError):
+            raise error.__context__ from None
+        raise
