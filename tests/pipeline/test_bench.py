@@ -30,7 +30,7 @@ def test_every_case_has_its_row(found):
     cases = [(row["engine"], row["threads"], row["batch"]) for row in result["rows"]]
     assert cases == [(engine, 1, size) for engine in ("onnxruntime", "pytorch") for size in (1, 8)]
     for row in result["rows"]:
-        assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"] and row["calls"] >= 4
+        assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"] and row["calls"] >= 2
         assert row["candidates_per_second"]["value"] > 0 and row["candidates_per_second"]["error"] >= 0
         assert 0 < row["share_of_peak"] < 1.5 and row["dense_bytes"] == 4 * 1024 > row["wire_bytes"] > 0
         assert row["memory_bytes"] > 5e7 and set(row["start"]) == {"load_s", "first_answer_s"}

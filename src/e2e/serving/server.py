@@ -10,6 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,6 +94,10 @@ class TritonServer:
     def __exit__(self, *exception: Any) -> None:
         self._stack.close()
 
+    def memory_bytes(self) -> int:
+        """What its processes hold; pages that they share count in each."""
+        return sum(resident_bytes(pid) for pid in _session(self.pid))
+
     def stop(self) -> None:
         """What is being answered is answered first, for `STOP_TIMEOUT_S` at most."""
         process = self._process
@@ -149,6 +154,26 @@ class TritonServer:
                 pass
             time.sleep(_POLL_S)
         raise InputError("serve", f"the server is not ready after {START_TIMEOUT_S:.0f} s", "serve fewer bundles")
+
+
+def resident_bytes(pid: int | str = "self", key: str = "VmRSS") -> int:
+    """Of a process on Linux; 0 where it has ended. key: of `/proc/PID/status`; `VmHWM`: the most it has ever held."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{key}:")), 0)
+
+
+def _session(leader: int) -> Iterator[int]:
+    """The processes that one started, itself included."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            after_name = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it has ended
+            continue
+        if int(after_name[3]) == leader:
+            yield int(stat.parent.name)
 
 
 def _ports(options: ServerOptions) -> tuple[int, int, int]:
