@@ -24,6 +24,7 @@ core: $(STAMP)  ## the C++ core's own tests and a fuzz run, under address and un
 	mkdir -p build && $(BIN)/cmake -S cpp/tests -B build/sanitize -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python > build/sanitize.log 2>&1 \
 	  && $(BIN)/cmake --build build/sanitize -j2 >> build/sanitize.log 2>&1 || { cat build/sanitize.log; exit 1; }
 	build/sanitize/test_core
+	build/sanitize/test_tracking
 	build/sanitize/fuzz --seconds $(FUZZ_SECONDS)
 
 bench: $(STAMP)  ## every benchmark; each prints JSON as its last line

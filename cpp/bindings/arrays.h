@@ -5,6 +5,7 @@
 #include <nanobind/ndarray.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -35,6 +36,24 @@ NumpyArray<T> toNumpy(std::vector<T>&& values) {
   const std::size_t size = values.size();
   return toNumpy(std::move(values), {size});
 }
+
+/// One truth for each of many; a vector would pack them into bits.
+class Mask {
+public:
+  explicit Mask(std::size_t size) : size_(size), data_(std::make_unique<bool[]>(size)) {}
+
+  bool& operator[](std::size_t i) { return data_[i]; }
+
+  NumpyArray<bool> take() {
+    bool* data = data_.get();
+    nb::capsule owner(data_.release(), [](void* p) noexcept { delete[] static_cast<bool*>(p); });
+    return NumpyArray<bool>(data, {size_}, owner);
+  }
+
+private:
+  std::size_t size_;
+  std::unique_ptr<bool[]> data_;
+};
 
 /// Read-only view of a checked one-dimensional array.
 template <typename T>
@@ -68,6 +87,19 @@ template <typename T>
 inline void checkSize(const Column<T>& values, std::size_t size, const std::string& name) {
   if (values.size != size)
     refuse(name + " has " + std::to_string(values.size) + " rows, not " + std::to_string(size));
+}
+
+/// One column for each name, all of a length.
+template <typename T, std::size_t kSize>
+std::array<Column<T>, kSize> columnsOf(const std::vector<AnyArray>& arrays, const char* const (&names)[kSize]) {
+  if (arrays.size() != kSize)
+    refuse(std::to_string(arrays.size()) + " columns, not " + std::to_string(kSize));
+  std::array<Column<T>, kSize> columns{};
+  for (std::size_t i = 0; i < kSize; ++i) {
+    columns[i] = column<T>(arrays[i], names[i]);
+    checkSize(columns[i], columns[0].size, names[i]);
+  }
+  return columns;
 }
 
 inline void checkRange(std::int64_t value, std::int64_t size, const std::string& what) {

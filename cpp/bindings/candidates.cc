@@ -10,31 +10,12 @@
 #include <vector>
 
 #include "core.h"
-#include "e2e/crop.h"
 #include "e2e/packing.h"
 #include "hits.h"
 
 namespace e2e::bindings {
 
 namespace {
-
-/// rows, columns, centre_row, centre_column
-using WindowNumbers = std::tuple<int, int, int, int>;
-
-FrameSpec frameSpec(const std::vector<int>& channels, const WindowNumbers& window, Grid grid) {
-  FrameSpec spec;
-  std::tie(spec.rows, spec.columns, spec.centreRow, spec.centreColumn) = window;
-  spec.channels.clear();
-  for (const int channel : channels) {
-    checkRange(channel, kNumChannels, "channel");
-    spec.channels.push_back(static_cast<Channel>(channel));
-  }
-  checkRange(spec.rows, grid.rows + 1, "rows");
-  checkRange(spec.columns, grid.columns + 1, "columns");
-  checkRange(spec.centreRow, spec.rows, "centre_row");
-  checkRange(spec.centreColumn, spec.columns, "centre_column");
-  return spec;
-}
 
 /// offsets, pixel_index, pixel_value
 using CandidateArrays = std::tuple<NumpyArray<std::int64_t>, NumpyArray<std::int32_t>, NumpyArray<float>>;

@@ -5,6 +5,7 @@
 NB_MODULE(_core, m) {
   m.doc() = "The C++ core; use e2e.frames.native.";
   e2e::bindings::bindFrames(m);
+  e2e::bindings::bindTracking(m);
   e2e::bindings::bindSeeds(m);
   e2e::bindings::bindCandidates(m);
   e2e::bindings::bindDetector(m);

@@ -6,6 +6,7 @@
 namespace e2e::bindings {
 
 void bindFrames(nanobind::module_& m);
+void bindTracking(nanobind::module_& m);
 void bindSeeds(nanobind::module_& m);
 void bindCandidates(nanobind::module_& m);
 void bindDetector(nanobind::module_& m);

@@ -1,13 +1,15 @@
 #ifndef e2e_bindings_hits_h
 #define e2e_bindings_hits_h
-// What the bindings share: the hits of many events, places among them, and their barrel frames one by one.
+// What the bindings share: the hits of many events, places among them, their barrel frames one by one, and windows.
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <tuple>
 #include <type_traits>
+#include <vector>
 
 #include "arrays.h"
+#include "e2e/crop.h"
 #include "e2e/frame_builder.h"
 
 namespace e2e::bindings {
@@ -80,6 +82,24 @@ inline Grid gridNamed(const std::string& name) {
   if (name == "hcal")
     return kHcalGrid;
   refuse("unknown grid '" + name + "'; known: barrel, stitched, hcal");
+}
+
+/// rows, columns, centre_row, centre_column
+using WindowNumbers = std::tuple<int, int, int, int>;
+
+inline FrameSpec frameSpec(const std::vector<int>& channels, const WindowNumbers& window, Grid grid) {
+  FrameSpec spec;
+  std::tie(spec.rows, spec.columns, spec.centreRow, spec.centreColumn) = window;
+  spec.channels.clear();
+  for (const int channel : channels) {
+    checkRange(channel, kNumChannels, "channel");
+    spec.channels.push_back(static_cast<Channel>(channel));
+  }
+  checkRange(spec.rows, grid.rows + 1, "rows");
+  checkRange(spec.columns, grid.columns + 1, "columns");
+  checkRange(spec.centreRow, spec.rows, "centre_row");
+  checkRange(spec.centreColumn, spec.columns, "centre_column");
+  return spec;
 }
 
 /// One quantity of pixels of many events; `of` gives that of one.

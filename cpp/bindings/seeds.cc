@@ -1,14 +1,18 @@
-// Hits -> seeds in the barrel frames of many events, or in frames of any grid.
+// Hits -> seeds in the barrel frames of many events, or in frames of any grid; and where to look for them.
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
 
-#include <memory>
+#include <array>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "core.h"
+#include "e2e/jet_seeds.h"
+#include "e2e/object_seeds.h"
 #include "e2e/seed_finder.h"
 #include "hits.h"
 
@@ -42,26 +46,84 @@ private:
 
 using FoundSeeds = std::tuple<SeedArrays, NumpyArray<bool>>;
 
-/// frameOf: event -> energies of its frame.
-template <typename FrameOf>
-FoundSeeds seedsInFrames(const Places& places, FrameOf&& frameOf, std::int64_t halfRows, std::int64_t halfColumns,
-                         float minEnergy) {
+/// Seeds of those queries that have one, and which have. find: position of the query -> its seed, if any.
+template <typename Find>
+FoundSeeds seedsOf(const Column<std::int64_t>& event, Find&& find) {
   SeedColumns seeds;
-  const std::size_t size = places.event.size;
-  auto found = std::make_unique<bool[]>(size);
+  Mask found(event.size);
   {
     nb::gil_scoped_release release;
-    for (std::size_t i = 0; i < size; ++i) {
-      const auto seed = SeedFinder::highestNear(frameOf(places.event[i]), places.row[i], places.column[i], halfRows,
-                                                halfColumns, minEnergy);
+    for (std::size_t i = 0; i < event.size; ++i) {
+      const std::optional<Seed> seed = find(i);
       found[i] = seed.has_value();
       if (seed)
-        seeds.append(places.event[i], *seed);
+        seeds.append(event[i], *seed);
     }
   }
-  bool* data = found.get();
-  nb::capsule owner(found.release(), [](void* p) noexcept { delete[] static_cast<bool*>(p); });
-  return {seeds.take(), NumpyArray<bool>(data, {size}, owner)};
+  return {seeds.take(), found.take()};
+}
+
+Column<std::int64_t> eventsOf(const AnyArray& array, std::size_t size, std::size_t numEvents) {
+  const auto event = column<std::int64_t>(array, "event_index");
+  checkSize(event, size, "event_index");
+  for (std::size_t i = 0; i < size; ++i)
+    checkRange(event[i], numEvents, "seed " + std::to_string(i) + ": event");
+  return event;
+}
+
+/// Where particles come from and go to.
+class Particles {
+public:
+  static constexpr const char* kNames[] = {"pt", "eta", "phi", "charge", "x_cm", "y_cm", "z_cm"};
+
+  explicit Particles(const std::vector<AnyArray>& arrays) : columns_(columnsOf<double>(arrays, kNames)) {}
+
+  std::size_t size() const { return columns_[0].size; }
+
+  Track operator[](std::size_t i) const {
+    const auto& [pt, eta, phi, charge, x, y, z] = columns_;
+    return {x[i], y[i], z[i], eta[i], phi[i], bendOf(charge[i], pt[i])};
+  }
+
+private:
+  std::array<Column<double>, std::size(kNames)> columns_;
+};
+
+/// row, column, whether there is a pixel; 0 where there is none.
+auto expectedPixel(const std::vector<AnyArray>& arrays) {
+  const Particles particles(arrays);
+  std::vector<std::int32_t> row(particles.size()), column(particles.size());
+  Mask hitsBarrel(particles.size());
+  {
+    nb::gil_scoped_release release;
+    for (std::size_t i = 0; i < particles.size(); ++i) {
+      const std::optional<Pixel> pixel = barrelPixel(particles[i]);
+      hitsBarrel[i] = pixel.has_value();
+      if (pixel)
+        std::tie(row[i], column[i]) = std::tie(pixel->row, pixel->column);
+    }
+  }
+  return std::tuple(toNumpy(std::move(row)), toNumpy(std::move(column)), hitsBarrel.take());
+}
+
+FoundSeeds seedsOfObjects(const HitTable::Arrays& arrays, const AnyArray& events,
+                          const std::vector<AnyArray>& particleArrays) {
+  const HitTable hits(arrays);
+  const Particles particles(particleArrays);
+  const auto event = eventsOf(events, particles.size(), hits.numEvents());
+  BarrelFrames frames(hits);
+  return seedsOf(event, [&](std::size_t i) { return objectSeed(frames.of(event[i]), particles[i]); });
+}
+
+FoundSeeds seedsOfJets(const ChannelTable::Arrays& arrays, const AnyArray& events, const AnyArray& etas,
+                       const AnyArray& phis, const WindowNumbers& window) {
+  const ChannelTable towers(arrays, kHcalGrid);
+  towers.checkAscending();
+  const auto eta = column<double>(etas, "eta"), phi = column<double>(phis, "phi");
+  checkSize(phi, eta.size, "phi");
+  const auto event = eventsOf(events, eta.size, towers.numEvents());
+  const FrameSpec spec = frameSpec({}, window, kStitchedGrid);
+  return seedsOf(event, [&](std::size_t i) { return jetSeed(towers.of(event[i]), eta[i], phi[i], spec); });
 }
 
 FoundSeeds seedsNear(const HitTable::Arrays& arrays, const AnyArray& events, const AnyArray& rows,
@@ -71,8 +133,10 @@ FoundSeeds seedsNear(const HitTable::Arrays& arrays, const AnyArray& events, con
   checkHalfWidth(halfRows, halfColumns);
 
   BarrelFrames frames(hits);
-  return seedsInFrames(places, [&](std::int64_t event) { return energyOf(frames.of(event)); }, halfRows, halfColumns,
-                       minEnergy);
+  return seedsOf(places.event, [&](std::size_t i) {
+    return SeedFinder::highestNear(frames.of(places.event[i]), places.row[i], places.column[i], halfRows, halfColumns,
+                                   minEnergy);
+  });
 }
 
 FoundSeeds highestNear(const ChannelTable::Arrays& arrays, const std::string& gridName, const AnyArray& events,
@@ -83,7 +147,10 @@ FoundSeeds highestNear(const ChannelTable::Arrays& arrays, const std::string& gr
   frames.checkAscending();
   const Places places(events, rows, columns, frames.numEvents(), grid);
   checkHalfWidth(halfRows, halfColumns, grid);
-  return seedsInFrames(places, [&](std::int64_t event) { return frames.of(event); }, halfRows, halfColumns, minEnergy);
+  return seedsOf(places.event, [&](std::size_t i) {
+    return SeedFinder::highestNear(frames.of(places.event[i]), places.row[i], places.column[i], halfRows, halfColumns,
+                                   minEnergy);
+  });
 }
 
 SeedArrays leadingSeeds(const HitTable::Arrays& arrays, float minEnergy) {
@@ -121,6 +188,9 @@ SeedArrays isolatedSeeds(const HitTable::Arrays& arrays, float minEnergy, std::i
 void bindSeeds(nb::module_& m) {
   m.def("seeds_near", &seedsNear);
   m.def("highest_near", &highestNear);
+  m.def("expected_pixel", &expectedPixel);
+  m.def("seeds_of_objects", &seedsOfObjects);
+  m.def("seeds_of_jets", &seedsOfJets);
   m.def("leading_seeds", &leadingSeeds);
   m.def("isolated_seeds", &isolatedSeeds);
 }

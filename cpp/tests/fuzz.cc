@@ -3,9 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstring>
-#include <limits>
-#include <random>
 #include <string>
 #include <vector>
 
@@ -14,59 +11,12 @@
 #include "e2e/packing.h"
 #include "e2e/seed_finder.h"
 #include "expect.h"
+#include "fuzz_tracking.h"
 
 using namespace e2e;
+using namespace e2e::tests;
 
 namespace {
-
-using Random = std::mt19937;
-
-int below(Random& random, int limit) { return std::uniform_int_distribution<int>(0, limit - 1)(random); }
-
-std::uint32_t drawId(Random& random) {
-  const int ieta = (below(random, 2) ? 1 : -1) * (1 + below(random, 90));
-  switch (below(random, 8)) {
-    case 0:
-      return random();
-    case 1:
-      return 3u << 28 | 1u << 25 | (random() & 0x1ffff);  // any barrel bits
-    case 2:
-      return pack(EndcapCrystal{below(random, 102), below(random, 102), below(random, 2) * 2 - 1});
-    case 3:
-    case 4:
-      return pack(static_cast<Subdetector>(3 + below(random, 4)),
-                  {ieta % 43, below(random, 75), below(random, 8)}, below(random, 2));
-    default:
-      return pack(BarrelCrystal{ieta, below(random, 365)});
-  }
-}
-
-float drawNumber(Random& random) {
-  static const float kSpecial[] = {0.f,
-                                   -0.f,
-                                   1e4f,
-                                   -1e4f,
-                                   1.0001e4f,
-                                   std::numeric_limits<float>::quiet_NaN(),
-                                   std::numeric_limits<float>::infinity(),
-                                   -std::numeric_limits<float>::infinity(),
-                                   std::numeric_limits<float>::max(),
-                                   std::numeric_limits<float>::denorm_min()};
-  switch (below(random, 6)) {
-    case 0:
-      return kSpecial[below(random, std::size(kSpecial))];
-    case 1: {
-      const std::uint32_t bits = random();
-      float number;
-      std::memcpy(&number, &bits, sizeof number);
-      return number;
-    }
-    case 2:
-      return static_cast<float>(below(random, 4));  // ties
-    default:
-      return std::exponential_distribution<float>(1)(random);
-  }
-}
 
 struct Event {
   std::vector<std::uint32_t> detid;
@@ -130,6 +80,10 @@ public:
 
     checkSeedsAndCrop();
     checkChannels();
+    tracking_.checkTracks(random_);
+    tracking_.checkLayers(random_);
+    checkObjectSeed(random_, frame_);
+    checkJetSeed(random_, towerFrame_);
     return a.size + b.size;
   }
 
@@ -240,6 +194,7 @@ private:
   HcalFrameBuilder hcal_;
   SeedFinder finder_;
   Cropper cropper_;
+  TrackingFuzzer tracking_;
   PixelAccumulator pixels_{kStitchedGrid};
   PixelLeaders leaders_{kStitchedGrid};
   SparseFrame frame_{}, other_{}, towerFrame_{}, fine_{}, sums_{};

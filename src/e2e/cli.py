@@ -167,7 +167,7 @@ def _train(**options: Any) -> int:
 
 
 def _export(**options: Any) -> int:
-    print(f"bundle: {verb_function('export')(**options)}")
+    print(f"written: {verb_function('export')(**options)}")
     return EXIT_OK
 
 

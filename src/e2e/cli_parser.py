@@ -163,9 +163,10 @@ def make_parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=None, metavar="N")
 
     add = verb("export", "make a bundle of a trained run; refused unless PyTorch and ONNX Runtime agree")
-    add("run", type=Path, metavar="RUN")
-    add("-o", "--output", type=Path, required=True, metavar="BUNDLE")
+    add("run", type=Path, metavar="RUN", help="a training run; with --cmssw also a bundle")
+    add("-o", "--output", type=Path, default=None, metavar="BUNDLE")
     add("--test", type=Path, nargs="*", default=(), metavar="INPUT", help="unseen events for the card's numbers")
+    add("--cmssw", type=Path, default=None, metavar="AREA", help="put it into $CMSSW_BASE/src, beside cmssw/RecoE2E")
 
     add = verb("evaluate", "measure a bundle on simulated events it has not seen")
     add("bundle", type=Path, metavar="BUNDLE")

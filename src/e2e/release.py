@@ -12,6 +12,7 @@ from typing import Any
 from e2e.bundles.bundle import TRAINING_CURVE, WORKING_POINTS, digest_file
 from e2e.bundles.columns import answer_for
 from e2e.bundles.export import export_bundle, move_bundle
+from e2e.cmssw import write_for_cmssw
 from e2e.contract.answers import AnswerConfig
 from e2e.evaluation.evaluate import evaluate
 from e2e.evaluation.plots import to_svg, training_figure
@@ -24,14 +25,19 @@ from e2e.training.run_folder import WEIGHTS, load_weights, read_history, read_ru
 RUN_WEIGHTS = "SHA-256 of the run's weights"  # in a bundle's provenance
 
 
-def export(run: Path, output: Path, *, test: Sequence[Path] = ()) -> Path:
+def export(run: Path, output: Path | None = None, *, test: Sequence[Path] = (), cmssw: Path | None = None) -> Path:
     """Write the bundle `output` of the run folder `run`; returns `output`.
 
-    The temperature found at the end of the training, if one was, is inside; the training curve lies beside the card.
-    test: candidates the network has not seen; their numbers go on the card, a tagger's working points into
-    `working_points.json`. Raises InputError for an unfinished run,
-    ParityError where PyTorch and ONNX Runtime disagree.
+    cmssw: put it into this area of CMSSW as well, see `write_for_cmssw`; `run` may then be a bundle, without an
+    `output`, and the configuration written is returned. The temperature found at the end of the training, if one was,
+    is inside; the training curve lies beside the card. test: candidates the network has not seen; their numbers go on
+    the card, a tagger's working points into `working_points.json`. Raises InputError for an unfinished run, ParityError
+    where PyTorch and ONNX Runtime disagree.
     """
+    if cmssw is not None:
+        return write_for_cmssw(run if output is None else export(run, output, test=test), cmssw)
+    if output is None:
+        raise InputError(run, "nothing to write", "give a folder for the bundle, or a CMSSW area")
     about = read_run(run)
     if about["state"] != "finished":
         raise InputError(run, "the training is not finished", "call `e2e train` again with the same arguments")

@@ -1,6 +1,7 @@
 """A server is measured as the other engines are, its own memory and start included."""
 
 from client import NAME, ZOO
+
 from e2e.bench.bench import bench
 
 

@@ -11,7 +11,8 @@ from e2e.detector.geometry import barrel_position, hcal_position
 from e2e.detector.grids import barrel_pixel
 from e2e.events.record import Events, Table
 from e2e.frames.build import build_candidates
-from e2e.frames.jet_seeds import jet_seeds, tower_at, tower_middle, whole_seeds
+from e2e.frames.jet_seeds import jet_seeds, whole_seeds
+from e2e.frames.places import tower_at, tower_middle
 
 JET = FrameSpec("stitched", ("ecal_energy", "hcal_energy"), 125, 125, 62, 62)
 

@@ -7,7 +7,8 @@ from e2e.detector.detid import pack_eb
 from e2e.detector.geometry import barrel_position
 from e2e.detector.grids import barrel_crystal
 from e2e.events.record import Events, Table
-from e2e.frames.seeds import expected_pixel, object_seeds
+from e2e.frames.places import expected_pixel
+from e2e.frames.seeds import object_seeds
 
 
 def particles(eta: np.ndarray, phi: np.ndarray, pt: float = 50.0, **more: float) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "e2e/sparse_frame.h"
+#include "sparse_frame.h"
 
 namespace e2e {
 

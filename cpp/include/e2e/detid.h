@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <cstdlib>
 
-#include "e2e/contract.h"
-#include "e2e/geometry_tables.h"
+#include "contract.h"
+#include "geometry_tables.h"
 
 namespace e2e {
 

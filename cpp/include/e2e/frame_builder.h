@@ -8,10 +8,10 @@
 #include <cstring>
 #include <vector>
 
-#include "e2e/detid.h"
-#include "e2e/geometry.h"
-#include "e2e/pixel_accumulator.h"
-#include "e2e/sparse_frame.h"
+#include "detid.h"
+#include "geometry.h"
+#include "pixel_accumulator.h"
+#include "sparse_frame.h"
 
 namespace e2e {
 

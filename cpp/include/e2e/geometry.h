@@ -3,7 +3,7 @@
 // Where the channels are, seen from the origin of the detector. Mirrors src/e2e/detector/geometry.py, in double.
 #include <cmath>
 
-#include "e2e/detid.h"
+#include "detid.h"
 
 namespace e2e {
 

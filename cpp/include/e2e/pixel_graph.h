@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "e2e/contract.h"
+#include "contract.h"
 
 namespace e2e {
 

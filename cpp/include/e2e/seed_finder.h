@@ -5,7 +5,7 @@
 #include <optional>
 #include <vector>
 
-#include "e2e/sparse_frame.h"
+#include "sparse_frame.h"
 
 namespace e2e {
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "e2e/contract.h"
+#include "contract.h"
 
 namespace e2e {
 

@@ -22,7 +22,7 @@ from e2e.datasets.labels import complete_labels
 from e2e.datasets.names import KNOWN_AS, first_of
 from e2e.datasets.source import Layout, Options, window_of
 from e2e.frames import Candidates, ChannelFrames, Seeds, native
-from e2e.frames.jet_seeds import jet_window_is_inside
+from e2e.frames.places import jet_window_is_inside
 from e2e.problems import InputError, Problems
 from e2e.tasks import TASKS
 

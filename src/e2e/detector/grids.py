@@ -24,6 +24,9 @@ from e2e.detector.geometry import endcap_position
 
 IntArray = NDArray[np.int32]
 
+# |eta| edges of the HCAL towers as the stitched grid cuts them, from |ieta| 1; the last tower takes 29 in.
+TOWER_EDGES = np.array([*np.arange(17) * 0.087, *HE_TOWER_EDGES])
+
 
 class Pixel(NamedTuple):
     """Zero-based row (eta) and column (phi)."""

@@ -2,6 +2,7 @@
 
 A track is its point (x_cm, y_cm, z_cm), its direction there (eta, phi) and `bend`, the change of azimuth per cm of
 transverse path; 0 is a straight line. Arrays throughout, one element a track. Nothing is lost on the way: no material.
+Mirrored by cpp/include/e2e/helix.h.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ import numpy as np
 from e2e.contract import GRIDS, TRACKER_LAYERS, FrameSpec
 from e2e.events.record import HIT_COLUMNS, Events, Table
 from e2e.frames.candidates import Candidates, ChannelFrames, Frames, Seeds
-from e2e.frames.tracking import hit_pixels, track_pixels
 
 _STITCHED = GRIDS["stitched"]
 _TRACK_CHANNELS = ("track_pt", "track_d0", "track_dz", "track_d0_significance", "track_dz_significance")
@@ -22,7 +21,6 @@ def build_candidates(events: Events, spec: FrameSpec, seeds: Seeds, backend: Any
     The barrel grid shows EB's energies and times. On the stitched grid lie the energies of EB and EE, those of HB and
     HE spread over the pixels under each tower, tracks where they reach the ECAL, and hits of each tracker layer as seen
     from the primary vertex. What an event lacks is an empty channel; a value of exactly 0 is left out.
-    The pixels of tracks and tracker hits are found in NumPy whatever the back end; it adds them up and cuts.
     backend: e2e.frames.native (default) or e2e.frames.reference.
     Raises ValueError naming the seed that lies outside the grid, and the limits.
     """
@@ -61,7 +59,7 @@ def _hcal(events: Events, backend: Any) -> dict[str, ChannelFrames]:
 
 def _tracks(events: Events, backend: Any) -> dict[str, ChannelFrames]:
     """Sum of pT; the rest of the hardest track in a pixel, for a sum of signed distances means nothing."""
-    tracks = track_pixels(events)
+    tracks = backend.track_pixels(events)
     offsets, pixel, row = backend.leading_rows(_STITCHED, tracks.offsets, tracks.pixel, tracks.pt)
     of_hardest = (tracks.d0, tracks.dz, tracks.d0_significance, tracks.dz_significance)
     frames = [ChannelFrames(_STITCHED, offsets, pixel, values[row]) for values in of_hardest]
@@ -71,7 +69,7 @@ def _tracks(events: Events, backend: Any) -> dict[str, ChannelFrames]:
 
 def _layer(name: str) -> Callable[[Events, Any], dict[str, ChannelFrames]]:
     def counts(events: Events, backend: Any) -> dict[str, ChannelFrames]:
-        offsets, pixel = hit_pixels(events, TRACKER_LAYERS[name])
+        offsets, pixel = backend.hit_pixels(events, TRACKER_LAYERS[name])
         return {name: backend.sum_pixels(_STITCHED, offsets, pixel, np.ones(len(pixel), dtype=np.float32))}
 
     return counts

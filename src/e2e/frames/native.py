@@ -5,7 +5,7 @@ Builds and packs frames in training, in inference and, through the same headers,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike
 
 from e2e import _core
 from e2e.contract import GRIDS, FrameSpec, Grid
-from e2e.events.record import HIT_COLUMNS, Table
+from e2e.detector.grids import Pixel
+from e2e.events.record import HIT_COLUMNS, OBJECT_COLUMNS, Events, Table
 from e2e.frames.candidates import (
     BoolArray,
     Candidates,
@@ -27,6 +28,7 @@ from e2e.frames.candidates import (
     Seeds,
     check_channels,
 )
+from e2e.frames.tracking import POINT, HitPixels, TrackPixels, objects_of, primary_vertices
 
 
 def barrel_frames(hits: Table) -> Frames:
@@ -60,6 +62,22 @@ def leading_rows(
     return _core.leading_rows(_channel(offsets, pixel, value), grid.name)
 
 
+def track_pixels(events: Events) -> TrackPixels:
+    return TrackPixels(*_core.track_pixels(*_objects(events, "tracks")))
+
+
+def hit_pixels(events: Events, layer: int) -> HitPixels:
+    return HitPixels(*_core.hit_pixels(*_objects(events, "tracker_hits"), layer))
+
+
+def expected_pixel(particles: Mapping[str, Any]) -> tuple[IntArray, IntArray, BoolArray]:
+    return _core.expected_pixel(_particles(particles))
+
+
+def tower_at(eta: ArrayLike, phi: ArrayLike) -> Pixel:
+    return Pixel(*_core.tower_at(*_doubles(eta, phi)))
+
+
 def count_hits(hits: Table, name: str) -> HitCounts:
     return HitCounts.from_rows(_core.count_hits(_columns(hits), name))
 
@@ -90,6 +108,19 @@ def highest_near(
     energy = _channel(frames.offsets, frames.pixel_index, frames.energy)
     places = _places(event_index, row, column)
     seeds, found = _core.highest_near(energy, frames.grid.name, *places, half_rows, half_columns, float(min_energy))
+    return Seeds(*seeds), found
+
+
+def seeds_of_objects(hits: Table, event_index: ArrayLike, particles: Mapping[str, Any]) -> tuple[Seeds, BoolArray]:
+    seeds, found = _core.seeds_of_objects(_columns(hits), *_places(event_index), _particles(particles))
+    return Seeds(*seeds), found
+
+
+def seeds_of_jets(
+    towers: Frames, event_index: ArrayLike, eta: ArrayLike, phi: ArrayLike, spec: FrameSpec
+) -> tuple[Seeds, BoolArray]:
+    energy = _channel(towers.offsets, towers.pixel_index, towers.energy)
+    seeds, found = _core.seeds_of_jets(energy, *_places(event_index), *_doubles(eta, phi), _window(spec))
     return Seeds(*seeds), found
 
 
@@ -139,6 +170,23 @@ def to_dense(candidates: Candidates, out: FloatArray | None = None) -> FloatArra
 
 def _columns(hits: Table) -> tuple[Any, ...]:
     return np.ascontiguousarray(hits.offsets), *(np.ascontiguousarray(hits[name]) for name in HIT_COLUMNS)
+
+
+def _objects(events: Events, name: str) -> tuple[Any, ...]:
+    """offsets, columns and the primary vertices."""
+    table = objects_of(events, name)
+    columns = [np.ascontiguousarray(table[column]) for column in OBJECT_COLUMNS[name]]
+    return np.ascontiguousarray(table.offsets), columns, primary_vertices(events).ravel()
+
+
+def _particles(columns: Mapping[str, Any]) -> list[Any]:
+    """pt, eta, phi, charge and the point they come from."""
+    charge = columns.get("charge", np.zeros(len(columns["pt"])))
+    return list(_doubles(columns["pt"], columns["eta"], columns["phi"], charge, *(columns[axis] for axis in POINT)))
+
+
+def _doubles(*columns: ArrayLike) -> tuple[Any, ...]:
+    return tuple(np.ascontiguousarray(column, dtype=np.float64) for column in columns)
 
 
 def _channel(offsets: ArrayLike, pixel: ArrayLike, value: ArrayLike) -> tuple[Any, ...]:

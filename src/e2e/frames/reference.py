@@ -1,8 +1,10 @@
-"""The readable specification in NumPy, one event at a time: hits -> frames -> seeds -> candidates, one file each.
+"""The readable specification in NumPy: hits and tracks -> frames -> seeds -> candidates, one file each.
 
-`e2e.frames.native` offers the same functions over the C++ core and must equal these bit for bit.
+`e2e.frames.native` offers the same functions over the C++ core and must equal these bit for bit; a track's distances to
+the last bit, where NumPy's sine is not the machine's.
 """
 
+from e2e.frames.places import expected_pixel, tower_at
 from e2e.frames.reference_candidates import build_candidates, cut_candidates, pack, to_dense
 from e2e.frames.reference_frames import (
     BARREL,
@@ -20,7 +22,15 @@ from e2e.frames.reference_frames import (
     sum_pixels,
     upsample_hcal,
 )
-from e2e.frames.reference_seeds import highest_near, isolated_seeds, leading_seeds, seeds_near
+from e2e.frames.reference_seeds import (
+    highest_near,
+    isolated_seeds,
+    leading_seeds,
+    seeds_near,
+    seeds_of_jets,
+    seeds_of_objects,
+)
+from e2e.frames.reference_tracking import hit_pixels, track_pixels
 
 __all__ = [
     "BARREL",
@@ -31,18 +41,24 @@ __all__ = [
     "build_candidates",
     "count_hits",
     "cut_candidates",
+    "expected_pixel",
     "hcal_frame",
     "hcal_frames",
     "highest_near",
+    "hit_pixels",
     "isolated_seeds",
     "leading_rows",
     "leading_seeds",
     "pack",
     "screen",
     "seeds_near",
+    "seeds_of_jets",
+    "seeds_of_objects",
     "stitched_frame",
     "stitched_frames",
     "sum_pixels",
     "to_dense",
+    "tower_at",
+    "track_pixels",
     "upsample_hcal",
 ]

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from e2e.contract import Grid
+from e2e.contract import (
+    JET_SEED_HALF_TOWERS,
+    SEED_MIN_ENERGY_GEV,
+    SEED_SEARCH_HALF_COLUMNS,
+    SEED_SEARCH_HALF_ROWS,
+    FrameSpec,
+    Grid,
+)
 from e2e.events.record import Table
 from e2e.frames.candidates import BoolArray, Frames, LongArray, Seeds
+from e2e.frames.places import expected_pixel, jet_window_is_inside, tower_at, tower_middle
 from e2e.frames.reference_frames import BARREL, barrel_frame_of, barrel_frames, barrel_image, check_hits
 
 
@@ -60,6 +69,48 @@ def highest_near(
         if found[i]:
             seeds.append((event, *divmod(best, grid.columns), energy[best]))
     return _seeds(seeds), found
+
+
+def seeds_of_objects(hits: Table, event_index: ArrayLike, particles: Mapping[str, Any]) -> tuple[Seeds, BoolArray]:
+    """The highest crystal of at least `SEED_MIN_ENERGY_GEV` near the point where each particle should enter the barrel.
+
+    particles: as `expected_pixel` takes them. Returns the seeds found, and a mask that tells which particles have one.
+    Raises ValueError naming the particle whose event is none.
+    """
+    row, column, hits_barrel = expected_pixel(particles)
+    event = np.asarray(event_index, dtype=np.int64)
+    check_pixels(BARREL, len(hits.offsets) - 1, event, row, column)
+    places = (event[hits_barrel], row[hits_barrel], column[hits_barrel])
+    half = SEED_SEARCH_HALF_ROWS, SEED_SEARCH_HALF_COLUMNS
+    seeds, is_found = seeds_near(hits, *places, *half, SEED_MIN_ENERGY_GEV)
+    found = np.zeros(len(event), dtype=bool)
+    found[hits_barrel] = is_found
+    return seeds, found
+
+
+def seeds_of_jets(
+    towers: Frames, event_index: ArrayLike, eta: ArrayLike, phi: ArrayLike, spec: FrameSpec
+) -> tuple[Seeds, BoolArray]:
+    """Seed of each jet with a finite axis whose window of `spec` lies on the stitched grid in eta.
+
+    The highest HCAL tower within 7 x 7 of the one that the jet axis points at, or without energy there that one; the
+    seed is the middle of its 5 x 5 pixels, its energy the tower's (0 without).
+    towers: on the HCAL grid. Returns the seeds, and a mask that tells which jets have one.
+    Raises ValueError naming the jet whose event is none.
+    Source: cms-e2e/RecoE2E JetFrameProducer.
+    """
+    eta, phi = np.asarray(eta, dtype=np.float64), np.asarray(phi, dtype=np.float64)
+    event = np.asarray(event_index, dtype=np.int64)
+    found = np.isfinite(eta) & np.isfinite(phi)
+    row, column = tower_at(np.where(found, eta, 0.0), np.where(found, phi, 0.0))
+    half = JET_SEED_HALF_TOWERS
+    highest, has_energy = highest_near(towers, event, row, column, half, half, 0.0)
+    energy = np.zeros(len(event), dtype=np.float32)
+    row[has_energy], column[has_energy], energy[has_energy] = highest.row, highest.column, highest.energy
+
+    pixel = tower_middle(row, column)
+    found &= jet_window_is_inside(pixel.row, spec)
+    return Seeds.from_columns(event, *pixel, energy).select(found), found
 
 
 def leading_seeds(hits: Table, min_energy: float) -> Seeds:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from e2e.contract import SEED_MIN_ENERGY_GEV, SEED_SEARCH_HALF_COLUMNS, SEED_SEARCH_HALF_ROWS
-from e2e.detector.grids import phi_column
-from e2e.detector.helix import BARREL_MAX_ETA, bend_of, to_barrel
 from e2e.events.record import Events
-from e2e.frames.candidates import BoolArray, IntArray, LongArray, Seeds
-from e2e.frames.places import nearest_row
+from e2e.frames.candidates import LongArray, Seeds
 
 
 @dataclass(frozen=True)
@@ -29,14 +24,8 @@ class ObjectSeeds:
         return len(self.seeds)
 
 
-def object_seeds(
-    events: Events,
-    half_rows: int = SEED_SEARCH_HALF_ROWS,
-    half_columns: int = SEED_SEARCH_HALF_COLUMNS,
-    min_energy: float = SEED_MIN_ENERGY_GEV,
-    backend: Any = None,
-) -> ObjectSeeds:
-    """Seed of every photon and electron that points at the barrel and has a crystal of `min_energy` there.
+def object_seeds(events: Events, backend: Any = None) -> ObjectSeeds:
+    """Seed of every photon and electron that points at the barrel and has a crystal of `SEED_MIN_ENERGY_GEV` there.
 
     backend: e2e.frames.native (default) or e2e.frames.reference.
     """
@@ -47,12 +36,9 @@ def object_seeds(
         table = events.objects.get(source)
         if table is None:
             continue
-        row, column, hits_barrel = expected_pixel(table.columns)
-        index = np.flatnonzero(hits_barrel)
-        places = (table.event_index[index], row[index], column[index])
-        seeds, is_found = backend.seeds_near(events.hits["EB"], *places, half_rows, half_columns, min_energy)
+        seeds, is_found = backend.seeds_of_objects(events.hits["EB"], table.event_index, table.columns)
         sources += [source] * len(seeds)
-        indices.append(index[is_found])
+        indices.append(np.flatnonzero(is_found))
         found_seeds.append(seeds)
     if not found_seeds:
         return ObjectSeeds(np.zeros(0, dtype=np.str_), np.zeros(0, dtype=np.int64), Seeds.from_columns([], [], [], []))
@@ -60,19 +46,3 @@ def object_seeds(
     joined = Seeds.concatenate(found_seeds)
     order = np.argsort(joined.event_index, kind="stable")  # a frame is built once per event
     return ObjectSeeds(np.array(sources)[order], np.concatenate(indices)[order], joined.select(order))
-
-
-def expected_pixel(particles: Mapping[str, Any]) -> tuple[IntArray, IntArray, BoolArray]:
-    """Barrel row and column under each particle's impact, and whether there is one.
-
-    particles: columns pt, eta, phi, x_cm, y_cm, z_cm and, where they bend, charge. Of an unknown charge (NaN): as
-    straight as a photon.
-    """
-    point = {axis: np.nan_to_num(np.asarray(particles[axis], dtype=np.float64)) for axis in ("x_cm", "y_cm", "z_cm")}
-    pt, eta, phi = (np.asarray(particles[name], dtype=np.float64) for name in ("pt", "eta", "phi"))
-    bend = bend_of(particles.get("charge", np.zeros(len(pt))), pt)
-    impact = to_barrel(point["x_cm"], point["y_cm"], point["z_cm"], eta, phi, bend)
-
-    hits_barrel = np.isfinite(impact.phi) & (np.abs(impact.eta) < BARREL_MAX_ETA)
-    column = phi_column(np.where(hits_barrel, impact.phi, 0.0))
-    return nearest_row(np.where(hits_barrel, impact.eta, 0.0), column), column, hits_barrel

@@ -106,6 +106,11 @@ def _one_candidate(bundle: Bundle) -> Wire:
     return to_wire(Packed(*(tensor[:1] for tensor in packed)), bundle.contract.frame)
 
 
+def served_config(bundle: Bundle) -> str:
+    """`config.pbtxt` as a client needs it: the model as its first version."""
+    return config_text(bundle, _one_candidate(bundle), {1: bundle.contract.files[ONNX].sha256}, ServingOptions())
+
+
 def config_text(bundle: Bundle, wire: Wire, versions: Mapping[int, str], options: ServingOptions) -> str:
     """`config.pbtxt`. wire: one candidate, for the warm-up. versions: as `versions_of` gives them."""
     tensors = {name: (_TYPES[tensor.dtype.name], tensor.shape[1]) for name, tensor in wire._asdict().items()}

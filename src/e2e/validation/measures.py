@@ -6,11 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from e2e.contract import SEED_MIN_ENERGY_GEV, SEED_SEARCH_HALF_COLUMNS, SEED_SEARCH_HALF_ROWS, FrameSpec
+from e2e.contract import FrameSpec
 from e2e.detector.geometry import position
 from e2e.events.record import Events, Table
 from e2e.frames import Seeds, native
-from e2e.frames.seeds import expected_pixel
 from e2e.validation import quantities as q
 from e2e.validation.shower_shapes import shower_shapes
 from e2e.validation.values import IntArray, Values
@@ -105,10 +104,8 @@ def _objects(events: Events, item: str) -> Table | None:
 
 
 def _seeds(hits: Table, table: Table) -> Seeds:
-    row, column, hits_barrel = expected_pixel(table.columns)
-    is_wanted = hits_barrel & (table["pt"] > q.MIN_SHOWER_PT) & (table["pt"] < q.MAX_SHOWER_PT)
-    places = (table.event_index[is_wanted], row[is_wanted], column[is_wanted])
-    seeds, _ = native.seeds_near(hits, *places, SEED_SEARCH_HALF_ROWS, SEED_SEARCH_HALF_COLUMNS, SEED_MIN_ENERGY_GEV)
+    wanted = table.select((table["pt"] > q.MIN_SHOWER_PT) & (table["pt"] < q.MAX_SHOWER_PT))
+    seeds, _ = native.seeds_of_objects(hits, wanted.event_index, wanted.columns)
     return seeds
 
 

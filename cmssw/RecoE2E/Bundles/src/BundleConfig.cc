@@ -1,0 +1,85 @@
+#include "RecoE2E/Bundles/interface/BundleConfig.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "FWCore/ParameterSet/interface/FileInPath.h"
+#include "FWCore/Utilities/interface/Exception.h"
+
+namespace e2e {
+
+namespace {
+
+std::vector<float> floats(const edm::ParameterSet& config, const char* name) {
+  const auto values = config.getParameter<std::vector<double>>(name);
+  return std::vector<float>(values.begin(), values.end());
+}
+
+void refuseNewer(const std::string& bundle, const char* what, unsigned version, unsigned newest) {
+  if (version > newest)
+    throw cms::Exception("Configuration") << "E2E: bundle " << bundle << " has " << what << " " << version
+                                          << ", these plugins read up to " << newest << "; take newer RecoE2E packages";
+}
+
+}  // namespace
+
+BundleConfig::BundleConfig(const edm::ParameterSet& config)
+    : name(config.getParameter<std::string>("name")), frame(config.getParameter<edm::ParameterSet>("frame")) {
+  refuseNewer(name, "bundle version", config.getParameter<unsigned>("bundleVersion"), kBundleVersion);
+  refuseNewer(name, "contract version", config.getParameter<unsigned>("contractVersion"), kContractVersion);
+  for (const auto& output : config.getParameter<std::vector<edm::ParameterSet>>("outputs"))
+    outputs.push_back({output.getParameter<std::string>("name"), output.getParameter<std::string>("kind"),
+                       output.getParameter<std::string>("unit"), output.getParameter<std::string>("meaning")});
+  const auto& test = config.getParameter<edm::ParameterSet>("selfTest");
+  selfTest = {floats(test, "pixelIndex"), floats(test, "pixelValue"), floats(test, "seed"),
+              floats(test, "outputs"),    floats(test, "scale"),      test.getParameter<double>("tolerance")};
+  if (outputs.empty() || selfTest.outputs.size() != outputs.size() || selfTest.scale.size() != outputs.size() ||
+      selfTest.pixelIndex.empty() || selfTest.pixelIndex.size() != selfTest.pixelValue.size() ||
+      selfTest.seed.size() != 2)
+    throw cms::Exception("Configuration") << "E2E: the configuration of bundle " << name
+                                          << " contradicts itself; write it again by `e2e export BUNDLE --cmssw`";
+}
+
+void BundleConfig::checkSelfTest(const std::vector<float>& given) const {
+  if (given.size() != outputs.size())
+    throw cms::Exception("E2EModel") << "E2E: the model of bundle " << name << " gives " << given.size()
+                                     << " outputs, the configuration says " << outputs.size()
+                                     << "; export model and configuration together";
+  float size = 0;  // of the largest number of the answer: an estimate known to 1000 GeV need not agree to a MeV
+  for (std::size_t i = 0; i < given.size(); ++i)
+    if (std::isfinite(selfTest.scale[i]))
+      size = std::max(size, std::abs(selfTest.outputs[i]));
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const double allowed = selfTest.tolerance * std::max(size, selfTest.scale[i]);
+    if (!(std::abs(given[i] - selfTest.outputs[i]) <= allowed))  // true for NaN
+      throw cms::Exception("E2EModel") << "E2E: the model of bundle " << name << " answers " << outputs[i].name << " "
+                                       << given[i] << " in its self test, not " << selfTest.outputs[i]
+                                       << "; it is another model: export model and configuration together";
+  }
+}
+
+void BundleConfig::fillDescription(edm::ParameterSetDescription& description) {
+  edm::ParameterSetDescription bundle;
+  bundle.add<std::string>("name")->setComment("of the bundle's folder");
+  bundle.add<unsigned>("bundleVersion", kBundleVersion);
+  bundle.add<unsigned>("contractVersion", kContractVersion);
+  bundle.add<edm::FileInPath>("model")->setComment("ONNX");
+  FrameConfig::fillDescription(bundle);
+
+  edm::ParameterSetDescription output;
+  output.add<std::string>("name");
+  output.add<std::string>("kind")->setComment("probability, quantity, or flag: 0 or 1");
+  output.add<std::string>("unit", "1");
+  output.add<std::string>("meaning", "");
+  output.add<std::vector<double>>("trainedRange", {})->setComment("in the unit; empty: everywhere");
+  bundle.addVPSet("outputs", output, {});
+
+  edm::ParameterSetDescription test;
+  for (const char* name : {"pixelIndex", "pixelValue", "seed", "outputs", "scale"})
+    test.add<std::vector<double>>(name);
+  test.add<double>("tolerance", 1e-5)->setComment("of the answer's size");
+  bundle.add<edm::ParameterSetDescription>("selfTest", test);
+  description.add<edm::ParameterSetDescription>("bundle", bundle);
+}
+
+}  // namespace e2e

@@ -1,0 +1,61 @@
+// Scores and masses by ONNX Runtime: one session for the job, all candidates of an event in one batch.
+#include <memory>
+#include <string>
+
+#include "FWCore/Framework/interface/Event.h"
+#include "FWCore/Framework/interface/MakerMacros.h"
+#include "FWCore/Framework/interface/stream/EDProducer.h"
+#include "FWCore/ParameterSet/interface/ConfigurationDescriptions.h"
+#include "FWCore/ParameterSet/interface/FileInPath.h"
+#include "FWCore/ParameterSet/interface/ParameterSet.h"
+#include "FWCore/ParameterSet/interface/ParameterSetDescription.h"
+#include "FWCore/Utilities/interface/Exception.h"
+#include "PhysicsTools/ONNXRuntime/interface/ONNXRuntime.h"
+#include "RecoE2E/Inference/interface/TaggerIO.h"
+
+class E2EONNXProducer : public edm::stream::EDProducer<edm::GlobalCache<cms::Ort::ONNXRuntime>> {
+public:
+  E2EONNXProducer(const edm::ParameterSet& config, const cms::Ort::ONNXRuntime*)
+      : io_(config, consumesCollector(), producesCollector()) {}
+
+  static std::unique_ptr<cms::Ort::ONNXRuntime> initializeGlobalCache(const edm::ParameterSet& config) {
+    const e2e::BundleConfig bundle(config.getParameter<edm::ParameterSet>("bundle"));
+    const auto model = config.getParameter<edm::ParameterSet>("bundle").getParameter<edm::FileInPath>("model");
+    const auto options = cms::Ort::ONNXRuntime::defaultSessionOptions(
+        config.getParameter<bool>("useCUDA") ? cms::Ort::Backend::cuda : cms::Ort::Backend::cpu);
+    std::unique_ptr<cms::Ort::ONNXRuntime> session;
+    try {
+      session = std::make_unique<cms::Ort::ONNXRuntime>(model.fullPath(), &options);
+      bundle.checkSelfTest(run(*session, pack(bundle.selfTest)));
+    } catch (const cms::Exception&) {
+      throw;
+    } catch (const std::exception& error) {  // ONNX Runtime's own
+      throw cms::Exception("E2EModel") << "E2E: ONNX Runtime cannot run bundle " << bundle.name << " (" << error.what()
+                                       << "); write it again by `e2e export BUNDLE --cmssw`";
+    }
+    return session;
+  }
+
+  static void globalEndJob(const cms::Ort::ONNXRuntime*) {}
+
+  static void fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
+    edm::ParameterSetDescription description;
+    e2e::TaggerIO::fillDescription(description);
+    description.add<bool>("useCUDA", false)->setComment("a GPU of this machine; it must be there");
+    descriptions.addWithDefaultLabel(description);
+  }
+
+  void produce(edm::Event& event, const edm::EventSetup&) override {
+    const e2e::SparseCandidates& candidates = io_.candidates(event);
+    io_.put(event, candidates.size() == 0 ? std::vector<float>{} : run(*globalCache(), pack(candidates)));
+  }
+
+private:
+  static std::vector<float> run(const cms::Ort::ONNXRuntime& session, e2e::PackedCandidates packed) {
+    return session.run(e2e::kInputNames, packed.data, packed.shapes, e2e::kOutputNames, packed.batch).front();
+  }
+
+  const e2e::TaggerIO io_;
+};
+
+DEFINE_FWK_MODULE(E2EONNXProducer);

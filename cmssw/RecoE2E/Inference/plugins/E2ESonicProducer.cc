@@ -1,0 +1,92 @@
+// Scores and masses by a Triton server (SONIC). What travels is sparse: see src/e2e/serving/wire.py, `e2e serve`.
+#include <memory>
+#include <string>
+
+#include "FWCore/Framework/interface/Event.h"
+#include "FWCore/Framework/interface/MakerMacros.h"
+#include "FWCore/ParameterSet/interface/ConfigurationDescriptions.h"
+#include "FWCore/ParameterSet/interface/ParameterSet.h"
+#include "FWCore/ParameterSet/interface/ParameterSetDescription.h"
+#include "FWCore/Utilities/interface/Exception.h"
+#include "HeterogeneousCore/SonicTriton/interface/TritonData.h"
+#include "HeterogeneousCore/SonicTriton/interface/TritonEDProducer.h"
+#include "RecoE2E/Inference/interface/TaggerIO.h"
+
+class E2ESonicProducer : public TritonEDProducer<> {
+public:
+  explicit E2ESonicProducer(const edm::ParameterSet& config)
+      : TritonEDProducer<>(config), io_(config, consumesCollector(), producesCollector()) {}
+
+  static void fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
+    edm::ParameterSetDescription description;
+    e2e::TaggerIO::fillDescription(description);
+    TritonClient::fillPSetDescription(description);
+    descriptions.addWithDefaultLabel(description);
+  }
+
+  /// To the server all candidates of an event are one item of a ragged batch; without any nothing is asked.
+  void acquire(const edm::Event& event, const edm::EventSetup&, Input& input) override {
+    const e2e::SparseCandidates& candidates = io_.candidates(event);
+    if (!client_->setBatchSize(candidates.size() == 0 ? 0 : 1))
+      throw cms::Exception("E2ESonic") << "E2E: the server takes no request of bundle " << io_.bundle().name
+                                       << "; serve the repository that `e2e serve` writes";
+    if (candidates.size() == 0)
+      return;
+    if (io_.bundle().frame.window.numPixels() <= 1 << 16)
+      send(input.at("pixel_step"), steps<std::uint16_t>(candidates));
+    else
+      send(input.at("pixel_step"), steps<std::int32_t>(candidates));
+    send(input.at("pixel_value"), candidates.value);
+    std::vector<std::int32_t> numPixels;
+    std::vector<std::int16_t> seeds;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      numPixels.push_back(candidates.offset[i + 1] - candidates.offset[i]);
+      seeds.push_back(candidates.seedRow[i]);
+      seeds.push_back(candidates.seedColumn[i]);
+    }
+    send(input.at("num_pixels"), numPixels);
+    send(input.at("seed"), seeds);
+  }
+
+  void produce(edm::Event& event, const edm::EventSetup&, const Output& output) override {
+    const std::size_t rows = io_.candidates(event).size(), width = io_.bundle().outputs.size();
+    std::vector<float> answers(rows * width);
+    for (std::size_t column = 0; rows > 0 && column < width; ++column) {
+      const std::string& name = io_.bundle().outputs[column].name;
+      const auto values = output.at(name).fromServer<float>();
+      if (values.empty() || static_cast<std::size_t>(values[0].size()) != rows)
+        throw cms::Exception("E2ESonic") << "E2E: the server gave " << (values.empty() ? 0 : values[0].size())
+                                         << " answers " << name << " for " << rows << " candidates";
+      for (std::size_t row = 0; row < rows; ++row)
+        answers[row * width + column] = values[0][row];
+    }
+    io_.put(event, answers);
+  }
+
+private:
+  /// An index less the one before it in its candidate, the first as it is; of two bytes modulo 2^16.
+  template <typename Step>
+  static std::vector<Step> steps(const e2e::SparseCandidates& candidates) {
+    std::vector<Step> found;
+    for (std::size_t i = 0; i < candidates.size(); ++i) {
+      std::int32_t before = 0;
+      for (std::int64_t entry = candidates.offset[i]; entry < candidates.offset[i + 1]; ++entry) {
+        found.push_back(static_cast<Step>(candidates.pixel[entry] - before));
+        before = candidates.pixel[entry];
+      }
+    }
+    return found;
+  }
+
+  template <typename Value>
+  static void send(TritonInputData& tensor, const std::vector<Value>& values) {
+    tensor.setShape(0, values.size());
+    auto data = tensor.allocate<Value>();
+    (*data)[0].assign(values.begin(), values.end());
+    tensor.toServer(data);
+  }
+
+  const e2e::TaggerIO io_;
+};
+
+DEFINE_FWK_MODULE(E2ESonicProducer);

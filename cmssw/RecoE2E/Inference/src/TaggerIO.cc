@@ -1,0 +1,108 @@
+#include "RecoE2E/Inference/interface/TaggerIO.h"
+
+#include <limits>
+#include <memory>
+
+#include "FWCore/Utilities/interface/Exception.h"
+#include "RecoE2E/Core/interface/packing.h"
+
+namespace e2e {
+
+const std::vector<std::string> kInputNames{"pixel_index", "pixel_value", "seed"};
+const std::vector<std::string> kOutputNames{"outputs"};
+
+namespace {
+
+constexpr float kNoAnswer = std::numeric_limits<float>::quiet_NaN();
+
+bool isSameFrame(const SparseCandidates& candidates, const FrameSpec& window) {
+  if (candidates.rows != window.rows || candidates.columns != window.columns ||
+      candidates.channel.size() != window.channels.size())
+    return false;
+  for (std::size_t i = 0; i < window.channels.size(); ++i)
+    if (candidates.channel[i] != static_cast<std::uint8_t>(window.channels[i]))
+      return false;
+  return true;
+}
+
+}  // namespace
+
+TaggerIO::TaggerIO(const edm::ParameterSet& config, edm::ConsumesCollector consumes, edm::ProducesCollector produces)
+    : bundle_(config.getParameter<edm::ParameterSet>("bundle")),
+      tableName_(config.getParameter<std::string>("tableName")),
+      framesToken_(consumes.consumes<SparseCandidates>(config.getParameter<edm::InputTag>("frames"))),
+      candidatesToken_(
+          consumes.consumes<edm::View<reco::Candidate>>(config.getParameter<edm::InputTag>("candidates"))) {
+  for (const OutputConfig& output : bundle_.outputs)
+    mapTokens_.push_back(produces.produces<edm::ValueMap<float>>(output.name));
+  if (!tableName_.empty())
+    tableToken_ = produces.produces<nanoaod::FlatTable>();
+}
+
+void TaggerIO::fillDescription(edm::ParameterSetDescription& description) {
+  description.add<edm::InputTag>("frames", edm::InputTag("e2eCandidateFrames"));
+  description.add<edm::InputTag>("candidates", edm::InputTag("gedPhotons"))
+      ->setComment("the collection that the frames were cut for");
+  description.add<std::string>("tableName", "")
+      ->setComment("of a NanoAOD table to extend, such as Photon; empty: no table");
+  BundleConfig::fillDescription(description);
+}
+
+const SparseCandidates& TaggerIO::candidates(const edm::Event& event) const {
+  const SparseCandidates& candidates = event.get(framesToken_);
+  if (!isSameFrame(candidates, bundle_.frame.window))
+    throw cms::Exception("E2EFrames") << "E2E: the candidates have another frame than bundle " << bundle_.name
+                                      << "; give the E2ECandidateFrameProducer the bundle's own `frame`";
+  return candidates;
+}
+
+void TaggerIO::put(edm::Event& event, const std::vector<float>& outputs) const {
+  const SparseCandidates& answered = event.get(framesToken_);
+  const auto candidates = event.getHandle(candidatesToken_);
+  const std::size_t width = bundle_.outputs.size();
+  if (outputs.size() != answered.size() * width)
+    throw cms::Exception("E2EModel") << "E2E: bundle " << bundle_.name << " gave " << outputs.size() << " numbers for "
+                                     << answered.size() << " candidates with " << width << " outputs each";
+  auto table = std::make_unique<nanoaod::FlatTable>(candidates->size(), tableName_, false, true);
+  for (std::size_t column = 0; column < width; ++column) {
+    std::vector<float> values(candidates->size(), kNoAnswer);
+    for (std::size_t row = 0; row < answered.size(); ++row) {
+      if (answered.candidate[row] >= values.size())
+        throw cms::Exception("E2EFrames") << "E2E: frames of candidate " << answered.candidate[row] << " of "
+                                          << values.size() << "; `frames` and `candidates` are of two collections";
+      values[answered.candidate[row]] = outputs[row * width + column];
+    }
+    const OutputConfig& output = bundle_.outputs[column];
+    if (!tableName_.empty())
+      table->addColumn<float>("e2e_" + bundle_.name + "_" + output.name, values, output.meaning);
+    edm::ValueMap<float> map;
+    edm::ValueMap<float>::Filler filler(map);
+    filler.insert(candidates, values.begin(), values.end());
+    filler.fill();
+    event.emplace(mapTokens_[column], std::move(map));
+  }
+  if (!tableName_.empty())
+    event.put(tableToken_, std::move(table));
+}
+
+PackedCandidates pack(const SparseCandidates& candidates) {
+  const std::size_t batch = candidates.size();
+  const std::int64_t width = packedWidth(candidates.offset.data(), batch);
+  const auto rows = static_cast<std::int64_t>(batch);
+  PackedCandidates packed{{}, {{rows, width}, {rows, width}, {rows, 2}}, rows};
+  packed.data = {std::vector<float>(batch * width), std::vector<float>(batch * width), std::vector<float>(batch * 2)};
+  packPixels(candidates.offset.data(), candidates.pixel.data(), candidates.value.data(), batch, width,
+             packed.data[0].data(), packed.data[1].data());
+  for (std::size_t i = 0; i < batch; ++i) {
+    packed.data[2][2 * i] = candidates.seedRow[i];
+    packed.data[2][2 * i + 1] = candidates.seedColumn[i];
+  }
+  return packed;
+}
+
+PackedCandidates pack(const SelfTest& test) {
+  const auto width = static_cast<std::int64_t>(test.pixelIndex.size());
+  return {{test.pixelIndex, test.pixelValue, test.seed}, {{1, width}, {1, width}, {1, 2}}, 1};
+}
+
+}  // namespace e2e
