@@ -109,7 +109,7 @@ void fill(edm::Event& event, const Record& record) {
     for (std::size_t i = 0; i < candidates.size(); ++i)
       std::copy_n(numbers.data() + 7 * i, 7, candidates[i].numbers);
     const std::string tag = name.substr(name.find('.') + 1) + ":";
-    event.store(tag, std::make_shared<edm::View<reco::Candidate>>(candidates, std::hash<std::string>()(tag)));
+    event.store(tag, std::make_shared<edm::View<reco::Candidate>>(candidates, edm::ProductID(tag)));
   }
 }
 
@@ -141,7 +141,7 @@ Record made(const edm::Event& event, bool hasPassed) {
       record.arrays[tag] = values;
   for (const auto& [tag, table] : event.all<nanoaod::FlatTable>())
     for (const auto& [name, values] : table->columns())
-      record.arrays["table." + table->name() + "." + name] = values;
+      record.arrays["table." + table->name() + (table->extension() ? "+" : "") + "." + name] = values;
   return record;
 }
 

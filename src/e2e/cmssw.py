@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +23,19 @@ from e2e.serving.repository import CONFIG, served_config
 
 PACKAGE = "RecoE2E/Inference"  # of the plugins, inside an area's `src`
 TORCHSCRIPT = "model.pt"
-_INFINITE = 1e300  # CMSSW's configurations have no infinity
 
 
 def write_for_cmssw(bundle: Bundle | Path, area: Path) -> Path:
     """Put a bundle into the folder `area`, `$CMSSW_BASE/src` of a CMSSW area, beside the plugins of `cmssw/RecoE2E`.
 
-    Returns the configuration written. Raises InputError for a folder without the plugins, and a name that is none in
-    Python.
+    Returns the configuration written. Raises InputError for a folder without the plugins, a name that is none in
+    Python, and a bundle of whole events.
     """
     if not isinstance(bundle, Bundle):
         bundle = load_bundle(Path(bundle))
+    frame = bundle.contract.frame
+    if (frame.rows, frame.columns) == (frame.parent.rows, frame.parent.columns):
+        raise InputError(bundle.path, "looks at whole events, which are in no collection", "use `e2e predict`")
     package = area / PACKAGE
     if not (package / "plugins").is_dir():
         raise InputError(area, f"no {PACKAGE} in it", "copy cmssw/RecoE2E there first: cp -rL cmssw/RecoE2E AREA/src")
@@ -104,13 +107,15 @@ def _self_test(bundle: Bundle) -> str:
     packed, answers = read_golden(bundle)
     is_pixel = packed.pixel_index != PADDING_INDEX
     row = int(is_pixel.any(axis=1).argmax())
-    scale = [min(value, _INFINITE) for value in bundle.contract.tolerance_scale]
+    scale = [value if isfinite(value) else 0.0 for value in bundle.contract.tolerance_scale]  # a flag has none
+    answer = [number for number, size in enumerate(bundle.contract.answer_sizes) for _ in range(size)]
     return _set(
         pixelIndex=_doubles(packed.pixel_index[row][is_pixel[row]]),
         pixelValue=_doubles(packed.pixel_value[row][is_pixel[row]]),
         seed=_doubles(packed.seed[row]),
         outputs=_doubles(answers[row]),
         scale=_doubles(scale),
+        answer=f"cms.vint32({', '.join(map(str, answer))})",
         tolerance=f"cms.double({RELATIVE_TOLERANCE})",
     )
 

@@ -94,6 +94,12 @@ class Area:
         return done, list(_from_bytes(output.read_bytes())) if done.returncode == 0 else []
 
 
+def instance_of(output: str) -> str:
+    """Of the value map of an output."""
+    first, *others = output.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
 def labels_of_record() -> dict[str, Any]:
     """`source` of `addTagger`: collections go by the names that `record_of` gives them."""
     import FWCore.ParameterSet.Config as cms  # noqa: N813

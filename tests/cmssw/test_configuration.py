@@ -2,6 +2,7 @@
 
 import runpy
 import shutil
+from dataclasses import replace
 
 import harness
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from harness import EXCEPTION, labels_of_record
 
 from conftest import BARREL, JETS
+from e2e.bundles import load_bundle
 from e2e.cmssw import write_for_cmssw
 from e2e.problems import InputError
 
@@ -90,9 +92,31 @@ def _no_onnx(cms, process):
     process.e2eQuarkGluonNano.bundle.model = cms.FileInPath("RecoE2E/Inference/BuildFile.xml")
 
 
+def _other_centre(cms, process):
+    process.e2eQuarkGluonNanoFrames.frame.centreColumn = cms.int32(61)
+
+
+def _other_collection(cms, process):
+    process.e2eQuarkGluonNanoFrames.candidates = cms.InputTag("photons")
+
+
+def _whole_grid(cms, process):
+    process.e2eQuarkGluonNanoFrames.frame.rows = cms.int32(280)
+    process.e2eQuarkGluonNanoFrames.frame.columns = cms.int32(360)
+
+
+def _no_strips(cms, process):
+    process.e2eDetectorFrames.stitchedChannels = cms.vstring("hcal_energy", "tib1")
+    process.e2eDetectorFrames.stripHits = cms.VInputTag()
+
+
 @pytest.mark.parametrize(
     ("change", "category", "words"),
     [
+        (_other_centre, "E2EFrames", ["another frame than bundle quark_gluon_nano"]),
+        (_other_collection, "E2EFrames", ["of two collections"]),
+        (_whole_grid, "Configuration", ["whole stitched grid", "e2e predict"]),
+        (_no_strips, "Configuration", ["TIB and TOB without stripHits"]),
         (_newer, "Configuration", ["bundle version 99", "take newer RecoE2E"]),
         (_no_channel, "Configuration", ["no channel 'muons'", "ecal_energy"]),
         (_other_order, "E2EFrames", ["another frame than bundle quark_gluon_nano", "own `frame`"]),
@@ -172,6 +196,13 @@ def test_trigger_path_and_client_for_a_server(area):
         client = taggers.sonicClient(bundle)
         assert client.modelName.value() == "diphoton-mass-nano"
         assert (area.src / client.modelConfigPath.value()).read_text().startswith("# ")
+
+
+def test_a_bundle_of_whole_events_is_no_tagger(tmp_path):
+    bundle = load_bundle(harness.ROOT / "zoo" / BARREL)
+    whole = replace(bundle.contract.frame, rows=170, columns=360, centre_row=85, centre_column=180)
+    with pytest.raises(InputError, match="looks at whole events"):
+        write_for_cmssw(replace(bundle, contract=replace(bundle.contract, frame=whole)), tmp_path)
 
 
 def test_an_area_without_the_plugins_and_a_name_that_is_none(tmp_path):

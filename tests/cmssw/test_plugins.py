@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import labels_of_record, records_of
+from harness import instance_of, labels_of_record, records_of
 
 from conftest import BARREL, JETS, LAYERS
 from e2e.bundles import load_bundle
@@ -87,7 +87,7 @@ def check_same(area, folder, name, collection, events, least=1):
         assert ours.dtype.itemsize == 4 and ours.tobytes() == value.astype(ours.dtype).tobytes(), key
     answers = np.stack(
         [
-            np.concatenate([one[f"{label}:{output}"][one[f"{label}Frames:candidate"]] for one in made])
+            np.concatenate([one[f"{label}:{instance_of(output)}"][one[f"{label}Frames:candidate"]] for one in made])
             for output in bundle.contract.output_names
         ],
         axis=1,
@@ -175,8 +175,8 @@ def test_table_and_value_map_hold_the_same(area, tmp_path, simulated):
     made, label = run_bundle(area, tmp_path, BARREL, "photons", simulated("electron-photon"), tableName="Photon")
     for one in made:
         for output in load_bundle(ZOO / BARREL).contract.output_names:
-            column = one[f"table.Photon.e2e_diphoton_mass_nano_{output}"]
-            assert column.tobytes() == one[f"{label}:{output}"].tobytes()
+            column = one[f"table.Photon+.e2e_diphoton_mass_nano_{output}"]  # +: extends another one
+            assert column.tobytes() == one[f"{label}:{instance_of(output)}"].tobytes()
 
 
 def test_several_taggers_share_the_detector_frames(area, tmp_path, simulated):
@@ -192,6 +192,47 @@ def test_several_taggers_share_the_detector_frames(area, tmp_path, simulated):
     assert done.returncode == 0, done.stderr
     for one, other in zip(alone, made, strict=True):
         assert one[f"{label}:mass"].tobytes() == other[f"{label}:mass"].tobytes()
+
+
+def test_one_bundle_twice(area, tmp_path, simulated):
+    """Photons and electrons of one process, each with its own answers."""
+    events = simulated("electron-photon")
+    with area.configuration() as (cms, taggers, bundle_of):
+        process, bundle = cms.Process("E2E"), bundle_of(BARREL).bundle
+        source = labels_of_record()
+        labels = taggers.addTagger(process, bundle, "photons", source=source)
+        labels += taggers.addTagger(process, bundle, "electrons", source=source, label="e2eElectronMass")
+        with pytest.raises(ValueError, match="has a module e2eDiphotonMassNano already; give this one another `label`"):
+            taggers.addTagger(process, bundle, "electrons", source=source)
+        with pytest.raises(ValueError, match="give all the same `source`"):
+            taggers.addTagger(process, bundle, "electrons", label="e2eOther")
+        done, made = area.run(cms.text(process, dict.fromkeys(labels)), records_of(events), tmp_path)
+    assert done.returncode == 0, done.stderr
+    alone, label = run_bundle(area, tmp_path, BARREL, "electrons", events)
+    for one, other in zip(alone, made, strict=True):
+        assert one[f"{label}:mass"].tobytes() == other["e2eElectronMass:mass"].tobytes()
+
+
+def test_trigger_path_runs(area, tmp_path, simulated):
+    events = simulated("electron-photon")
+    with area.configuration() as (cms, taggers, bundle_of):
+        process, bundle = cms.Process("HLT"), bundle_of(BARREL).bundle
+        process.hltL1sDoubleEG = cms.EDFilter("E2EFilter", candidates=cms.InputTag("photons"))
+        process.schedule = cms.Schedule()
+        cuts = {"mass": (0.1, 0.8), "mass_out_of_range": (0.0, 0.5)}
+        name, source = "HLT_DiPhotonMass_v1", labels_of_record()
+        path = taggers.addHLTPath(process, bundle, "photons", "hltL1sDoubleEG", name, cuts, source=source)
+        assert path in process.schedule
+        labels = [process.label_of(module) for module in path.modules]
+        done, made = area.run(cms.text(process, labels), records_of(events), tmp_path)
+    assert done.returncode == 0, done.stderr
+    for one in made:
+        if "e2eDiphotonMassNano:mass" not in one:  # without a photon the seed's filter ends it
+            assert not one["passed"][0] and not any(key.startswith("e2e") for key in one)
+            continue
+        mass, flag = one["e2eDiphotonMassNano:mass"], one["e2eDiphotonMassNano:massOutOfRange"]
+        assert bool(one["passed"][0]) == bool(((mass >= 0.1) & (mass <= 0.8) & (flag <= 0.5)).any())
+    assert 0 < sum(int(one["passed"][0]) for one in made) < len(made)
 
 
 def test_filter_keeps_events_with_enough_candidates(area, tmp_path, simulated):

@@ -116,11 +116,13 @@ def tracks(rng: np.random.Generator, size: int, **columns: Any) -> Table:
 
 
 @given(tables("tracks"), tables("vertices", 2))
+@settings(deadline=None)
 def test_any_tracks(table: Table, vertices: Table) -> None:
     assert_same_track_pixels(record(tracks=table, vertices=vertices))
 
 
 @given(tables("tracker_hits"), tables("vertices", 2))
+@settings(deadline=None)
 def test_any_tracker_hits(table: Table, vertices: Table) -> None:
     assert_same_hit_pixels(record(tracker_hits=table, vertices=vertices))
 
@@ -216,6 +218,7 @@ def test_any_jets(jets: Table, spec: FrameSpec) -> None:
 
 
 @given(hnp.arrays(np.float64, 20), hnp.arrays(np.float64, 20, elements=st.floats(-1e300, 1e300)))
+@settings(deadline=None)
 def test_towers_in_any_direction(eta: np.ndarray, phi: np.ndarray) -> None:
     edges = np.concatenate([np.arange(-73, 74) * np.deg2rad(5) + step for step in (-1e-9, 0, 1e-9, -1e-300)])
     for angles in ((eta, phi), (eta / 1e300, phi / 1e299), (np.resize(eta, len(edges)), edges)):

@@ -61,6 +61,18 @@ def test_an_engine_with_other_answers_is_named_on_the_card(bundle, monkeypatch, 
     assert load_bundle(bundle.path).contract.engines["onnxruntime"].largest_deviation is None
 
 
+def test_an_engine_that_breaks_is_named_and_the_others_are_tried(bundle, monkeypatch):
+    class Breaks(Wrong):
+        def run(self, packed):
+            raise Exception("the runtime's own kind of error")
+
+    monkeypatch.setitem(ENGINES, "onnxruntime", Breaks)
+    problems = Problems()
+    found = verify([bundle.path], engines=ENGINES_TRIED, record=True, problems=problems)[str(bundle.path)]
+    assert found["onnxruntime"]["failure"] == "the runtime's own kind of error" and problems.has_errors
+    assert not found["torchscript"]["failure"]
+
+
 def test_an_engine_that_is_not_installed_is_left_out_aloud(bundle, monkeypatch):
     def not_installed(*arguments):
         raise ModuleNotFoundError("No module named 'openvino'")

@@ -19,7 +19,16 @@ namespace edm {
 
 class StreamID {};
 
-using ProductID = std::size_t;
+class ProductID {
+public:
+  explicit ProductID(const std::string& tag) : hash_(std::hash<std::string>()(tag)) {}
+  std::uint16_t processIndex() const { return 1; }
+  std::uint16_t productIndex() const { return hash_ & 0xffff; }
+  bool operator<(const ProductID& other) const { return hash_ < other.hash_; }
+
+private:
+  std::size_t hash_;
+};
 
 template <typename T>
 struct EDGetTokenT {
@@ -108,7 +117,7 @@ public:
   }
   template <typename T>
   Handle<T> getHandle(const EDGetTokenT<T>& token) const {
-    return {find<T>(token.tag), std::hash<std::string>()(token.tag)};
+    return {find<T>(token.tag), ProductID(token.tag)};
   }
   template <typename T>
   void put(std::unique_ptr<T> product, const std::string& instance = "") {
@@ -176,6 +185,8 @@ class ProducesCollector {
 public:
   template <typename T>
   EDPutTokenT<T> produces(const std::string& instance = "") {
+    if (instance.find('_') != std::string::npos)
+      throw cms::Exception("IllegalCharacter") << "Product instance name '" << instance << "' contains an underscore";
     return {instance};
   }
 };

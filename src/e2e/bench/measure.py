@@ -79,12 +79,19 @@ def measure(bundle: Bundle, candidates: CandidateSet, plan: Plan, problems: Prob
         for _ in range(plan.rounds):
             for number in rng.permutation(len(asked)):
                 key, size = asked[number]
-                answer = running[key].ask({"batch": size, "seconds": plan.seconds})
-                taken[key, size].append(answer["seconds"])
-                server_bytes = servers[key].memory_bytes() if key in servers else 0
-                memory[key, size] = answer["memory_bytes"] + server_bytes
+                if key not in running:
+                    continue
+                with problems.collected():
+                    worker = running.pop(key)  # stays out unless it answers
+                    answer = worker.ask({"batch": size, "seconds": plan.seconds})
+                    running[key] = worker
+                    taken[key, size].append(answer["seconds"])
+                    server_bytes = servers[key].memory_bytes() if key in servers else 0
+                    memory[key, size] = answer["memory_bytes"] + server_bytes
         for case, calls in taken.items():
             (engine, count), size = case
+            if (engine, count) not in running:
+                continue
             yield {
                 **about,
                 "engine": engine,

@@ -9,6 +9,7 @@ import hashlib
 import json
 import logging
 import os
+import platform
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -65,7 +66,8 @@ def _load(path: Path) -> Any:
 
 def _runner(network: Callable[..., torch.Tensor], device: torch.device) -> Callable[[Packed], Any]:
     def run(packed: Packed) -> Any:
-        with torch.inference_mode():
+        # TF32 would round the inputs of convolutions to 10 bits
+        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             return network(*(torch.from_numpy(values).to(device) for values in packed)).cpu().numpy()
 
     return run
@@ -81,6 +83,13 @@ def _key(bundle: Bundle, device: torch.device) -> str:
     """Of everything that the native code depends on."""
     from torch._inductor.cpu_vec_isa import pick_vec_isa
 
-    machine = str(pick_vec_isa()) if device.type == "cpu" else torch.cuda.get_device_name(device)
+    machine = f"{pick_vec_isa()} {_processor()}" if device.type == "cpu" else torch.cuda.get_device_name(device)
     parts = [bundle.contract.files[ONNX].sha256, torch.__version__, str(device), machine, torch.get_num_threads()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+
+
+def _processor() -> list[str]:
+    """Compiled with every instruction it has: machines that share a folder must tell each other's packages apart."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else [platform.processor()]
+    return sorted({line for line in lines if line.startswith(("model name", "flags", "Features", "CPU part"))})

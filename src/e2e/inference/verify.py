@@ -11,7 +11,7 @@ from typing import Any
 from e2e.bundles import Bundle, load_bundle, verify_golden
 from e2e.bundles.contract_file import Verdict
 from e2e.bundles.export import describe_bundle
-from e2e.bundles.parity import ParityError, check_agreement, parity_cases
+from e2e.bundles.parity import check_agreement, parity_cases
 from e2e.inference.engine import Engine, load_engine
 from e2e.inference.names import ENGINE_NAMES, LOCAL_ENGINES
 from e2e.problems import InputError, Problems, known_names
@@ -90,7 +90,9 @@ def _verdict(bundle: Bundle, name: str) -> Verdict:
             own, expected = engine.run(packed), reference.run(packed)
             scale, sizes = bundle.contract.tolerance_scale, bundle.contract.answer_sizes
             deviation = max(deviation, check_agreement(case, own, expected, scale, sizes))
-    except (InputError, ParityError, RuntimeError) as error:
+    except ModuleNotFoundError:
+        raise
+    except Exception as error:  # each runtime has its own
         failure = " ".join(str(error).split())[:300]
         return Verdict(f"{package} {version(package)}", cases, None, failure)
     return Verdict(f"{package} {version(package)}", cases, deviation)

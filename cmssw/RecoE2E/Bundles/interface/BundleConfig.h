@@ -19,7 +19,8 @@ struct OutputConfig {
 /// One candidate and the answers that the model must give for it.
 struct SelfTest {
   std::vector<float> pixelIndex, pixelValue, seed, outputs;
-  std::vector<float> scale;  // below which a deviation of each output counts as it is; infinite for a flag
+  std::vector<float> scale;  // below which a deviation of each output counts as it is
+  std::vector<int> answer;   // which each output belongs to: an estimate and its interval are one
   double tolerance;
 };
 

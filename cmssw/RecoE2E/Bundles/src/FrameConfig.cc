@@ -52,6 +52,9 @@ FrameConfig::FrameConfig(const edm::ParameterSet& config) : grid(gridNamed(confi
   require(0 <= window.centreRow && window.centreRow < window.rows, "centreRow", window.centreRow, window.rows);
   require(0 <= window.centreColumn && window.centreColumn < window.columns, "centreColumn", window.centreColumn,
           window.columns);
+  if (window.rows == grid.rows && window.columns == grid.columns)
+    throw cms::Exception("Configuration") << "E2E: the frame is the whole " << config.getParameter<std::string>("grid")
+                                          << " grid, an event and no candidate of a collection; use `e2e predict`";
   require(!window.channels.empty() && window.numPixels() <= kMaxExactIndex, "pixels", window.numPixels(),
           kMaxExactIndex);
 }

@@ -10,6 +10,9 @@ namespace e2e {
 
 struct SparseCandidates {
   std::uint16_t rows = 0, columns = 0;   // of each window
+  std::uint16_t centreRow = 0, centreColumn = 0;  // where the seed lies in it
+  std::uint16_t gridRows = 0;            // of the grid that it was cut from
+  std::uint16_t processIndex = 0, productIndex = 0;  // edm::ProductID of the collection
   std::vector<std::uint8_t> channel;     // codes of e2e::Channel, in the order of the windows' planes
   std::vector<std::uint32_t> candidate;
   std::vector<std::int16_t> seedRow, seedColumn;  // on the whole grid

@@ -40,10 +40,16 @@ public:
   }
 
   void produce(edm::Event& event, const edm::EventSetup&) override {
-    const auto& candidates = event.get(candidatesToken_);
+    const auto handle = event.getHandle(candidatesToken_);
+    const auto& candidates = *handle;
     auto product = std::make_unique<e2e::SparseCandidates>();
     product->rows = frame_.window.rows;
     product->columns = frame_.window.columns;
+    product->centreRow = frame_.window.centreRow;
+    product->centreColumn = frame_.window.centreColumn;
+    product->gridRows = frame_.grid.rows;
+    product->processIndex = handle.id().processIndex();
+    product->productIndex = handle.id().productIndex();
     for (const e2e::Channel channel : frame_.window.channels)
       product->channel.push_back(static_cast<std::uint8_t>(channel));
     if (!candidates.empty())

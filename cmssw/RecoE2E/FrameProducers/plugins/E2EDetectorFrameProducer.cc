@@ -97,6 +97,9 @@ public:
       tracksToken_ = consumes<reco::TrackCollection>(config.getParameter<edm::InputTag>("tracks"));
     if (uses(e2e::isOfTracks) || uses(e2e::isLayer))
       verticesToken_ = consumes<reco::VertexCollection>(config.getParameter<edm::InputTag>("vertices"));
+    if (uses([](e2e::Channel channel) { return channel >= e2e::Channel::kTib1; }) &&
+        config.getParameter<std::vector<edm::InputTag>>("stripHits").empty())
+      throw cms::Exception("Configuration") << "E2E: layers of TIB and TOB without stripHits: name their collections";
     if (uses(e2e::isLayer))
       trackerHits_ = std::make_unique<e2e::TrackerHitReader>(config, consumesCollector());
     produces<e2e::DetectorFrames>();

@@ -24,15 +24,15 @@ public:
     const auto options = cms::Ort::ONNXRuntime::defaultSessionOptions(
         config.getParameter<bool>("useCUDA") ? cms::Ort::Backend::cuda : cms::Ort::Backend::cpu);
     std::unique_ptr<cms::Ort::ONNXRuntime> session;
+    std::vector<float> answers;
     try {
       session = std::make_unique<cms::Ort::ONNXRuntime>(model.fullPath(), &options);
-      bundle.checkSelfTest(run(*session, pack(bundle.selfTest)));
-    } catch (const cms::Exception&) {
-      throw;
-    } catch (const std::exception& error) {  // ONNX Runtime's own
+      answers = run(*session, pack(bundle.selfTest));
+    } catch (const std::exception& error) {  // ONNX Runtime's own, or its wrapper's
       throw cms::Exception("E2EModel") << "E2E: ONNX Runtime cannot run bundle " << bundle.name << " (" << error.what()
                                        << "); write it again by `e2e export BUNDLE --cmssw`";
     }
+    bundle.checkSelfTest(answers);
     return session;
   }
 

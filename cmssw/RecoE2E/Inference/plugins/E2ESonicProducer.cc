@@ -32,17 +32,18 @@ public:
                                        << "; serve the repository that `e2e serve` writes";
     if (candidates.size() == 0)
       return;
+    const e2e::SparseCandidates sent = isTested_ ? candidates : withSelfTest(candidates);
     if (io_.bundle().frame.window.numPixels() <= 1 << 16)
-      send(input.at("pixel_step"), steps<std::uint16_t>(candidates));
+      send(input.at("pixel_step"), steps<std::uint16_t>(sent));
     else
-      send(input.at("pixel_step"), steps<std::int32_t>(candidates));
-    send(input.at("pixel_value"), candidates.value);
+      send(input.at("pixel_step"), steps<std::int32_t>(sent));
+    send(input.at("pixel_value"), sent.value);
     std::vector<std::int32_t> numPixels;
     std::vector<std::int16_t> seeds;
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      numPixels.push_back(candidates.offset[i + 1] - candidates.offset[i]);
-      seeds.push_back(candidates.seedRow[i]);
-      seeds.push_back(candidates.seedColumn[i]);
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      numPixels.push_back(sent.offset[i + 1] - sent.offset[i]);
+      seeds.push_back(sent.seedRow[i]);
+      seeds.push_back(sent.seedColumn[i]);
     }
     send(input.at("num_pixels"), numPixels);
     send(input.at("seed"), seeds);
@@ -50,15 +51,22 @@ public:
 
   void produce(edm::Event& event, const edm::EventSetup&, const Output& output) override {
     const std::size_t rows = io_.candidates(event).size(), width = io_.bundle().outputs.size();
-    std::vector<float> answers(rows * width);
-    for (std::size_t column = 0; rows > 0 && column < width; ++column) {
+    const std::size_t given = rows == 0 || isTested_ ? rows : rows + 1;
+    std::vector<float> answers(given * width);
+    for (std::size_t column = 0; given > 0 && column < width; ++column) {
       const std::string& name = io_.bundle().outputs[column].name;
       const auto values = output.at(name).fromServer<float>();
-      if (values.empty() || static_cast<std::size_t>(values[0].size()) != rows)
-        throw cms::Exception("E2ESonic") << "E2E: the server gave " << (values.empty() ? 0 : values[0].size())
-                                         << " answers " << name << " for " << rows << " candidates";
-      for (std::size_t row = 0; row < rows; ++row)
+      const std::size_t found = values.empty() ? 0 : values[0].size();
+      if (found != given)
+        throw cms::Exception("E2ESonic") << "E2E: the server gave " << found << " answers " << name << " for " << given
+                                         << " candidates";
+      for (std::size_t row = 0; row < given; ++row)
         answers[row * width + column] = values[0][row];
+    }
+    if (given > rows) {
+      io_.bundle().checkSelfTest(std::vector<float>(answers.end() - width, answers.end()));
+      answers.resize(rows * width);
+      isTested_ = true;
     }
     io_.put(event, answers);
   }
@@ -78,6 +86,18 @@ private:
     return found;
   }
 
+  /// A stream's first request asks for the candidate of the self test as well: does this server have our model?
+  e2e::SparseCandidates withSelfTest(e2e::SparseCandidates candidates) const {
+    const e2e::SelfTest& test = io_.bundle().selfTest;
+    candidates.candidate.push_back(candidates.candidate.size());
+    candidates.seedRow.push_back(test.seed[0]);
+    candidates.seedColumn.push_back(test.seed[1]);
+    candidates.pixel.insert(candidates.pixel.end(), test.pixelIndex.begin(), test.pixelIndex.end());
+    candidates.value.insert(candidates.value.end(), test.pixelValue.begin(), test.pixelValue.end());
+    candidates.offset.push_back(candidates.pixel.size());
+    return candidates;
+  }
+
   template <typename Value>
   static void send(TritonInputData& tensor, const std::vector<Value>& values) {
     tensor.setShape(0, values.size());
@@ -87,6 +107,7 @@ private:
   }
 
   const e2e::TaggerIO io_;
+  bool isTested_ = false;
 };
 
 DEFINE_FWK_MODULE(E2ESonicProducer);

@@ -18,7 +18,9 @@ class E2ETorchProducer : public edm::stream::EDProducer<> {
 public:
   explicit E2ETorchProducer(const edm::ParameterSet& config)
       : io_(config, consumesCollector(), producesCollector()), model_(load(config, io_.bundle())) {
-    io_.bundle().checkSelfTest(run(pack(io_.bundle().selfTest)));
+    const std::vector<float> answers =
+        orModelError(io_.bundle(), "run", [this] { return run(pack(io_.bundle().selfTest)); });
+    io_.bundle().checkSelfTest(answers);
   }
 
   static void fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
@@ -36,13 +38,17 @@ public:
 private:
   static cms::torch::Model load(const edm::ParameterSet& config, const e2e::BundleConfig& bundle) {
     const std::string path = config.getParameter<edm::FileInPath>("torchScript").fullPath();
+    return orModelError(bundle, "read", [&path] { return cms::torch::Model(path); });
+  }
+
+  /// What PyTorch throws says many lines.
+  template <typename Call>
+  static auto orModelError(const e2e::BundleConfig& bundle, const char* what, Call&& call) {
     try {
-      return cms::torch::Model(path);
-    } catch (const cms::Exception&) {
-      throw;
-    } catch (const std::exception& error) {  // PyTorch's own, many lines of it
+      return call();
+    } catch (const std::exception& error) {
       const std::string text = error.what();
-      throw cms::Exception("E2EModel") << "E2E: PyTorch cannot read " << path << " of bundle " << bundle.name << " ("
+      throw cms::Exception("E2EModel") << "E2E: PyTorch cannot " << what << " the model of bundle " << bundle.name << " ("
                                        << text.substr(0, text.find('\n'))
                                        << "); write it again by `e2e export BUNDLE --cmssw`";
     }

@@ -23,3 +23,12 @@ hlt = dict(
     pixelHits=cms.InputTag("hltSiPixelRecHits"),
     stripHits=cms.VInputTag(),
 )
+
+# MiniAOD keeps hits near photons and electrons, and no general tracks: for bundles of the barrel grid.
+mini = {
+    **offline,
+    "ebHits": cms.InputTag("reducedEgamma", "reducedEBRecHits"),
+    "eeHits": cms.InputTag("reducedEgamma", "reducedEERecHits"),
+    "hbheHits": cms.InputTag("reducedEgamma", "reducedHBHEHits"),
+    "vertices": cms.InputTag("offlineSlimmedPrimaryVertices"),
+}

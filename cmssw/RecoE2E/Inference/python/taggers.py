@@ -15,21 +15,29 @@ ENGINES = {"onnx": "E2EONNXProducer", "torch": "E2ETorchProducer", "sonic": "E2E
 DETECTOR_FRAMES = "e2eDetectorFrames"
 
 
-def label(bundle):
+def labelOf(bundle):
     """`diphoton_mass_nano` -> `e2eDiphotonMassNano`"""
     return "e2e" + "".join(word.capitalize() for word in bundle.name.value().split("_"))
 
 
-def addTagger(process, bundle, candidates, engine="onnx", source=inputs.offline, tableName="", **options):
+def instanceOf(output):
+    """Of the value map of an output, since names of products hold no underscores: `mass_lower` -> `massLower`"""
+    first, *others = output.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def addTagger(process, bundle, candidates, engine="onnx", source=inputs.offline, label=None, tableName="", **options):
     """Add the three modules of a bundle to the process, and return their labels in the order they run.
 
     candidates: label of photons or electrons for a bundle of the barrel, of jets or taus for one of the stitched grid.
     engine: onnx, torch (needs `torchScript` and the PyTorchService) or sonic (needs `Client`). source: `inputs.offline`
-    or `inputs.hlt`. tableName: of a NanoAOD table to extend. options: of the engine's module.
+    or `inputs.hlt`, the same for all taggers of a process. label: of the tagger, to use a bundle twice. tableName: of a
+    NanoAOD table to extend, which must be made of the same collection. options: of the engine's module.
     """
     if engine not in ENGINES:
         raise ValueError(f"no engine {engine!r}; known: {', '.join(ENGINES)}")
-    name = label(bundle)
+    name = label or labelOf(bundle)
+    _refuseTwice(process, name)
     _addChannels(process, bundle, source)
     tag = candidates if isinstance(candidates, cms.InputTag) else cms.InputTag(candidates)
     frames = cms.EDProducer(
@@ -48,9 +56,10 @@ def addTagger(process, bundle, candidates, engine="onnx", source=inputs.offline,
     return [DETECTOR_FRAMES, name + "Frames", name]
 
 
-def addFilter(process, bundle, candidates, minPt=0.0, minNumber=1, **cuts):
-    """Add a filter `e2e...Filter` on answers of the bundle; cuts: output=(lowest, highest), in the output's unit."""
-    name = label(bundle)
+def addFilter(process, bundle, candidates, minPt=0.0, minNumber=1, label=None, **cuts):
+    """Add a filter `e2e...Filter` on answers of a tagger; cuts: output=(lowest, highest), in the output's unit."""
+    name = label or labelOf(bundle)
+    _refuseTwice(process, name + "Filter")
     known = [output.name.value() for output in bundle.outputs]
     if unknown := [output for output in cuts if output not in known]:
         raise ValueError(f"bundle {bundle.name.value()} has no output {unknown[0]!r}; known: {', '.join(known)}")
@@ -62,7 +71,7 @@ def addFilter(process, bundle, candidates, minPt=0.0, minNumber=1, **cuts):
         minNumber=cms.uint32(minNumber),
         cuts=cms.VPSet(
             *(
-                cms.PSet(answers=cms.InputTag(name, output), min=cms.double(low), max=cms.double(high))
+                cms.PSet(answers=cms.InputTag(name, instanceOf(output)), min=cms.double(low), max=cms.double(high))
                 for output, (low, high) in cuts.items()
             )
         ),
@@ -74,12 +83,16 @@ def addFilter(process, bundle, candidates, minPt=0.0, minNumber=1, **cuts):
 def addHLTPath(process, bundle, candidates, l1Seed, pathName, cuts, minPt=0.0, engine="onnx", before=(), **options):
     """Add a trigger path: the L1 seed's filter, what `before` names (what makes hits and candidates), the modules of
     the bundle, and its filter. `l1Seed` is the label of a filter of the process, such as an HLTL1TSeed."""
-    labels = addTagger(process, bundle, candidates, engine=engine, source=inputs.hlt, **options)
-    labels.append(addFilter(process, bundle, candidates, minPt=minPt, **cuts))
+    label = options.pop("label", None)
+    source = options.pop("source", inputs.hlt)
+    labels = addTagger(process, bundle, candidates, engine=engine, source=source, label=label, **options)
+    labels.append(addFilter(process, bundle, candidates, minPt=minPt, label=label, **cuts))
     path = cms.Path(getattr(process, l1Seed))
     for module in (*before, *labels):
         path += getattr(process, module)
     setattr(process, pathName, path)
+    if getattr(process, "schedule", None) is not None:  # of what is not in it nothing runs
+        process.schedule.append(path)
     return path
 
 
@@ -97,7 +110,6 @@ def sonicClient(bundle, servedName=None, timeout=30, modelVersion=""):
         timeout=cms.untracked.uint32(timeout),
         timeoutUnit=cms.untracked.string("seconds"),
         verbose=cms.untracked.bool(False),
-        allowedTries=cms.untracked.uint32(1),
         useSharedMemory=cms.untracked.bool(True),
         compression=cms.untracked.string(""),
     )
@@ -111,8 +123,15 @@ def _addChannels(process, bundle, source):
         )
         setattr(process, DETECTOR_FRAMES, producer)
     producer = getattr(process, DETECTOR_FRAMES)
+    if producer.ebHits.value() != source["ebHits"].value():
+        raise ValueError("taggers of one process share the detector frames: give all the same `source`")
     isBarrel = bundle.frame.grid.value() == "barrel"
     known = producer.barrelChannels if isBarrel else producer.stitchedChannels
     for channel in [*bundle.frame.channels, "ecal_energy" if isBarrel else "hcal_energy"]:
         if channel not in known:
             known.append(channel)
+
+
+def _refuseTwice(process, name):
+    if hasattr(process, name):
+        raise ValueError(f"the process has a module {name} already; give this one another `label`")

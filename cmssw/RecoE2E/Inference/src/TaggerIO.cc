@@ -1,5 +1,6 @@
 #include "RecoE2E/Inference/interface/TaggerIO.h"
 
+#include <cctype>
 #include <limits>
 #include <memory>
 
@@ -15,9 +16,20 @@ namespace {
 
 constexpr float kNoAnswer = std::numeric_limits<float>::quiet_NaN();
 
-bool isSameFrame(const SparseCandidates& candidates, const FrameSpec& window) {
+/// Names of products hold no underscores: mass_lower -> massLower.
+std::string instanceOf(const OutputConfig& output) {
+  std::string name;
+  for (std::size_t i = 0; i < output.name.size(); ++i)
+    if (output.name[i] != '_')
+      name += i > 0 && output.name[i - 1] == '_' ? std::toupper(output.name[i]) : output.name[i];
+  return name;
+}
+
+bool isSameFrame(const SparseCandidates& candidates, const FrameConfig& frame) {
+  const FrameSpec& window = frame.window;
   if (candidates.rows != window.rows || candidates.columns != window.columns ||
-      candidates.channel.size() != window.channels.size())
+      candidates.centreRow != window.centreRow || candidates.centreColumn != window.centreColumn ||
+      candidates.gridRows != frame.grid.rows || candidates.channel.size() != window.channels.size())
     return false;
   for (std::size_t i = 0; i < window.channels.size(); ++i)
     if (candidates.channel[i] != static_cast<std::uint8_t>(window.channels[i]))
@@ -34,7 +46,7 @@ TaggerIO::TaggerIO(const edm::ParameterSet& config, edm::ConsumesCollector consu
       candidatesToken_(
           consumes.consumes<edm::View<reco::Candidate>>(config.getParameter<edm::InputTag>("candidates"))) {
   for (const OutputConfig& output : bundle_.outputs)
-    mapTokens_.push_back(produces.produces<edm::ValueMap<float>>(output.name));
+    mapTokens_.push_back(produces.produces<edm::ValueMap<float>>(instanceOf(output)));
   if (!tableName_.empty())
     tableToken_ = produces.produces<nanoaod::FlatTable>();
 }
@@ -50,7 +62,7 @@ void TaggerIO::fillDescription(edm::ParameterSetDescription& description) {
 
 const SparseCandidates& TaggerIO::candidates(const edm::Event& event) const {
   const SparseCandidates& candidates = event.get(framesToken_);
-  if (!isSameFrame(candidates, bundle_.frame.window))
+  if (!isSameFrame(candidates, bundle_.frame))
     throw cms::Exception("E2EFrames") << "E2E: the candidates have another frame than bundle " << bundle_.name
                                       << "; give the E2ECandidateFrameProducer the bundle's own `frame`";
   return candidates;
@@ -63,15 +75,14 @@ void TaggerIO::put(edm::Event& event, const std::vector<float>& outputs) const {
   if (outputs.size() != answered.size() * width)
     throw cms::Exception("E2EModel") << "E2E: bundle " << bundle_.name << " gave " << outputs.size() << " numbers for "
                                      << answered.size() << " candidates with " << width << " outputs each";
+  if (candidates.id().processIndex() != answered.processIndex || candidates.id().productIndex() != answered.productIndex)
+    throw cms::Exception("E2EFrames") << "E2E: `frames` and `candidates` of the tagger of bundle " << bundle_.name
+                                      << " are of two collections";
   auto table = std::make_unique<nanoaod::FlatTable>(candidates->size(), tableName_, false, true);
   for (std::size_t column = 0; column < width; ++column) {
     std::vector<float> values(candidates->size(), kNoAnswer);
-    for (std::size_t row = 0; row < answered.size(); ++row) {
-      if (answered.candidate[row] >= values.size())
-        throw cms::Exception("E2EFrames") << "E2E: frames of candidate " << answered.candidate[row] << " of "
-                                          << values.size() << "; `frames` and `candidates` are of two collections";
-      values[answered.candidate[row]] = outputs[row * width + column];
-    }
+    for (std::size_t row = 0; row < answered.size(); ++row)
+      values.at(answered.candidate[row]) = outputs[row * width + column];
     const OutputConfig& output = bundle_.outputs[column];
     if (!tableName_.empty())
       table->addColumn<float>("e2e_" + bundle_.name + "_" + output.name, values, output.meaning);

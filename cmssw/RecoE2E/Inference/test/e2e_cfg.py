@@ -1,6 +1,6 @@
 """cmsRun RecoE2E/Inference/test/e2e_cfg.py inputFiles=file:AOD.root maxEvents=20
 
-Scores of jets and masses of photons of an AOD file, into e2e.root; a summary of each event on the screen.
+Scores of jets and masses of photons of an AOD file, into e2e.root.
 """
 
 import FWCore.ParameterSet.Config as cms

@@ -1,5 +1,5 @@
 #!/bin/bash -e
-# Of `scram b runtests`: the configuration loads, and its modules and their parameters are known to the plugins.
+# Of `scram b runtests`: the functions load, and every plugin describes itself.
 cd "${CMSSW_BASE}/src/RecoE2E/Inference/test"
 python3 -c 'from RecoE2E.Inference import taggers, inputs'
 edmPluginHelp -p E2EDetectorFrameProducer > /dev/null

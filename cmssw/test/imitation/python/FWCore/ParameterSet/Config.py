@@ -193,9 +193,15 @@ class EndPath(Path):
     pass
 
 
+class Schedule(list):
+    pass
+
+
 class Process:
     def __init__(self, name):
         self._name = name
+
+        self.schedule = None
 
     def load(self, fragment):
         """Of the framework itself, which is not here."""
