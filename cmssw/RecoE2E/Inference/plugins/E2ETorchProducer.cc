@@ -43,7 +43,7 @@ private:
 
   /// What PyTorch throws says many lines.
   template <typename Call>
-  static auto orModelError(const e2e::BundleConfig& bundle, const char* what, Call&& call) {
+  static auto orModelError(const e2e::BundleConfig& bundle, const char* what, Call&& call) -> decltype(call()) {
     try {
       return call();
     } catch (const std::exception& error) {
