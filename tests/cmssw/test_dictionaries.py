@@ -22,8 +22,8 @@ DEFINITIONS = CMSSW / "RecoE2E/DataFormats/src/classes_def.xml"
 PRODUCTS = {
     "DetectorFrames": {"channel": "u1", "rows": "u2", "columns": "u2", "offset": "u4", "pixel": "i4", "value": "f4"},
     "SparseCandidates": {"rows": "u2", "columns": "u2", "centreRow": "u2", "centreColumn": "u2", "gridRows": "u2",
-                         "processIndex": "u2", "productIndex": "u2", "channel": "u1", "candidate": "u4", "seedRow": "i2",
-                         "seedColumn": "i2", "offset": "i8", "pixel": "i4", "value": "f4"},
+                         "processIndex": "u2", "productIndex": "u2", "channel": "u1", "candidate": "u4",
+                         "seedRow": "i2", "seedColumn": "i2", "offset": "i8", "pixel": "i4", "value": "f4"},
 }  # fmt: skip
 SCALARS = [
     ("SparseCandidates", name)
