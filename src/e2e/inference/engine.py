@@ -53,8 +53,8 @@ class Engine(ABC):
 
     name: ClassVar[str]
 
-    def __init__(self, options: EngineOptions) -> None:
-        self.options = options
+    def __init__(self, options: EngineOptions | None = None) -> None:
+        self.options = options or EngineOptions()
 
     @property
     def label(self) -> str:
