@@ -23,9 +23,7 @@ sys.path.insert(0, str(ROOT / "tests" / "cmssw"))
 
 import harness  # noqa: E402
 
-from e2e.events.reader import read_inputs  # noqa: E402
 from e2e.events.record import Events, Table  # noqa: E402
-from e2e.problems import Problems  # noqa: E402
 from e2e.simulation.simulate import simulate  # noqa: E402
 
 TAGGERS = {  # bundle -> collection
@@ -45,7 +43,7 @@ def events() -> Events:
 
     with tempfile.TemporaryDirectory() as folder:
         path = simulate("quark-gluon", Path(folder) / "events", num_events=NUM_EVENTS, seed=77, pileup=20.0)
-        found = Events.concatenate(batch for _, batch in read_inputs([path], Problems()))
+        found = harness.read_events([path])
     jets = found.objects["jets"]
     index = np.arange(len(jets)) - jets.offsets[jets.event_index]
     objects = {**found.objects, "jets": jets.select(index < JETS)}

@@ -26,8 +26,7 @@ constexpr int kExitException = 3;
 
 struct Options {
   std::string config, events, output;
-  int streams = 1, repeat = 1;
-  long shuffle = -1;
+  int streams = 1, repeat = 1, shuffle = -1;
 };
 
 Options parse(int count, char** words) {
@@ -37,11 +36,15 @@ Options parse(int count, char** words) {
   options.output = words[3];
   for (int i = 4; i + 1 < count; i += 2) {
     const std::string name = words[i];
-    (name == "--streams" ? options.streams : options.repeat) = std::stoi(words[i + 1]);
-    if (name == "--shuffle") {
-      options.shuffle = std::stol(words[i + 1]);
-      options.repeat = 1;
-    }
+    const int value = std::stoi(words[i + 1]);
+    if (name == "--streams")
+      options.streams = value;
+    else if (name == "--shuffle")
+      options.shuffle = value;
+    else if (name == "--repeat")
+      options.repeat = value;
+    else
+      throw std::runtime_error("no option " + name);
   }
   return options;
 }

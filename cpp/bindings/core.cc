@@ -8,5 +8,6 @@ NB_MODULE(_core, m) {
   e2e::bindings::bindTracking(m);
   e2e::bindings::bindSeeds(m);
   e2e::bindings::bindCandidates(m);
+  e2e::bindings::bindGraphs(m);
   e2e::bindings::bindDetector(m);
 }

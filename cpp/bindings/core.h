@@ -9,6 +9,7 @@ void bindFrames(nanobind::module_& m);
 void bindTracking(nanobind::module_& m);
 void bindSeeds(nanobind::module_& m);
 void bindCandidates(nanobind::module_& m);
+void bindGraphs(nanobind::module_& m);
 void bindDetector(nanobind::module_& m);
 
 }  // namespace e2e::bindings

@@ -11,6 +11,7 @@
 #include "e2e/packing.h"
 #include "e2e/seed_finder.h"
 #include "expect.h"
+#include "fuzz_graphs.h"
 #include "fuzz_tracking.h"
 
 using namespace e2e;
@@ -84,6 +85,8 @@ public:
     tracking_.checkLayers(random_);
     checkObjectSeed(random_, frame_);
     checkJetSeed(random_, towerFrame_);
+    if (below(random_, 10) == 0)
+      fuzzGraphs(random_);
     return a.size + b.size;
   }
 

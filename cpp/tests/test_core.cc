@@ -2,11 +2,13 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <tuple>
 #include <vector>
 
 #include "e2e/crop.h"
 #include "e2e/frame_builder.h"
+#include "e2e/nearest_nodes.h"
 #include "e2e/packing.h"
 #include "e2e/pixel_graph.h"
 #include "e2e/seed_finder.h"
@@ -199,6 +201,29 @@ void testDense() {
 
 }  // namespace
 
+/// Few nodes, which are all looked at, and many, which look around; places by hand.
+void testGraphs() {
+  std::vector<std::int32_t> found(2 * 5);
+  const std::array<std::int32_t, 5> place{0, 1, 9, 20, 22};  // rows of 10
+  NearestNodes({3, 10, false}, 2)(place.data(), place.size(), found.data());
+  EXPECT((found == std::vector<std::int32_t>{1, 3, 0, 3, 4, 1, 0, 4, 3, 1}));
+  NearestNodes({3, 10, true}, 2)(place.data(), place.size(), found.data());
+  EXPECT((found == std::vector<std::int32_t>{1, 2, 0, 2, 0, 1, 0, 4, 3, 1}));
+
+  std::vector<std::int32_t> all(20 * 20);
+  std::iota(all.begin(), all.end(), 0);
+  found.resize(4 * all.size());
+  NearestNodes({20, 20, false}, 4)(all.data(), all.size(), found.data());
+  EXPECT(std::equal(found.begin() + 4 * 210, found.begin() + 4 * 211, std::array{190, 209, 211, 230}.begin()));
+  EXPECT(std::equal(found.begin(), found.begin() + 4, std::array{1, 20, 21, 2}.begin()));
+  NearestNodes({20, 20, true}, 4, 1)(all.data(), all.size(), found.data());
+  EXPECT(std::equal(found.begin(), found.begin() + 4, std::array{1, 19, 20, NearestNodes::kNone}.begin()));
+
+  NodeFinder nodesOf(10, 10, {false, true});
+  const std::array<float, 6> index{-1, 55, 100 + 22, 100 + 23, 3, 55};
+  EXPECT((nodesOf(index.data(), index.size()) == std::vector<std::int32_t>{3, 22, 55}));
+}
+
 int main() {
   testIds();
   testNeighbours();
@@ -210,5 +235,6 @@ int main() {
   testHcal();
   testPacking();
   testDense();
+  testGraphs();
   std::puts("core: all tests passed");
 }

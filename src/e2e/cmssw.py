@@ -17,7 +17,7 @@ from e2e.bundles.bundle import ONNX, Bundle, load_bundle, read_golden
 from e2e.bundles.parity import RELATIVE_TOLERANCE
 from e2e.bundles.torchscript import write_torchscript
 from e2e.contract import BUNDLE_VERSION, CONTRACT_VERSION, PADDING_INDEX
-from e2e.files import make_folder, replacing, writing
+from e2e.files import make_folder, replacing, write_text, writing
 from e2e.problems import InputError
 from e2e.serving.repository import CONFIG, served_config
 
@@ -33,9 +33,11 @@ def write_for_cmssw(bundle: Bundle | Path, area: Path) -> Path:
     """
     if not isinstance(bundle, Bundle):
         bundle = load_bundle(Path(bundle))
-    frame = bundle.contract.frame
-    if (frame.rows, frame.columns) == (frame.parent.rows, frame.parent.columns):
+    if bundle.contract.frame.is_whole:
         raise InputError(bundle.path, "looks at whole events, which are in no collection", "use `e2e predict`")
+    if bundle.contract.graph is not None:
+        what = "a graph network: the plugins give no neighbours of its nodes yet"
+        raise InputError(bundle.path, what, "export another bundle, or use `e2e predict`")
     package = area / PACKAGE
     if not (package / "plugins").is_dir():
         raise InputError(area, f"no {PACKAGE} in it", "copy cmssw/RecoE2E there first: cp -rL cmssw/RecoE2E AREA/src")
@@ -44,13 +46,11 @@ def write_for_cmssw(bundle: Bundle | Path, area: Path) -> Path:
     with replacing(data / ONNX) as hidden, writing(data / ONNX):
         hidden.write_bytes(bundle.onnx_path.read_bytes())
     write_torchscript(bundle, data / TORCHSCRIPT)
-    with replacing(data / CONFIG) as hidden, writing(data / CONFIG):
-        hidden.write_text(served_config(bundle), encoding="utf-8")
+    write_text(data / CONFIG, served_config(bundle))
     folder = make_folder(package / "python" / "bundles")
     (folder / "__init__.py").touch()
     path = folder / f"{name}_cfi.py"
-    with replacing(path) as hidden, writing(path):
-        hidden.write_text(_config_text(bundle), encoding="utf-8")
+    write_text(path, _config_text(bundle))
     return path
 
 
@@ -63,12 +63,19 @@ def identifier(bundle: Bundle) -> str:
     return name
 
 
+def instance_of(output: str) -> str:
+    """Of an output's product, since CMSSW's names of products hold no underscores: `mass_lower` -> `massLower`"""
+    first, *others = output.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
 def _config_text(bundle: Bundle) -> str:
     """`bundle`, a PSet: what `RecoE2E/Bundles` reads."""
     contract, frame, name = bundle.contract, bundle.contract.frame, identifier(bundle)
     outputs = [
         _set(
             name=_string(output.name),
+            instance=_string(instance_of(output.name)),
             kind=_string(output.kind),
             unit=_string(output.unit),
             meaning=_string(output.meaning),

@@ -60,7 +60,11 @@ def reading(path: Path) -> Iterator[None]:
 
 def write_json(path: Path, content: Any) -> None:
     """Raises InputError when `path` cannot be written, ValueError for NaN and infinity, which JSON does not know."""
-    text = json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Raises InputError when `path` cannot be written."""
     with replacing(path) as hidden, writing(path):
         hidden.write_text(text, encoding="utf-8")
 

@@ -17,7 +17,9 @@ import numpy as np
 import onnxruntime
 
 from e2e.cmssw import write_for_cmssw
+from e2e.events.reader import read_inputs
 from e2e.events.record import Events
+from e2e.problems import Problems
 
 ROOT = Path(__file__).parents[2]
 CMSSW = ROOT / "cmssw"
@@ -94,12 +96,6 @@ class Area:
         return done, list(_from_bytes(output.read_bytes())) if done.returncode == 0 else []
 
 
-def instance_of(output: str) -> str:
-    """Of the value map of an output."""
-    first, *others = output.split("_")
-    return first + "".join(word.capitalize() for word in others)
-
-
 def labels_of_record() -> dict[str, Any]:
     """`source` of `addTagger`: collections go by the names that `record_of` gives them."""
     import FWCore.ParameterSet.Config as cms  # noqa: N813
@@ -107,6 +103,10 @@ def labels_of_record() -> dict[str, Any]:
     names = {"ebHits": "eb", "eeHits": "ee", "hbheHits": "hbhe", "tracks": "tracks", "vertices": "vertices"}
     tags = {parameter: cms.InputTag(name) for parameter, name in names.items()}
     return {**tags, "pixelHits": cms.InputTag("pixelHits"), "stripHits": cms.VInputTag("stripHits")}
+
+
+def read_events(paths: Sequence[Path]) -> Events:
+    return Events.concatenate(events for _, events in read_inputs(paths, Problems()))
 
 
 def records_of(events: Events) -> list[dict[str, Any]]:

@@ -6,14 +6,12 @@ import harness
 import numpy as np
 import pytest
 import torch
-from harness import labels_of_record, records_of
+from harness import labels_of_record, read_events, records_of
 
 from conftest import BUNDLES, JETS
 from e2e.bundles import load_bundle
 from e2e.bundles.parity import check_agreement
-from e2e.events.reader import read_inputs
-from e2e.events.record import Events
-from e2e.problems import InputError, Problems
+from e2e.problems import InputError
 from e2e.serving.installation import find_server
 from e2e.serving.repository import write_repository
 from e2e.serving.server import ServerOptions, TritonServer
@@ -26,7 +24,7 @@ LABEL = "e2eQuarkGluonNano"
 @pytest.fixture(scope="module")
 def events(tmp_path_factory):
     path = simulate("quark-gluon", tmp_path_factory.mktemp("events") / "jets", num_events=12, seed=12, pileup=10.0)
-    return Events.concatenate(batch for _, batch in read_inputs([path], Problems()))
+    return read_events([path])
 
 
 def run(area, folder, events, *arguments, **options):

@@ -5,24 +5,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import instance_of, labels_of_record, records_of
+from harness import labels_of_record, read_events, records_of
 
 from conftest import BARREL, JETS, LAYERS
 from e2e.bundles import load_bundle
 from e2e.bundles.parity import check_agreement
-from e2e.events.reader import read_inputs
-from e2e.events.record import Events, Table
+from e2e.cmssw import instance_of
+from e2e.events.record import Table
 from e2e.frames.build import build_candidates
 from e2e.frames.candidate_rows import find_candidates
 from e2e.inference.engine import load_engine
-from e2e.problems import Problems
 from e2e.simulation.simulate import simulate
 
 ZOO = Path(__file__).parents[2] / "zoo"
-
-
-def read(paths):
-    return Events.concatenate(events for _, events in read_inputs(paths, Problems()))
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +28,7 @@ def simulated(tmp_path_factory):
 
     def events_of(task, number=12):
         if task not in made:
-            events = read([simulate(task, folder / task, num_events=number, seed=11, pileup=10.0)])
+            events = read_events([simulate(task, folder / task, num_events=number, seed=11, pileup=10.0)])
             made[task] = events if "jets" in events.objects else with_objects(events)
         return made[task]
 
@@ -122,7 +117,7 @@ needs_real_events = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real event
 @pytest.mark.parametrize(("name", "collection"), [(BARREL, "photons"), (BARREL, "electrons"), (JETS, "jets")])
 def test_plugins_give_the_answers_of_python_on_real_events(area, tmp_path, name, collection):
     """Barrel, endcaps and what lies between: every jet and every photon of the files."""
-    events = read(sorted(REAL.glob("*.ig")))
+    events = read_events(sorted(REAL.glob("*.ig")))
     etas = np.abs(events.objects["jets"]["eta"])
     assert (etas > 1.6).any() and (etas < 1.3).any() and ((etas > 1.4) & (etas < 1.6)).any()
     check_same(area, tmp_path, name, collection, events, least=20)

@@ -33,6 +33,8 @@ def golden_events(version: int) -> Events:
     }
     photons = {name: np.array([i, i + 0.5], np.float32) for i, name in enumerate(OBJECT_COLUMNS["photons"])}
     truth = {name: np.array([-i], np.float32) for i, name in enumerate(OBJECT_COLUMNS["truth"])}
+    if version < 3:
+        truth["decay_mode"][:] = np.nan
     photons["e5x5"][1] = np.nan
     objects = {"photons": Table.from_counts([2, 0], photons), "truth": Table.from_counts([0, 1], truth)}
     if version >= 2:
@@ -53,7 +55,7 @@ def golden_events(version: int) -> Events:
     )
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_every_version_is_still_read_to_the_bit(version):
     path = golden_file(version)
     assert path.stat().st_size < 30_000

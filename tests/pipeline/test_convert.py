@@ -61,7 +61,7 @@ def tiny_events(count: int, first: int = 1) -> Events:
     number = np.arange(first, first + count, dtype=np.uint64)
     ones = np.ones(count, dtype=np.float32)
     hits = {"detid": pack_eb(ones * 7, ones * 9), "energy": 5 + (number % 1000).astype(np.float32), "time": 0 * ones}
-    truth = dict.fromkeys(("pt", "eta", "phi", "energy", "mass", "x_cm", "y_cm", "z_cm"), ones)
+    truth = dict.fromkeys(("pt", "eta", "phi", "energy", "mass", "x_cm", "y_cm", "z_cm", "decay_mode"), ones)
     tables = {"truth": Table.from_counts(np.ones(count, int), {"pdg_id": 22 * ones, **truth})}
     run = np.ones(count, dtype=np.uint32)
     provenance = {"process": "electron-photon"}

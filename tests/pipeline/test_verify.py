@@ -8,6 +8,7 @@ import pytest
 
 from e2e import cli
 from e2e.bundles import load_bundle
+from e2e.inference import verify as module
 from e2e.inference.engine import ENGINES, Engine
 from e2e.inference.verify import format_table, verify
 from e2e.problems import InputError, Problems
@@ -78,6 +79,7 @@ def test_an_engine_that_is_not_installed_is_left_out_aloud(bundle, monkeypatch):
         raise ModuleNotFoundError("No module named 'openvino'")
 
     monkeypatch.setitem(ENGINES, "openvino", not_installed)
+    monkeypatch.setattr(module, "_PACKAGE", {"openvino": "a-package-that-is-not-here"})
     problems = Problems()
     found = verify([bundle.path], engines=["openvino", "pytorch"], problems=problems)
     assert list(found[str(bundle.path)]) == ["pytorch"]

@@ -133,15 +133,18 @@ def test_a_candidate_knows_the_vertices_of_its_event():
     assert np.isnan(event_labels(alone, np.array([0, 1]))["vertices"]).all()
 
 
-def test_a_store_of_version_1_is_read_without_its_vertices(tmp_path):
+@pytest.mark.parametrize(("version", "later"), [(1, {"vertices", "truth.decay_mode"}), (2, {"truth.decay_mode"})])
+def test_a_store_of_an_older_version_is_read_without_what_came_later(tmp_path, version, later):
     sample = random_candidates(9, seed=7)
     path = store(tmp_path / "a", sample)
     table, metadata = pq.read_table(path), pq.read_metadata(path).metadata
-    older = {k: v for k, v in metadata.items() if k.startswith(b"e2e.")} | {b"e2e.candidate_store_version": b"1"}
-    pq.write_table(table.drop_columns(["vertices"]).replace_schema_metadata(older), tmp_path / "older")
+    older = {k: v for k, v in metadata.items() if k.startswith(b"e2e.")} | {
+        b"e2e.candidate_store_version": b"%d" % version
+    }
+    pq.write_table(table.drop_columns(sorted(later)).replace_schema_metadata(older), tmp_path / "older")
     read = open_candidates([tmp_path / "older"])
-    assert np.isnan(read.labels["vertices"]).all()
-    known = {name: column for name, column in read.labels.items() if name != "vertices"}
+    assert all(np.isnan(read.labels[name]).all() for name in later)
+    known = {name: column for name, column in read.labels.items() if name not in later}
     for name, column in known.items():
         assert_same_bits(column, sample.labels[name])
     assert_same_pixels(read.candidates.load(), sample.candidates.load())

@@ -14,11 +14,13 @@ from e2e.events.record import Table
 from e2e.frames import Packed, Seeds, native
 from e2e.models import MODELS, ModelConfig, build_model, describe_config, find_model, model_names, numbers_for
 from e2e.models.base import PixelEnergies, PixelFeatures
+from e2e.models.graph import LAYERS
 from e2e.models.views import ParticleView
 from e2e.tasks import TASKS
 
 SMALLEST = [name for name in model_names() if name == "resnet15" or name.endswith("-nano")]
-OURS = [name for name in SMALLEST if name.startswith(("sparse", "hybrid", "particle"))]
+GRAPHS = [f"{layer}-nano" for layer in LAYERS]
+OURS = [name for name in SMALLEST if name.startswith(("sparse", "hybrid", "particle")) or name in GRAPHS]
 TASK = TASKS["electron-photon"]
 FRAME = FrameSpec(channels=("ecal_energy", "ecal_time"))
 

@@ -50,14 +50,10 @@ using HBHERecHitCollection = std::vector<HBHERecHit>;
 
 namespace reco {
 
-class TrackBase {
-public:
-  enum TrackQuality { highPurity = 2 };
-};
-
-struct Track : TrackBase {
-  float numbers[9];  // pt, eta, phi, charge, x, y, z, errors of d0 and dz
-  int mask;
+/// pt, eta, phi, charge, x, y, z, and what else there is.
+template <int kSize>
+struct Numbers {
+  float numbers[kSize];
 
   double pt() const { return numbers[0]; }
   double eta() const { return numbers[1]; }
@@ -66,6 +62,16 @@ struct Track : TrackBase {
   double vx() const { return numbers[4]; }
   double vy() const { return numbers[5]; }
   double vz() const { return numbers[6]; }
+};
+
+class TrackBase {
+public:
+  enum TrackQuality { highPurity = 2 };
+};
+
+struct Track : TrackBase, Numbers<9> {
+  int mask;
+
   double dxyError() const { return numbers[7]; }
   double dzError() const { return numbers[8]; }
   int qualityMask() const { return mask; }
@@ -81,16 +87,7 @@ struct Vertex {
 };
 using VertexCollection = std::vector<Vertex>;
 
-struct Candidate {
-  float numbers[7];  // pt, eta, phi, charge, x, y, z
-  double pt() const { return numbers[0]; }
-  double eta() const { return numbers[1]; }
-  double phi() const { return numbers[2]; }
-  int charge() const { return static_cast<int>(numbers[3]); }
-  double vx() const { return numbers[4]; }
-  double vy() const { return numbers[5]; }
-  double vz() const { return numbers[6]; }
-};
+struct Candidate : Numbers<7> {};
 
 }  // namespace reco
 

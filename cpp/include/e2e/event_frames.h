@@ -35,6 +35,8 @@ constexpr bool isLayer(Channel channel) { return channel >= Channel::kBpix1; }
 /// Number of a layer's channel in `LayerHits`.
 constexpr int layerOf(Channel channel) { return static_cast<int>(channel) - static_cast<int>(Channel::kBpix1) + 1; }
 constexpr bool isOfTracks(Channel channel) { return Channel::kTrackPt <= channel && channel < Channel::kBpix1; }
+/// A sum of these means nothing.
+constexpr bool isOfLeadingTrack(Channel channel) { return isOfTracks(channel) && channel != Channel::kTrackPt; }
 
 /// Keeps its scratch: one object per thread, many events.
 class EventFrames {
@@ -51,8 +53,12 @@ public:
   /// ECAL, tracks and tracker layers on the stitched grid, the HCAL on its own, from which candidates spread it.
   void buildStitched(const EventColumns& event, const std::vector<Channel>& channels,
                      std::vector<ChannelFrame>& frames) {
-    if (std::any_of(channels.begin(), channels.end(), isOfTracks))
-      findTracks(event);
+    const auto uses = [&](auto&& is) { return std::any_of(channels.begin(), channels.end(), is); };
+    if (uses(isOfTracks))
+      trackPixels(event.tracks, event.vertex, tracks_);
+    if (uses(isOfLeadingTrack))
+      leaders_.find({kStitchedGrid, tracks_.pixel.data(), tracks_.pt.data(), tracks_.pixel.size()}, leadingPixel_,
+                    leadingRow_);
     for (const Channel channel : channels) {
       frames.push_back({channel == Channel::kHcalEnergy ? kHcalGrid : kStitchedGrid, channel, {}, {}});
       fill(event, frames.back());
@@ -81,12 +87,6 @@ private:
     }
     frame.pixel = scratch_.pixel;
     frame.value = scratch_.energy;
-  }
-
-  void findTracks(const EventColumns& event) {
-    trackPixels(event.tracks, event.vertex, tracks_);
-    leaders_.find({kStitchedGrid, tracks_.pixel.data(), tracks_.pt.data(), tracks_.pixel.size()}, leadingPixel_,
-                  leadingRow_);
   }
 
   void sum(const std::vector<std::int32_t>& pixel, const std::vector<float>& value) {

@@ -9,13 +9,17 @@
 namespace e2e {
 
 /// The highest crystal near the point where the particle should enter the barrel; none where it does not, or where no
-/// crystal is of `kSeedMinEnergyGev`. barrel: frame of the barrel grid.
-inline std::optional<Seed> objectSeed(const SparseFrame& barrel, const Track& particle) {
+/// crystal is of `kSeedMinEnergyGev`. barrel: energies on the barrel grid.
+inline std::optional<Seed> objectSeed(const ChannelView& barrel, const Track& particle) {
   const std::optional<Pixel> expected = barrelPixel(particle);
   if (!expected)
     return std::nullopt;
   return SeedFinder::highestNear(barrel, expected->row, expected->column, kSeedSearchHalfRows, kSeedSearchHalfColumns,
                                  kSeedMinEnergyGev);
+}
+
+inline std::optional<Seed> objectSeed(const SparseFrame& barrel, const Track& particle) {
+  return objectSeed(energyOf(barrel), particle);
 }
 
 }  // namespace e2e

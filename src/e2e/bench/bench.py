@@ -17,12 +17,14 @@ from e2e.bench.measure import Plan, measure
 from e2e.bench.report import compare_with, read_saved, write_report
 from e2e.bundles import Bundle, load_bundle
 from e2e.datasets import CandidateSet, load_candidates
+from e2e.datasets.candidate_store import CandidateFile, is_candidate_store
+from e2e.events.reader import expand_inputs
 from e2e.files import make_folder
 from e2e.inference.engine import ENGINES
 from e2e.inference.names import Device, split_label
 from e2e.problems import InputError, Problems, known_names
 from e2e.simulation.simulate import simulate
-from e2e.tasks import TASKS
+from e2e.tasks import TASKS, Task
 
 SAMPLE = 256  # candidates, of which all batches are made
 
@@ -46,11 +48,10 @@ def bench(
 
     engines: by name, or with a precision, such as `onnxruntime-int8`. Each runs in a process of its own, which answers
     for `seconds` whenever it is its turn and rests otherwise: what else the machine does meets all alike. threads: 0
-    for all cores; of `triton`, so many instances of one thread at a server on loopback, whose memory and start count
-    as well. data: candidates of the
-    bundles' tasks; without it some are simulated, pile-up 20. against: a saved `bench.json`; what has changed beyond
-    the noise of both is said under `changes`. Writes JSON, a table, and a page with plots. What cannot be measured is
-    named in `problems` and left out.
+    for all cores; of `triton`, so many instances of one thread at a server on loopback, whose memory and start count as
+    well. data: candidates of the bundles' tasks; of a task without some are simulated, pile-up 20. against: a saved
+    `bench.json`; what has changed beyond the noise of both is said under `changes`. Writes JSON, a table, and a page
+    with plots. What cannot be measured is named in `problems` and left out.
     Raises InputError for what cannot be read, and an option that is out of range.
     """
     problems = Problems() if problems is None else problems
@@ -60,25 +61,25 @@ def bench(
     counts = sorted({count or os.cpu_count() or 1 for count in threads})
     plan = Plan(engines, counts, batch_sizes, device, rounds, seconds)
     make_folder(output)
-    peaks = {count: _peak(count) for count in counts}
+    peaks = _peaks(counts, device)
     rows: list[dict[str, Any]] = []
     for bundle in opened:
         say(f"measure {bundle.path.name}")
         with problems.collected():
             candidates = _candidates(bundle, data)
             rows += measure(bundle, candidates, plan, problems)
-    for count in counts:  # the machine may have been busy the first time
-        peaks[count] = {key: max(value, peaks[count][key]) for key, value in _peak(count).items()}
+    again = _peaks(counts, device)  # the machine may have been busy the first time
+    peaks = {of: {key: max(value, again[of][key]) for key, value in peak.items()} for of, peak in peaks.items()}
     for row in rows:
         own = row["operations"] * row["candidates_per_second"]["value"]
-        row["share_of_peak"] = own / peaks[row["threads"]]["flop_per_second"] if device == "cpu" else None
+        row["share_of_peak"] = own / peaks[str(row["threads"]) if device == "cpu" else "cuda"]["flop_per_second"]
     if not rows:
         raise InputError("bench", "nothing could be measured", "; ".join(map(str, problems)) or "see above")
     result: dict[str, Any] = {
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "device": device},
         "versions": {"e2e": __version__, "python": platform.python_version()},
         "options": {"rounds": rounds, "seconds": seconds, "candidates": SAMPLE},
-        "peak": {str(count): peak for count, peak in peaks.items()},
+        "peak": peaks,
         "rows": rows,
         "problems": [str(problem) for problem in problems],
     }
@@ -105,17 +106,34 @@ def _check(
             raise InputError("bench", f"{name} {', '.join(map(str, values)) or 'none'}", f"give at least {limit}")
 
 
-def _peak(threads: int) -> dict[str, float]:
-    done = subprocess.run(
-        [sys.executable, "-m", "e2e.bench.peak", str(threads)], capture_output=True, text=True, check=True
-    )
+def _peaks(counts: Sequence[int], device: Device) -> dict[str, dict[str, float]]:
+    """Of each number of threads, or of the GPU."""
+    return {str(count): _peak(count, device) for count in counts} if device == "cpu" else {"cuda": _peak(1, device)}
+
+
+def _peak(threads: int, device: Device) -> dict[str, float]:
+    command = [sys.executable, "-m", "e2e.bench.peak", str(threads), "cpu" if device == "cpu" else "cuda"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        why = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        raise InputError("bench", f"nothing can be computed on {device} ({why[0]})", "check driver and PyTorch")
     return json.loads(done.stdout)
+
+
+def _of_task(data: Sequence[Path], task: Task) -> list[Path]:
+    """Without candidate stores of other tasks; events may serve any."""
+    paths = expand_inputs(data) if data else []
+    return [
+        path for path in paths if not is_candidate_store(path) or CandidateFile(path).about.task in (None, task.name)
+    ]
 
 
 def _candidates(bundle: Bundle, data: Sequence[Path]) -> CandidateSet:
     task = TASKS[bundle.contract.task]
     with TemporaryDirectory() as folder:
-        inputs = list(data) or [simulate(task.name, Path(folder) / "events", num_events=4 * SAMPLE, pileup=20.0)]
+        inputs = _of_task(data, task) or [
+            simulate(task.name, Path(folder) / "events", num_events=4 * SAMPLE, pileup=20.0)
+        ]
         candidates = load_candidates(task, inputs, bundle.contract.frame).select(slice(SAMPLE))
     if not len(candidates):
         raise InputError(inputs[0], f"no candidates for {bundle.path.name}", "give other data")

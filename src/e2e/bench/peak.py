@@ -1,39 +1,57 @@
-"""What the machine can do at best: a large product of matrices, and a copy. `python -m e2e.bench.peak THREADS`."""
+"""What a machine can do at best: a large product of matrices, and a copy. `python -m e2e.bench.peak THREADS DEVICE`."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-SIDE, COPIED_BYTES, TURNS = 2048, 1 << 28, 5
+TURNS = 5
+
+
+class Size(NamedTuple):
+    side: int  # of the matrices
+    copied_bytes: int
+
+
+SIZES = {"cpu": Size(2048, 1 << 28), "cuda": Size(8192, 1 << 31)}
 
 
 class Peak(NamedTuple):
-    """Of float32 products, a product and a sum counting as two; of bytes read and written."""
+    """Of float32 products without TF32, a product and a sum counting as two; of bytes read and written."""
 
     flop_per_second: float
     bytes_per_second: float
 
 
-def measure_peak(threads: int) -> Peak:
+def measure_peak(threads: int, device: str = "cpu") -> Peak:
     """The best of a few turns. Sets PyTorch's threads for the whole process."""
     import torch
 
     torch.set_num_threads(threads)
-    first, second = torch.randn(SIDE, SIDE), torch.randn(SIDE, SIDE)
-    source, target = torch.zeros(COPIED_BYTES // 4), torch.empty(COPIED_BYTES // 4)
+    side, copied_bytes = SIZES[device]
+    first, second = torch.randn(side, side, device=device), torch.randn(side, side, device=device)
+    source = torch.zeros(copied_bytes // 4, device=device)
+    target = torch.empty_like(source)
+    wait: Callable[[], Any] = torch.cuda.synchronize if device == "cuda" else lambda: None
     products, copies = [], []
     for _ in range(TURNS):
-        start = perf_counter()
+        start = _now(wait)
         torch.mm(first, second)
-        middle = perf_counter()
+        middle = _now(wait)
         target.copy_(source)
         products.append(middle - start)
-        copies.append(perf_counter() - middle)
-    return Peak(2 * SIDE**3 / min(products), 2 * COPIED_BYTES / min(copies))
+        copies.append(_now(wait) - middle)
+    return Peak(2 * side**3 / min(products), 2 * copied_bytes / min(copies))
+
+
+def _now(wait: Callable[[], Any]) -> float:
+    """Seconds, once the device has done what it was asked."""
+    wait()
+    return perf_counter()
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure_peak(int(sys.argv[1]))._asdict()))
+    print(json.dumps(measure_peak(int(sys.argv[1]), sys.argv[2])._asdict()))

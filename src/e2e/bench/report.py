@@ -10,7 +10,8 @@ from typing import Any
 
 from e2e.evaluation.page import Section, write_page
 from e2e.evaluation.plots import new_axes
-from e2e.files import reading, write_json
+from e2e.files import reading, write_json, write_text
+from e2e.markdown import markdown_table
 from e2e.problems import InputError
 
 JSON, TABLE, PAGE = "bench.json", "table.md", "index.html"
@@ -59,7 +60,7 @@ def _case(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def write_report(result: dict[str, Any], output: Path) -> None:
     write_json(output / JSON, result)
-    (output / TABLE).write_text(format_table(result), encoding="utf-8")
+    write_text(output / TABLE, format_table(result))
     sections = [
         Section("Latency", "One call with one candidate, median and 99 % quantile.", [_latency_figure(result)]),
         Section("Throughput", "Candidates per second against the size of a batch.", list(_throughput_figures(result))),
@@ -75,24 +76,27 @@ def write_report(result: dict[str, Any], output: Path) -> None:
 
 def format_table(result: Mapping[str, Any]) -> str:
     """Markdown, for people and for the terminal."""
-    rows = [_HEAD, ["---"] * len(_HEAD), *_lines(result)]
-    text = "\n".join("| " + " | ".join(cells) + " |" for cells in rows)
+    text = markdown_table(_HEAD, _lines(result))
     if result.get("changes"):
-        changes = _change_lines(result)
-        marked = [changes[0], ["---"] * len(changes[0]), *changes[1:]]
-        text += "\n\n" + "\n".join("| " + " | ".join(cells) + " |" for cells in marked)
+        head, *changes = _change_lines(result)
+        text += "\n\n" + markdown_table(head, changes)
     return f"{_about(result)}\n\n{text}\n"
 
 
 def _about(result: Mapping[str, Any]) -> str:
     peaks = [
-        f"{count} thread{'s' if count != '1' else ''}: {peak['flop_per_second'] / 1e9:.0f} Gflop/s in a product of "
-        f"matrices, {peak['bytes_per_second'] / 1e9:.0f} GB/s in a copy"
-        for count, peak in result["peak"].items()
+        f"{_of_what(key)}: {peak['flop_per_second'] / 1e9:.0f} Gflop/s in a product of matrices, "
+        f"{peak['bytes_per_second'] / 1e9:.0f} GB/s in a copy"
+        for key, peak in result["peak"].items()
     ]
     rounds = result["options"]["rounds"]
     best = "; ".join(peaks)
     return f"{rounds} rounds in random order; errors are of the mean of the rounds. The machine's best: {best}."
+
+
+def _of_what(key: str) -> str:
+    """A number of threads, or a device."""
+    return key if not key.isdigit() else f"{key} thread{'s' if key != '1' else ''}"
 
 
 def _lines(result: Mapping[str, Any]) -> Iterator[list[str]]:

@@ -19,10 +19,9 @@ from typing import Any
 import torch
 
 from e2e.bundles.bundle import ONNX, Bundle, read_golden, verify_golden
-from e2e.bundles.network import load_network
+from e2e.bundles.network import load_network, run_network, to_tensors
 from e2e.bundles.onnx_file import dynamic_shapes
 from e2e.files import own_folder
-from e2e.frames import Packed
 from e2e.problems import InputError
 
 CACHE = "E2E_CACHE"  # environment: the folder to use instead of ~/.cache/e2e
@@ -40,19 +39,23 @@ def load_package(bundle: Bundle, device: torch.device | str = "cpu") -> Callable
         with TemporaryDirectory(prefix=".compile.", dir=folder) as hidden:
             package = Path(hidden) / "network.pt2"  # the ending is wanted
             _compile(bundle, device, package)
-            verify_golden(bundle, _runner(_load(package), device))
+            made = _load(package)
+            verify_golden(bundle, lambda packed: run_network(made, bundle.inputs(packed), device))
             package.replace(path)
     return _load(path)
 
 
 def _compile(bundle: Bundle, device: torch.device, package: Path) -> None:
-    example = tuple(torch.from_numpy(values).to(device) for values in read_golden(bundle)[0])
+    example = to_tensors(bundle.inputs(read_golden(bundle)[0]), device)
     logging.getLogger("torch._inductor").setLevel(logging.ERROR)
     try:
         with torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             program = torch.export.export(
-                load_network(bundle).to(device), example, dynamic_shapes=dynamic_shapes(), strict=False
+                load_network(bundle).to(device),
+                example,
+                dynamic_shapes=dynamic_shapes(bundle.contract.graph),
+                strict=False,
             )
             torch._inductor.aoti_compile_and_package(program, package_path=str(package))
     except Exception as error:  # of the exporter, the compiler and its compiler
@@ -62,15 +65,6 @@ def _compile(bundle: Bundle, device: torch.device, package: Path) -> None:
 
 def _load(path: Path) -> Any:
     return torch._inductor.aoti_load_package(str(path))
-
-
-def _runner(network: Callable[..., torch.Tensor], device: torch.device) -> Callable[[Packed], Any]:
-    def run(packed: Packed) -> Any:
-        # TF32 would round the inputs of convolutions to 10 bits
-        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            return network(*(torch.from_numpy(values).to(device) for values in packed)).cpu().numpy()
-
-    return run
 
 
 def _cache() -> Path:

@@ -17,6 +17,7 @@ from e2e.bundles.onnx_file import check_onnx_file
 from e2e.bundles.parity import check_agreement
 from e2e.files import reading
 from e2e.frames import Packed
+from e2e.frames.graph import network_inputs
 from e2e.problems import InputError
 
 CONTRACT, ONNX, WEIGHTS, GOLDEN, CARD = (
@@ -34,6 +35,10 @@ DIGESTED_FILES = (ONNX, WEIGHTS, GOLDEN)  # not the card: its words may be impro
 class Bundle:
     path: Path
     contract: Contract
+
+    def inputs(self, packed: Packed) -> dict[str, Any]:
+        """What its network takes of candidates, by name, in order."""
+        return network_inputs(packed, self.contract.frame, self.contract.graph)
 
     @property
     def onnx_path(self) -> Path:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from e2e.bundles.contract_file import OUTPUT_TENSOR, Contract, Verdict
 from e2e.contract import CHANNELS
+from e2e.markdown import markdown_table
 
 _LIMIT_OF_GRID = {
     "barrel": "ECAL barrel only: the seed must be an EB crystal.",
@@ -28,12 +29,12 @@ def write_card(contract: Contract) -> str:
         f"## Takes\n\nA {frame.rows} x {frame.columns} window of the {frame.grid} grid around a seed at row "
         f"{frame.centre_row}, column {frame.centre_column}, as its occupied pixels. Channels, in order: {channels}. "
         "Raw units; the scaling is inside.",
-        _table(
+        markdown_table(
             ("input", "shape", "type", "meaning"),
             [(f"`{t.name}`", _shape(t.shape), t.dtype, t.meaning + _padding(t.padding)) for t in contract.inputs],
         ),
         f"## Gives\n\nTensor `{OUTPUT_TENSOR}`, float32 ({_shape(('batch', len(contract.outputs)))}), final:",
-        _table(
+        markdown_table(
             ("output", "unit", "meaning", "trained range"),
             [(f"`{o.name}`", o.unit, o.meaning, _range(o.trained_range)) for o in contract.outputs],
         ),
@@ -45,10 +46,13 @@ def write_card(contract: Contract) -> str:
             "Loss by epoch: `training.svg`. Where measured, thresholds at fixed mistag: `working_points.json`."
         )
     if metrics:
-        sections += ["## How good", _table(("metric", "value", "what"), [_metric(*item) for item in metrics.items()])]
+        sections += [
+            "## How good",
+            markdown_table(("metric", "value", "what"), [_metric(*item) for item in metrics.items()]),
+        ]
     if contract.engines:
         lines = [_engine(*item) for item in contract.engines.items()]
-        sections += ["## Runs in", _table(("engine", "version", "answers"), lines)]
+        sections += ["## Runs in", markdown_table(("engine", "version", "answers"), lines)]
     sections += ["## Limits", "\n".join(f"- {limit}" for limit in (_LIMIT_OF_GRID[frame.grid], *limits))]
     sections += ["## Made with", _listing(contract.provenance)]
     return "\n\n".join(sections) + "\n"
@@ -66,11 +70,6 @@ def _engine(name: str, verdict: Verdict) -> tuple[str, str, str]:
     if verdict.failure:
         return name, verdict.version, f"**fails**: {verdict.failure}"
     return name, verdict.version, f"agree to {verdict.largest_deviation:.0e} in {verdict.cases} cases"
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _listing(values: Mapping[str, Any]) -> str:

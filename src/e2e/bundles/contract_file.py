@@ -10,7 +10,14 @@ from typing import Any
 
 from e2e.bundles.answer_fields import read_answers
 from e2e.bundles.json_fields import REMEDY, Fields, read_json
-from e2e.contract import BUNDLE_VERSION, CONTRACT_VERSION, PADDING_INDEX, FrameSpec
+from e2e.contract import (
+    BUNDLE_VERSION,
+    CONTRACT_VERSION,
+    GRAPH_CONTRACT_VERSION,
+    PADDING_INDEX,
+    FrameSpec,
+    GraphSpec,
+)
 from e2e.contract.answers import AnswerConfig
 from e2e.files import write_json
 from e2e.problems import InputError
@@ -46,6 +53,21 @@ INPUTS: tuple[InputTensor, ...] = (
     InputTensor("pixel_value", ("batch", "pixels"), "value of that pixel in the channel's unit; 0 where padded"),
     InputTensor("seed", ("batch", 2), "row and column of the seed in the whole grid, zero-based"),
 )
+
+
+def inputs_of(graph: GraphSpec | None) -> tuple[InputTensor, ...]:
+    """Those of a network, or of a graph network (contract version 2): neighbours of its nodes beside them."""
+    if graph is None:
+        return INPUTS
+    meaning = (
+        f"of each node, which are the places that pixels occupy in ascending order, its nearest nodes within "
+        f"{graph.radius} pixels, by their numbers, the nearest first; of hcal_energy the middle of each tower alone"
+    )
+    return *INPUTS, InputTensor("neighbour", ("batch", "nodes", graph.neighbours), meaning, padding=PADDING_INDEX)
+
+
+def contract_version(graph: GraphSpec | None) -> int:
+    return CONTRACT_VERSION if graph is None else GRAPH_CONTRACT_VERSION
 
 
 @dataclass(frozen=True)
@@ -90,8 +112,8 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Contract:
-    """training: numbers of the card (data, recipe, seeds, metrics, limits); provenance: versions; engines: what
-    `e2e verify` found of each. JSON values only."""
+    """training: numbers of the card (data, recipe, seeds, metrics, limits); provenance: versions; graph: of a graph
+    network; engines: what `e2e verify` found of each. JSON values only."""
 
     task: str
     title: str
@@ -101,8 +123,12 @@ class Contract:
     training: Mapping[str, Any]
     provenance: Mapping[str, Any]
     files: Mapping[str, FileDigest]
-    inputs: tuple[InputTensor, ...] = INPUTS
+    graph: GraphSpec | None = None
     engines: Mapping[str, Verdict] = field(default_factory=dict)
+
+    @property
+    def inputs(self) -> tuple[InputTensor, ...]:
+        return inputs_of(self.graph)
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -124,7 +150,7 @@ class Contract:
         return tolerance_scale(self.outputs, self.model.answers)
 
     def write(self, path: Path) -> None:
-        versions = {"bundle_version": BUNDLE_VERSION, "contract_version": CONTRACT_VERSION}
+        versions = {"bundle_version": BUNDLE_VERSION, "contract_version": contract_version(self.graph)}
         described = {
             "task": self.task,
             "title": self.title,
@@ -136,6 +162,8 @@ class Contract:
             "provenance": dict(self.provenance),
             "files": {name: asdict(digest) for name, digest in sorted(self.files.items())},
         }
+        if self.graph is not None:
+            described["graph"] = self.graph._asdict()
         if self.engines:
             described["engines"] = {name: asdict(verdict) for name, verdict in self.engines.items()}
         write_json(path, versions | described)
@@ -151,15 +179,16 @@ def tolerance_scale(outputs: Sequence[OutputColumn], answers: Sequence[AnswerCon
 def read_contract(path: Path) -> Contract:
     """Raises InputError naming the key that is missing, malformed, or newer than this version knows."""
     whole = read_json(path)
-    for key, newest in (("bundle_version", BUNDLE_VERSION), ("contract_version", CONTRACT_VERSION)):
+    for key, newest in (("bundle_version", BUNDLE_VERSION), ("contract_version", GRAPH_CONTRACT_VERSION)):
         version = whole.count(key)
         if version > newest:
             what = f"bundle {path.parent.name} has {key} {version}, this e2e reads up to {newest}"
             raise InputError(path, what, "upgrade e2e")
     inputs = tuple(_input(fields) for fields in whole.items("inputs"))
-    if [tensor.form for tensor in inputs] != [tensor.form for tensor in INPUTS]:
-        needed = ", ".join(tensor.name for tensor in INPUTS)
-        whole.fail("inputs", f"differ from those of contract version {CONTRACT_VERSION}: {needed}")
+    graph = _graph(whole)
+    if [tensor.form for tensor in inputs] != [tensor.form for tensor in inputs_of(graph)]:
+        needed = ", ".join(tensor.name for tensor in inputs_of(graph))
+        whole.fail("inputs", f"differ from those of contract version {contract_version(graph)}: {needed}")
     outputs = tuple(_output(fields) for fields in whole.items("outputs"))
     if len({output.name for output in outputs}) != len(outputs):
         whole.fail("outputs", "name a column twice")
@@ -179,7 +208,7 @@ def read_contract(path: Path) -> Contract:
         training=whole.mapping("training"),
         provenance=whole.mapping("provenance"),
         files={name: _digest(files.fields(name)) for name in whole.mapping("files")},
-        inputs=inputs,
+        graph=graph,
         engines=_engines(whole),
     )
 
@@ -194,6 +223,13 @@ def _frame(whole: Fields) -> FrameSpec:
         raise InputError(whole.path, f"frame: {error}", "upgrade e2e, or fetch the bundle again") from None
     except (TypeError, OverflowError):
         raise InputError(whole.path, "frame is malformed", REMEDY) from None
+
+
+def _graph(whole: Fields) -> GraphSpec | None:
+    if "graph" not in whole:
+        return None
+    graph = whole.fields("graph")
+    return GraphSpec(graph.count("neighbours"), graph.count("radius"))
 
 
 def _input(fields: Fields) -> InputTensor:

@@ -24,15 +24,23 @@ from e2e import __version__
 from e2e.bundles.bundle import CARD, CONTRACT, DIGESTED_FILES, GOLDEN, ONNX, WEIGHTS, digest_file, load_bundle
 from e2e.bundles.card import write_card
 from e2e.bundles.columns import answer_for, output_columns
-from e2e.bundles.contract_file import INPUTS, OUTPUT_TENSOR, Contract, ModelDescription, OutputColumn, tolerance_scale
-from e2e.bundles.network import load_network
+from e2e.bundles.contract_file import (
+    OUTPUT_TENSOR,
+    Contract,
+    ModelDescription,
+    OutputColumn,
+    inputs_of,
+    tolerance_scale,
+)
+from e2e.bundles.network import load_network, run_network, to_tensors
 from e2e.bundles.onnx_file import dynamic_shapes, self_description
 from e2e.bundles.parity import check_agreement, golden_candidates, parity_cases
 from e2e.contract import FrameSpec
 from e2e.contract.answers import AnswerConfig
-from e2e.files import make_folder, replacing, writing
+from e2e.files import make_folder, write_text, writing
 from e2e.frames import Packed
-from e2e.models import MODELS, count_parameters, describe_config
+from e2e.frames.graph import network_inputs
+from e2e.models import MODELS, count_parameters, describe_config, graph_of
 from e2e.models.answers import FinalAnswers
 from e2e.problems import InputError
 from e2e.tasks import Task
@@ -96,8 +104,7 @@ def _check_place(output: Path) -> None:
 def describe_bundle(contract: Contract, folder: Path) -> None:
     """Contract and card, anew. Raises InputError when they cannot be written."""
     contract.write(folder / CONTRACT)
-    with replacing(folder / CARD) as hidden, writing(folder / CARD):
-        hidden.write_text(write_card(contract), encoding="utf-8")
+    write_text(folder / CARD, write_card(contract))
 
 
 def _put_in_place(folder: Path, output: Path) -> None:
@@ -117,20 +124,20 @@ def _put_in_place(folder: Path, output: Path) -> None:
 
 
 def _write_onnx(final: FinalAnswers, task: Task, path: Path) -> None:
-    frame = _frame(final)
+    frame, graph = _frame(final), graph_of(final.network)
     example = golden_candidates(frame)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # else a warning for each torchvision operator
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the exporter's own future
         program = torch.onnx.export(
             final,
-            tuple(map(torch.from_numpy, example)),
+            to_tensors(network_inputs(example, frame, graph)),
             dynamo=True,
             external_data=False,
             opset_version=OPSET,
-            input_names=[tensor.name for tensor in INPUTS],
+            input_names=[tensor.name for tensor in inputs_of(graph)],
             output_names=[OUTPUT_TENSOR],
-            dynamic_shapes=dynamic_shapes(),
+            dynamic_shapes=dynamic_shapes(graph),
             verbose=False,
         )
     assert program is not None
@@ -138,7 +145,7 @@ def _write_onnx(final: FinalAnswers, task: Task, path: Path) -> None:
     for part in (model.graph, *model.graph.node, *model.graph.value_info):
         part.ClearField("metadata_props")  # stack traces with paths of this machine
     columns = [(column.name, column.unit) for column in _columns(final, task)]
-    onnx.helper.set_model_props(model, self_description(task.name, frame, columns))
+    onnx.helper.set_model_props(model, self_description(task.name, frame, graph, columns))
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
 
@@ -152,13 +159,15 @@ def _write_golden(final: FinalAnswers, task: Task, folder: Path) -> None:
     session = onnxruntime.InferenceSession(folder / ONNX, providers=["CPUExecutionProvider"])
 
     def run_onnx(packed: Packed) -> Any:
-        return session.run(None, packed._asdict())[0]
+        return session.run(None, network_inputs(packed, frame, graph))[0]
 
-    frame, scale = _frame(final), tolerance_scale(_columns(final, task), final.configs)
+    frame, graph, scale = _frame(final), graph_of(final.network), tolerance_scale(_columns(final, task), final.configs)
     sizes = [len(config.suffixes) for config in final.configs]
     golden = golden_candidates(frame)
-    for case, packed in (("golden", golden), *parity_cases(frame)):
-        check_agreement(f"PyTorch and ONNX Runtime, {case}", run_onnx(packed), _run(final, packed), scale, sizes)
+    for case, packed in (("golden", golden), *parity_cases(frame, graph)):
+        check_agreement(
+            f"PyTorch and ONNX Runtime, {case}", run_onnx(packed), run_network(final, packed._asdict()), scale, sizes
+        )
     (folder / GOLDEN).write_bytes(save({**golden._asdict(), "outputs": run_onnx(golden)}))
 
 
@@ -173,6 +182,7 @@ def _contract(
         task=task.name,
         title=task.title,
         frame=network.config.frame,
+        graph=graph_of(final.network),
         outputs=_columns(final, task),
         model=ModelDescription(family, describe_config(network.config), count_parameters(network), final.configs),
         training=training,
@@ -185,9 +195,9 @@ def _check_network(final: FinalAnswers, folder: Path) -> None:
     """What a reader will find must be what was exported."""
     bundle = load_bundle(folder)
     rebuilt, golden = load_network(bundle), golden_candidates(bundle.contract.frame)
-    expected = _run(final, golden)
+    expected = run_network(final, golden._asdict())
     contract = bundle.contract
-    given = _run(rebuilt, golden)
+    given = run_network(rebuilt, golden._asdict())
     check_agreement("weights read back", given, expected, contract.tolerance_scale, contract.answer_sizes)
 
 
@@ -198,8 +208,3 @@ def _columns(final: FinalAnswers, task: Task) -> tuple[OutputColumn, ...]:
 def _frame(final: FinalAnswers) -> FrameSpec:
     config: Any = final.network.config
     return config.frame
-
-
-def _run(network: nn.Module, packed: Packed) -> Any:
-    with torch.inference_mode():
-        return network(*map(torch.from_numpy, packed)).numpy()

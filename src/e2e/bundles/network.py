@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
@@ -12,6 +16,20 @@ from e2e.bundles.json_fields import REMEDY
 from e2e.models import build_model, count_parameters
 from e2e.models.answers import FinalAnswers
 from e2e.problems import InputError
+
+Inputs = Mapping[str, NDArray[np.float32]]  # of a network, by name, in order; see `Bundle.inputs`
+
+
+def to_tensors(inputs: Inputs, device: torch.device | str = "cpu") -> tuple[torch.Tensor, ...]:
+    return tuple(torch.from_numpy(values).to(device) for values in inputs.values())
+
+
+def run_network(
+    network: Callable[..., torch.Tensor], inputs: Inputs, device: torch.device | str = "cpu"
+) -> NDArray[np.float32]:
+    """In full precision: TF32 would round the inputs of convolutions to 10 bits."""
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        return network(*to_tensors(inputs, device)).float().cpu().numpy()
 
 
 def load_network(bundle: Bundle) -> FinalAnswers:

@@ -9,18 +9,20 @@ from typing import Any
 
 import onnx
 
-from e2e.bundles.contract_file import INPUTS, OUTPUT_TENSOR, Contract
+from e2e.bundles.contract_file import OUTPUT_TENSOR, Contract, contract_version, inputs_of
 from e2e.bundles.json_fields import REMEDY
-from e2e.contract import CONTRACT_VERSION, FrameSpec
+from e2e.contract import FrameSpec, GraphSpec
 from e2e.problems import InputError
 
 _PREFIX = "e2e."
 
 
-def self_description(task: str, frame: FrameSpec, outputs: list[tuple[str, str]]) -> dict[str, str]:
+def self_description(
+    task: str, frame: FrameSpec, graph: GraphSpec | None, outputs: list[tuple[str, str]]
+) -> dict[str, str]:
     """`metadata_props` of the file, so that channels and outputs travel with the graph. outputs: (name, unit)."""
     described = {
-        "contract_version": CONTRACT_VERSION,
+        "contract_version": contract_version(graph),
         "task": task,
         "frame": frame.to_json(),
         "outputs": [{"name": name, "unit": unit} for name, unit in outputs],
@@ -28,12 +30,13 @@ def self_description(task: str, frame: FrameSpec, outputs: list[tuple[str, str]]
     return {_PREFIX + key: json.dumps(value) for key, value in described.items()}
 
 
-def dynamic_shapes() -> dict[str, dict[int, Any]]:
+def dynamic_shapes(graph: GraphSpec | None) -> dict[str, dict[int, Any]]:
     """Which axes of the inputs are free, as `torch.export` takes it."""
     import torch
 
-    free = {"batch": torch.export.Dim("batch"), "pixels": torch.export.Dim("pixels")}
-    return {t.name: {axis: free[dim] for axis, dim in enumerate(t.shape) if isinstance(dim, str)} for t in INPUTS}
+    free = {name: torch.export.Dim(name) for name in ("batch", "pixels", "nodes")}
+    inputs = inputs_of(graph)
+    return {t.name: {axis: free[dim] for axis, dim in enumerate(t.shape) if isinstance(dim, str)} for t in inputs}
 
 
 def check_onnx_file(path: Path, contract: Contract) -> None:
@@ -49,7 +52,7 @@ def check_onnx_file(path: Path, contract: Contract) -> None:
             raise InputError(path, f"keeps tensor {tensor.name!r} in another file", "export with all weights inside")
 
     columns = [(output.name, output.unit) for output in contract.outputs]
-    for key, text in self_description(contract.task, contract.frame, columns).items():
+    for key, text in self_description(contract.task, contract.frame, contract.graph, columns).items():
         stated, own = json.loads(text), recorded.get(key)
         if own != stated:
             raise InputError(path, _difference(key.removeprefix(_PREFIX), stated, own), REMEDY)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from e2e.contract import CHANNELS, GRIDS, PADDING_INDEX, FrameSpec
+from e2e.contract import CHANNELS, GRIDS, PADDING_INDEX, FrameSpec, GraphSpec
 from e2e.frames import Packed
 
 RELATIVE_TOLERANCE = 1e-5  # of the answer with its interval, or of the output's scale where that is smaller
@@ -17,6 +17,7 @@ BATCH_SIZES = (1, 2, 3, 7, 64)
 TRIALS = 3
 EXTREME_ENERGIES_GEV = (1e-3, 1e4)
 GOLDEN_MAX_PIXELS = 2048  # of a candidate that is shipped: full jet windows would be 27 MB
+GRAPH_MAX_PIXELS, GRAPH_MAX_BATCH = 2048, 8  # of the largest candidates that a graph network is tried on
 
 FloatArray = NDArray[np.float32]
 
@@ -61,16 +62,18 @@ def check_agreement(case: str, outputs: Any, expected: Any, scale: Iterable[floa
     return deviation
 
 
-def parity_cases(frame: FrameSpec) -> Iterator[tuple[str, Packed]]:
-    """Named inputs: many batch sizes and lengths with random pixels, no pixel at all, extreme energies."""
+def parity_cases(frame: FrameSpec, graph: GraphSpec | None = None) -> Iterator[tuple[str, Packed]]:
+    """Named inputs: many batch sizes and lengths with random pixels, no pixel at all, extreme energies. graph: of a
+    graph network, whose edges would fill the memory were every pixel of every candidate occupied."""
     rng = np.random.default_rng(0)
+    most = frame.num_pixels if graph is None else min(frame.num_pixels, GRAPH_MAX_PIXELS)
     for batch in BATCH_SIZES:
-        for pixels in (1, 16, 100, frame.num_pixels):
+        for pixels in (1, 16, 100, most if graph is None or batch < GRAPH_MAX_BATCH else 500):
             for trial in range(TRIALS):
                 yield f"batch {batch}, {pixels} pixels, trial {trial}", random_candidates(rng, frame, batch, pixels)
         for pixels in (0, 1, 5):
             yield f"batch {batch}, empty, {pixels} of padding", _empty(rng, batch, pixels)
-    yield from extreme_cases(frame)
+    yield from extreme_cases(frame, most)
 
 
 def extreme_cases(frame: FrameSpec, most: int | None = None) -> Iterator[tuple[str, Packed]]:

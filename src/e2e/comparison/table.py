@@ -8,7 +8,8 @@ from typing import Any
 
 from e2e.comparison.yardsticks import Outputs, Yardstick
 from e2e.evaluation.plots import new_axes, save
-from e2e.files import write_json
+from e2e.files import write_json, write_text
+from e2e.markdown import markdown_table
 from e2e.metrics import plus_minus
 
 JSON, TABLE = "comparison.json", "table.md"
@@ -23,7 +24,7 @@ def write_comparison(
     save(yardstick.figure(in_order), output / f"{yardstick.picture}.svg")
     if result["learning_curves"]:
         save(learning_figure(result), output / "learning-curves.svg")
-    (output / TABLE).write_text(format_table(result), encoding="utf-8")
+    write_text(output / TABLE, format_table(result))
     write_json(output / JSON, result)
 
 
@@ -35,7 +36,7 @@ def format_table(result: dict[str, Any]) -> str:
         *("model", result["yardstick"]["title"], "trainings", "p of equality with the first", *further),
         *("parameters", "Mflop", "ms, one thread", f"ratio to {reference}", "GPU, 1/s", "training, s"),
     ]
-    lines = [head, ["---"] * len(head)]
+    lines = []
     for row in result["models"]:
         latency, gpu, seconds = row["latency"], row["gpu_candidates_per_second"], row["training"]["training_seconds"]
         lines.append(
@@ -55,7 +56,7 @@ def format_table(result: dict[str, Any]) -> str:
         )
     title = f"{result['task']}, {result['test_candidates']:,} test candidates"
     note = "Errors and p (two-sided, corrected for the number of models) are of the test candidates, not of training."
-    return f"{title}. {note}\n\n" + "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return f"{title}. {note}\n\n{markdown_table(head, lines)}\n"
 
 
 def _further(row: Mapping[str, Any]) -> dict[str, str]:

@@ -16,6 +16,7 @@ Units are GeV, nanoseconds, centimetres and radians unless a name ends in anothe
 
 from e2e.contract.channels import CHANNELS, GRID_CHANNELS, TRACKER_LAYERS, Channel
 from e2e.contract.frame_spec import FrameSpec
+from e2e.contract.graph_spec import GraphSpec
 from e2e.contract.grids import GRIDS, Grid
 from e2e.contract.limits import (
     CROP_CENTRE,
@@ -33,7 +34,13 @@ from e2e.contract.limits import (
     TRACK_MAX_DZ_CM,
     TRACK_MAX_ETA,
 )
-from e2e.contract.versions import BUNDLE_VERSION, CANDIDATE_STORE_VERSION, CONTRACT_VERSION, EVENT_STORE_VERSION
+from e2e.contract.versions import (
+    BUNDLE_VERSION,
+    CANDIDATE_STORE_VERSION,
+    CONTRACT_VERSION,
+    EVENT_STORE_VERSION,
+    GRAPH_CONTRACT_VERSION,
+)
 
 __all__ = [
     "BUNDLE_VERSION",
@@ -43,6 +50,7 @@ __all__ = [
     "CROP_CENTRE",
     "CROP_SIZE",
     "EVENT_STORE_VERSION",
+    "GRAPH_CONTRACT_VERSION",
     "GRIDS",
     "GRID_CHANNELS",
     "JET_CROP_CENTRE",
@@ -60,5 +68,6 @@ __all__ = [
     "TRACK_MAX_ETA",
     "Channel",
     "FrameSpec",
+    "GraphSpec",
     "Grid",
 ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from e2e.contract.channels import CHANNELS, GRID_CHANNELS
-from e2e.contract.grids import GRIDS, Grid
+from e2e.contract.grids import GRIDS, HCAL_UPSAMPLING, Grid
 from e2e.contract.limits import CROP_CENTRE, CROP_SIZE, MAX_EXACT_INDEX
 
 
@@ -41,6 +41,19 @@ class FrameSpec:
     @property
     def parent(self) -> Grid:
         return GRIDS[self.grid]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the window shows all of its grid: an event, no candidate of it."""
+        return (self.rows, self.columns) == (self.parent.rows, self.parent.columns)
+
+    @property
+    def coarse_channels(self) -> tuple[str, ...]:
+        """Those whose values are spread evenly over the `HCAL_UPSAMPLING` squared pixels of a tower, where the window
+        shows whole towers, counted from its first row and column: where the seed is a tower."""
+        middle = HCAL_UPSAMPLING // 2
+        is_whole = self.centre_row % HCAL_UPSAMPLING == middle and self.centre_column % HCAL_UPSAMPLING == middle
+        return tuple(name for name in self.channels if name == "hcal_energy") if is_whole else ()
 
     @property
     def shape(self) -> tuple[int, int, int]:

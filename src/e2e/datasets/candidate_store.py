@@ -44,11 +44,13 @@ _SCHEMA = pa.schema(
     [pa.field(name, pa.from_numpy_dtype(kind), nullable=False) for name, kind in _NUMBERS.items()]
     + [pa.field(name, _list_type(kind), nullable=False) for name, kind in _PIXELS.items()]
 )
-_SINCE_VERSION_2 = ("vertices",)  # not known in older files
+# Columns that came with a version; older files do without.
+_NEW_COLUMNS: dict[int, tuple[str, ...]] = {2: ("vertices",), 3: ("truth.decay_mode",)}
 
 
 def _schema(version: int) -> pa.Schema:
-    return _SCHEMA if version > 1 else pa.schema([field for field in _SCHEMA if field.name not in _SINCE_VERSION_2])
+    later = {name for since, names in _NEW_COLUMNS.items() if since > version for name in names}
+    return pa.schema([field for field in _SCHEMA if field.name not in later])
 
 
 @dataclass(frozen=True)

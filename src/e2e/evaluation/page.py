@@ -8,6 +8,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from e2e.files import write_text
+
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
@@ -46,9 +48,7 @@ def write_page(
 {body}
 <footer>{escape(footer)}; private work, fast simulation</footer></body></html>
 """
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(page, encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, page)
     return path
 
 

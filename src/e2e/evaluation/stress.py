@@ -14,8 +14,9 @@ from e2e.datasets import CandidateSet, load_candidates
 from e2e.evaluation.evaluate import check_unseen
 from e2e.evaluation.quantity import check_signal, measure_response, span_of
 from e2e.evaluation.variations import SEED, VARIATIONS, Variation
-from e2e.files import make_folder, write_json
+from e2e.files import make_folder, write_json, write_text
 from e2e.inference.engine import Engine, load_engine
+from e2e.markdown import markdown_table
 from e2e.metrics import FloatArray, Measured, area_under_curve, bootstrap, paired_areas, plus_minus
 from e2e.problems import InputError
 from e2e.tasks import TASKS, Task
@@ -72,7 +73,7 @@ def stress(
     about = {"task": task.name, "bundle": str(bundle), "unit": task.output.unit, "data": nominal.provenance}
     result = {**about, "shift_of": measure.key, "rows": rows}
     write_json(output / JSON, result)
-    (output / TABLE).write_text(format_table(result), encoding="utf-8")
+    write_text(output / TABLE, format_table(result))
     return result
 
 
@@ -81,11 +82,11 @@ def format_table(result: dict[str, Any]) -> str:
     keys = [key for key in result["rows"][1] if key not in ("variation", "candidates")]
     shown = {"shift": f"shift of the {result['shift_of'].replace('_', ' ')}"}
     heads = [shown.get(key, key.replace("_", " ")) for key in keys]
-    lines = [["variation", "candidates", *heads], ["---"] * (2 + len(keys))]
+    lines = []
     for row in result["rows"]:
         cells = [plus_minus(row[key]) if key in row else "" for key in keys]
         lines.append([row["variation"], f"{row['candidates']:,}", *cells])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
+    return markdown_table(["variation", "candidates", *heads], lines) + "\n"
 
 
 def _outputs(engine: Engine, num_own: int, candidates: CandidateSet, vary: Variation | None = None) -> FloatArray:

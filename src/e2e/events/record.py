@@ -17,7 +17,8 @@ _POINT = ("x_cm", "y_cm", "z_cm")  # of the vertex the object points back to
 
 # Reconstructed objects and their columns, float32 each; a source fills what it has, the rest is NaN. A track's point is
 # the one nearest the beam axis, where its direction is given too; the primary vertex comes first; `layer` of a tracker
-# hit is one of `TRACKER_LAYERS`.
+# hit is one of `TRACKER_LAYERS`; `decay_mode` of a hadronic tau is 5 (charged hadrons - 1) + neutral pions, as CMS
+# counts.
 OBJECT_COLUMNS: dict[str, tuple[str, ...]] = {
     "tracks": ("pt", "eta", "phi", "charge", *_POINT, "d0_error_cm", "dz_error_cm", "is_high_purity"),
     "tracker_hits": ("layer", *_POINT),
@@ -25,7 +26,7 @@ OBJECT_COLUMNS: dict[str, tuple[str, ...]] = {
     "electrons": ("pt", "eta", "phi", "charge", *_POINT),
     "jets": ("pt", "eta", "phi"),
     "vertices": (*_POINT, "chi2", "ndof"),
-    "truth": ("pdg_id", "pt", "eta", "phi", "energy", "mass", *_POINT),
+    "truth": ("pdg_id", "pt", "eta", "phi", "energy", "mass", *_POINT, "decay_mode"),
 }
 
 

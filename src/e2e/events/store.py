@@ -39,7 +39,8 @@ _NEW_COLUMNS: dict[int, tuple[str, ...]] = {
     2: (
         *(f"tracks.{column}" for column in ("d0_error_cm", "dz_error_cm", "is_high_purity")),
         *(f"tracker_hits.{column}" for column in ("layer", "x_cm", "y_cm", "z_cm")),
-    )
+    ),
+    3: ("truth.decay_mode",),
 }
 
 

@@ -75,11 +75,7 @@ def modes_of(frame: FrameSpec) -> tuple[Mode, ...]:
     """What candidates a bundle of this frame can be asked for."""
     if frame.grid == "stitched":
         return "auto", "jets"
-    return ("auto",) if _is_whole(frame) else ("auto", "objects", "seeds", "leading")
-
-
-def _is_whole(frame: FrameSpec) -> bool:
-    return (frame.rows, frame.columns) == (frame.parent.rows, frame.parent.columns)
+    return ("auto",) if frame.is_whole else ("auto", "objects", "seeds", "leading")
 
 
 def find_candidates(events: Events, mode: Mode, frame: FrameSpec) -> CandidateRows:
@@ -95,7 +91,7 @@ def find_candidates(events: Events, mode: Mode, frame: FrameSpec) -> CandidateRo
         nothing = Seeds.from_columns([], [], [], [])
         return _seed_rows(Table(np.zeros(len(events) + 1, dtype=np.int64), {}), nothing)
     hits = events.hits["EB"]
-    if _is_whole(frame):
+    if frame.is_whole:
         return _bare_rows("event", whole_seeds(events, frame))
     has = has_objects(events)
     if mode == "objects" or (mode == "auto" and has.all()):

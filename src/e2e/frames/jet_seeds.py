@@ -36,7 +36,7 @@ def whole_seeds(events: Events, spec: FrameSpec) -> Seeds:
 
     Raises ValueError when the window is smaller.
     """
-    if (spec.rows, spec.columns) != (spec.parent.rows, spec.parent.columns):
+    if not spec.is_whole:
         raise ValueError(f"a {spec.rows} x {spec.columns} window is not the whole {spec.grid} grid")
     ones = np.ones(len(events))
     return Seeds.from_columns(np.arange(len(events)), spec.centre_row * ones, spec.centre_column * ones, 0 * ones)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from e2e import _core
-from e2e.contract import GRIDS, FrameSpec, Grid
+from e2e.contract import GRIDS, FrameSpec, GraphSpec, Grid
 from e2e.detector.grids import Pixel
 from e2e.events.record import HIT_COLUMNS, OBJECT_COLUMNS, Events, Table
 from e2e.frames.candidates import (
@@ -147,6 +147,31 @@ def cut_candidates(channels: Sequence[ChannelFrames], spec: FrameSpec, seeds: Se
     places = _places(seeds.event_index, seeds.row, seeds.column)
     offsets, index, value = _core.cut_candidates(columns, spec.grid, *places, _window(spec))
     return Candidates(spec, offsets, index, value, seeds)
+
+
+def graph_nodes(candidates: Candidates) -> tuple[LongArray, IntArray]:
+    spec = candidates.spec
+    is_coarse = [name in spec.coarse_channels for name in spec.channels]
+    return _core.graph_nodes(candidates.offsets, candidates.pixel_index, spec.rows, spec.columns, is_coarse)
+
+
+def nearest_nodes(
+    offsets: ArrayLike,
+    place: ArrayLike,
+    shape: tuple[int, int],
+    count: int,
+    *,
+    radius: float | None = None,
+    wraps: bool = False,
+) -> IntArray:
+    bounds, places = np.ascontiguousarray(offsets, np.int64), np.ascontiguousarray(place, np.int32)
+    return _core.nearest_nodes(bounds, places, *shape, count, np.inf if radius is None else radius, wraps)
+
+
+def packed_neighbours(pixel_index: FloatArray, frame: FrameSpec, graph: GraphSpec) -> FloatArray:
+    is_coarse = [name in frame.coarse_channels for name in frame.channels]
+    index = np.ascontiguousarray(pixel_index, np.float32)
+    return _core.packed_neighbours(index, frame.rows, frame.columns, is_coarse, graph.neighbours, float(graph.radius))
 
 
 def pack(candidates: Candidates, start: int, stop: int) -> Packed:

@@ -22,6 +22,7 @@ from e2e.frames.reference_frames import (
     sum_pixels,
     upsample_hcal,
 )
+from e2e.frames.reference_graph import graph_nodes, nearest_nodes, packed_neighbours
 from e2e.frames.reference_seeds import (
     highest_near,
     isolated_seeds,
@@ -42,6 +43,7 @@ __all__ = [
     "count_hits",
     "cut_candidates",
     "expected_pixel",
+    "graph_nodes",
     "hcal_frame",
     "hcal_frames",
     "highest_near",
@@ -49,7 +51,9 @@ __all__ = [
     "isolated_seeds",
     "leading_rows",
     "leading_seeds",
+    "nearest_nodes",
     "pack",
+    "packed_neighbours",
     "screen",
     "seeds_near",
     "seeds_of_jets",

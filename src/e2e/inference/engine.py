@@ -112,6 +112,10 @@ ENGINES: dict[str, Callable[[Bundle, EngineOptions], Engine]] = {
 }
 
 
+class NotInstalledError(InputError):
+    """An engine that is known and not here."""
+
+
 def load_engine(
     bundle: Bundle,
     name: str = "onnxruntime",
@@ -121,10 +125,10 @@ def load_engine(
     precision: Precision = "fp32",
     remote: RemoteOptions | None = None,
 ) -> Engine:
-    """Raises InputError for an engine that is unknown or not installed, and for what it cannot do."""
+    """Raises InputError for an engine that is unknown, and for what it cannot do; NotInstalledError."""
     if name not in ENGINES:
         raise InputError(name, "no such engine", known_names(name, ENGINES))
     try:
         return ENGINES[name](bundle, EngineOptions(threads, device, precision, remote or RemoteOptions()))
     except ModuleNotFoundError as error:
-        raise InputError(name, f"not installed ({error})", "install it, or choose another engine") from None
+        raise NotInstalledError(name, f"not installed ({error})", "install it, or choose another engine") from None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from e2e.inference.names import Device
 from e2e.problems import InputError
 
 INTEGER_BLOCK = 32  # weights that share a scale
-_CPU = "CPUExecutionProvider"
+_CPU: tuple[str, dict[str, str]] = ("CPUExecutionProvider", {})
 # TF32 would round the inputs of convolutions to 10 bits
 _CUDA = ("CUDAExecutionProvider", {"use_tf32": "0"})
 _PROVIDERS: dict[Device, list[Any]] = {
@@ -36,14 +38,17 @@ class OnnxRuntimeEngine(Engine):
 
     def __init__(self, bundle: Bundle, options: EngineOptions) -> None:
         super().__init__(options)
+        self._bundle = bundle
         session = onnxruntime.SessionOptions()
         session.intra_op_num_threads = options.threads
         session.inter_op_num_threads = 1
         providers = _PROVIDERS[options.device]
-        wanted = providers[0] if options.device == "cpu" else providers[0][0]
+        wanted, _ = providers[0]
         named = _NAMES.get(options.device, "")
         if wanted not in onnxruntime.get_available_providers():
             raise InputError(self.name, f"this ONNX Runtime has no {named}", "install onnxruntime-gpu, or use the CPU")
+        if options.device != "cpu":
+            _load_cuda()
         model = _with_integers(bundle.onnx_path) if options.precision == "int8" else bundle.onnx_path
         try:
             self._session = onnxruntime.InferenceSession(model, session, providers=providers)
@@ -54,7 +59,14 @@ class OnnxRuntimeEngine(Engine):
             raise InputError(self.name, f"{named} could not be started", "check driver and version, or use the CPU")
 
     def run(self, packed: Packed) -> NDArray[np.float32]:
-        return self._session.run(None, packed._asdict())[0]
+        return self._session.run(None, self._bundle.inputs(packed))[0]
+
+
+def _load_cuda() -> None:
+    """CUDA's libraries where they came as Python packages, such as those of PyTorch; else the system's are found."""
+    if (preload := getattr(onnxruntime, "preload_dlls", None)) is not None:  # since 1.21
+        with redirect_stdout(io.StringIO()):  # where it says what it did not find
+            preload()
 
 
 def _with_integers(path: Path) -> bytes:

@@ -17,6 +17,7 @@ class OpenVinoEngine(Engine):
 
     def __init__(self, bundle: Bundle, options: EngineOptions) -> None:
         super().__init__(options)
+        self._bundle = bundle
         # where the processor could, it would compute in bf16 unasked
         settings = {"INFERENCE_NUM_THREADS": options.threads, "INFERENCE_PRECISION_HINT": "f32"}
         core = openvino.Core()
@@ -28,4 +29,4 @@ class OpenVinoEngine(Engine):
         self._request = model.create_infer_request()
 
     def run(self, packed: Packed) -> NDArray[np.float32]:
-        return self._request.infer(packed._asdict())[0].copy()
+        return self._request.infer(self._bundle.inputs(packed))[0].copy()

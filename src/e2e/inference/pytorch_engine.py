@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from e2e.bundles import Bundle
 from e2e.bundles.aot_inductor import load_package
-from e2e.bundles.network import load_network
+from e2e.bundles.network import load_network, run_network
 from e2e.bundles.torchscript import to_torchscript
 from e2e.frames import Packed
 from e2e.inference.engine import Engine, EngineOptions
@@ -27,6 +27,7 @@ class PyTorchEngine(Engine):
 
     def __init__(self, bundle: Bundle, options: EngineOptions) -> None:
         super().__init__(options)
+        self._bundle = bundle
         if options.device == "cuda" and not torch.cuda.is_available():
             raise InputError(self.name, "this PyTorch finds no CUDA", "check the driver, or use the CPU")
         torch.set_num_threads(options.threads)  # of the whole process: PyTorch knows no other
@@ -36,16 +37,10 @@ class PyTorchEngine(Engine):
     def _load(self, bundle: Bundle) -> Any:
         return load_network(bundle).to(self._device)
 
-    @torch.inference_mode()
     def run(self, packed: Packed) -> NDArray[np.float32]:
-        inputs = (torch.from_numpy(values).to(self._device) for values in packed)
         dtype = _TYPES.get(self.options.precision)
-        # TF32 would round the inputs of convolutions to 10 bits
-        with (
-            torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
-            torch.autocast(self._device.type, dtype, enabled=dtype is not None),
-        ):
-            return self._network(*inputs).float().cpu().numpy()
+        with torch.autocast(self._device.type, dtype, enabled=dtype is not None):
+            return run_network(self._network, self._bundle.inputs(packed), self._device)
 
 
 class CompiledEngine(PyTorchEngine):

@@ -12,8 +12,10 @@ from e2e.bundles import Bundle, load_bundle, verify_golden
 from e2e.bundles.contract_file import Verdict
 from e2e.bundles.export import describe_bundle
 from e2e.bundles.parity import check_agreement, parity_cases
-from e2e.inference.engine import Engine, load_engine
+from e2e.frames import Packed
+from e2e.inference.engine import Engine, NotInstalledError, load_engine
 from e2e.inference.names import ENGINE_NAMES, LOCAL_ENGINES
+from e2e.markdown import markdown_table
 from e2e.problems import InputError, Problems, known_names
 
 REFERENCE = "pytorch"
@@ -43,12 +45,13 @@ def verify(
     missing: dict[str, str] = {}
     for bundle in opened:
         verdicts: dict[str, Verdict] = {}
+        expected = _Expected(load_engine(bundle, REFERENCE))
         for name in engines:
             say(f"{bundle.path.name}: {name}")
             try:
-                verdict = _verdict(bundle, name)
-            except ModuleNotFoundError as error:
-                missing[name] = str(error)
+                verdict = _verdict(bundle, name, expected)
+            except NotInstalledError as error:
+                missing[name] = error.what
                 continue
             verdicts[name] = verdict
             if verdict.failure:
@@ -59,17 +62,15 @@ def verify(
             describe_bundle(replace(bundle.contract, engines=in_order), bundle.path)
         found[str(bundle.path)] = {name: asdict(verdict) for name, verdict in verdicts.items()}
     for name, why in missing.items():
-        problems.report(name, f"not installed ({why})", "install it to verify it", "warning")
+        problems.report(name, why, "install it to verify it", "warning")
     return found
 
 
 def format_table(found: Mapping[str, Mapping[str, Any]]) -> str:
     """Markdown: a line for each bundle, the largest deviation or FAILS for each engine."""
     names = [name for name in ENGINE_NAMES if any(name in verdicts for verdicts in found.values())]
-    lines = [["bundle", *names], ["---"] * (len(names) + 1)]
-    for bundle, verdicts in found.items():
-        lines.append([Path(bundle).name, *(_cell(verdicts.get(name)) for name in names)])
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    lines = [[Path(bundle).name, *(_cell(verdicts.get(name)) for name in names)] for bundle, verdicts in found.items()]
+    return markdown_table(["bundle", *names], lines)
 
 
 def _cell(verdict: Mapping[str, Any] | None) -> str:
@@ -78,31 +79,37 @@ def _cell(verdict: Mapping[str, Any] | None) -> str:
     return "FAILS" if verdict["failure"] else f"{verdict['largest_deviation']:.0e}"
 
 
-def _verdict(bundle: Bundle, name: str) -> Verdict:
-    package = _PACKAGE.get(name, "torch")
-    reference = load_engine(bundle, REFERENCE)
-    cases, deviation = 0, 0.0
+class _Expected(dict[int, Any]):
+    """The reference's answers by the number of the case; each is asked for once, whatever the number of engines."""
+
+    def __init__(self, reference: Engine) -> None:
+        self._reference = reference
+
+    def of(self, case: int, packed: Packed) -> Any:
+        if case not in self:
+            self[case] = self._reference.run(packed)
+        return self[case]
+
+
+def _verdict(bundle: Bundle, name: str, expected: _Expected) -> Verdict:
+    """Raises NotInstalledError."""
+    scale, sizes = bundle.contract.tolerance_scale, bundle.contract.answer_sizes
+    cases = 0
     try:
-        engine = _load(bundle, name)
+        engine = load_engine(bundle, name)
         deviation = verify_golden(bundle, engine.run)
-        for case, packed in parity_cases(bundle.contract.frame):
+        for case, packed in parity_cases(bundle.contract.frame, bundle.contract.graph):
             cases += 1
-            own, expected = engine.run(packed), reference.run(packed)
-            scale, sizes = bundle.contract.tolerance_scale, bundle.contract.answer_sizes
-            deviation = max(deviation, check_agreement(case, own, expected, scale, sizes))
-    except ModuleNotFoundError:
+            own = engine.run(packed)
+            deviation = max(deviation, check_agreement(case, own, expected.of(cases, packed), scale, sizes))
+    except NotInstalledError:
         raise
     except Exception as error:  # each runtime has its own
-        failure = " ".join(str(error).split())[:300]
-        return Verdict(f"{package} {version(package)}", cases, None, failure)
-    return Verdict(f"{package} {version(package)}", cases, deviation)
+        return Verdict(_made_by(name), cases, None, " ".join(str(error).split())[:300])
+    return Verdict(_made_by(name), cases, deviation)
 
 
-def _load(bundle: Bundle, name: str) -> Engine:
-    """Raises ModuleNotFoundError for what is not installed, which `load_engine` makes a line for people of."""
-    try:
-        return load_engine(bundle, name)
-    except InputError as error:
-        if isinstance(error.__context__, ModuleNotFoundError):
-            raise error.__context__ from None
-        raise
+def _made_by(engine: str) -> str:
+    """Name and version of the package of an engine that is installed."""
+    package = _PACKAGE.get(engine, "torch")
+    return f"{package} {version(package)}"

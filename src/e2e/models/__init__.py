@@ -8,8 +8,9 @@ from typing import Any
 
 from torch import nn
 
-from e2e.contract import FrameSpec
+from e2e.contract import FrameSpec, GraphSpec
 from e2e.models.base import ModelConfig, count_parameters
+from e2e.models.graph import LAYERS, GraphConfig, GraphNetwork
 from e2e.models.hugging_face import BACKBONES, ImageNetwork, ImageNetworkConfig
 from e2e.models.hybrid import Hybrid, HybridConfig
 from e2e.models.particle_net import ParticleNet, ParticleNetConfig
@@ -22,6 +23,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "resnet15": (ResNet15Config, ResNet15),
     "sparse-vit": (SparseViTConfig, SparseViT),
     "hybrid": (HybridConfig, Hybrid),
+    "graph": (GraphConfig, GraphNetwork),
     "image": (ImageNetworkConfig, ImageNetwork),
     "particle-net": (ParticleNetConfig, ParticleNet),
     "particle-transformer": (ParticleTransformerConfig, ParticleTransformer),
@@ -29,7 +31,8 @@ MODELS: dict[str, tuple[Any, Any]] = {
 
 # what `find_model` knows: name -> family and its numbers, sizes and frames apart
 _NAMED: dict[str, tuple[str, dict[str, Any]]] = {
-    **{family: (family, {}) for family in MODELS if family != "image"},
+    **{family: (family, {}) for family in MODELS if family not in ("graph", "image")},
+    **{layer: ("graph", {"layer": layer}) for layer in LAYERS},
     **{backbone: ("image", {"backbone": backbone}) for backbone in BACKBONES},
 }
 
@@ -76,6 +79,11 @@ def build_model(family: str, frame: FrameSpec, config: dict[str, Any]) -> nn.Mod
         raise ValueError(f"{family}: {error}") from None
 
 
+def graph_of(network: nn.Module) -> GraphSpec | None:
+    """Of a network that takes the neighbours of its nodes beside the pixels; None: of pixels alone."""
+    return getattr(getattr(network, "config", None), "graph", None)
+
+
 def describe_config(config: ModelConfig) -> dict[str, Any]:
     """JSON numbers that `build_model` takes; the frame travels apart."""
     return {name: value for name, value in asdict(config).items() if name != "frame"}
@@ -88,6 +96,7 @@ __all__ = [
     "count_parameters",
     "describe_config",
     "find_model",
+    "graph_of",
     "model_names",
     "numbers_for",
 ]

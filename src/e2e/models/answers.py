@@ -142,6 +142,10 @@ class FinalAnswers(nn.Module):
     def configs(self) -> tuple[AnswerConfig, ...]:
         return self.answers.configs
 
-    def forward(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
-        """(batch, pixels) twice and (batch, 2) -> (batch, outputs) in the units of the contract."""
-        return self.answers(self.network(pixel_index, pixel_value, seed))
+    def forward(
+        self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor, neighbour: Tensor | None = None
+    ) -> Tensor:
+        """(batch, pixels) twice and (batch, 2) -> (batch, outputs) in the units of the contract. neighbour: of graph
+        networks, which find it themselves unless given."""
+        inputs = (pixel_index, pixel_value, seed) if neighbour is None else (pixel_index, pixel_value, seed, neighbour)
+        return self.answers(self.network(*inputs))

@@ -84,17 +84,25 @@ def occupied_slots(place: Tensor, num_places: int) -> tuple[Tensor, Tensor]:
     past the last, and each slot's place (batch, slots), `num_places` where a candidate has fewer. At least one slot.
     With 9 places, [7, 2, 7, 9] gives the slots [1, 0, 1, 2] of the places [2, 7].
     """
+    slot_place, slot_at = occupied_places(place, num_places)
+    return slot_at.gather(1, place), slot_place
+
+
+def occupied_places(place: Tensor, num_places: int, num_slots: Any = None) -> tuple[Tensor, Tensor]:
+    """The same: each slot's place, and each place's slot (batch, places + 1), one past the last slot where nothing is
+    and for padding. num_slots: where it is known."""
     batch = place.shape[0]
     ones = torch.ones_like(place, dtype=torch.float32)
     is_occupied = ones.new_zeros(batch, num_places + 1).scatter(1, place, ones)[:, :num_places]
     rank = torch.cumsum(is_occupied, dim=1)
-    counts = torch.cat((rank[:, -1], rank.new_ones(1)))  # of each candidate, and one where there is none
-    most = counts.max()
-    num_slots = _as_size(most.to(torch.int64), num_places)
-    beyond = (most + 1).expand(batch, 1)
-    slot = torch.cat((rank, beyond), dim=1).gather(1, place).to(torch.int64) - 1
+    if num_slots is None:
+        counts = torch.cat((rank[:, -1], rank.new_ones(1)))  # of each candidate, and one where there is none
+        num_slots = _as_size(counts.max().to(torch.int64), num_places)
+    occupied_slot = torch.where(is_occupied > 0, rank.to(torch.int64) - 1, num_slots)
+    slot_at = torch.cat((occupied_slot, torch.full_like(occupied_slot[:, :1], num_slots)), dim=1)
+    everywhere = torch.arange(num_places + 1, device=place.device).expand(batch, num_places + 1)
     slot_place = torch.full((batch, num_slots + 1), num_places, dtype=torch.int64, device=place.device)
-    return slot, slot_place.scatter(1, slot, place)[:, :num_slots]
+    return slot_place.scatter(1, slot_at, everywhere)[:, :num_slots], slot_at
 
 
 def _as_size(count: Tensor, most: int) -> Any:

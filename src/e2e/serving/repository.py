@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 from e2e.bundles import Bundle, load_bundle
 from e2e.bundles.bundle import ONNX, read_golden
-from e2e.files import make_folder, reading, replacing, writing
+from e2e.files import make_folder, reading, write_text, writing
 from e2e.frames import Packed
 from e2e.problems import InputError
 from e2e.serving.graph import served_graph
@@ -43,13 +43,18 @@ def write_repository(bundles: Sequence[Bundle | Path], folder: Path, options: Se
     """Put bundles into the repository `folder`, each under the name of its own folder; returns `folder`.
 
     A model that is there already keeps its versions: another bundle of that name becomes the next one. Raises
-    InputError for a bundle that cannot be read, two of one name, or one whose answers are others than the model's.
+    InputError for a bundle that cannot be read, two of one name, a graph network, or one whose answers are others than
+    the model's.
     """
     options = options or ServingOptions()
     opened = [bundle if isinstance(bundle, Bundle) else load_bundle(Path(bundle)) for bundle in bundles]
     names = [_name_of(bundle) for bundle in opened]
     if doubled := {name for name in names if names.count(name) > 1}:
         raise InputError("serve", f"two bundles named {', '.join(sorted(doubled))}", "rename a folder, or serve one")
+    for bundle in opened:
+        if bundle.contract.graph is not None:
+            what = "a graph network: the neighbours of its nodes do not travel yet"
+            raise InputError(bundle.path, what, "serve another bundle, or predict on this machine")
     make_folder(folder)
     for bundle in opened:
         _write_model(bundle, folder / _name_of(bundle), options)
@@ -83,9 +88,8 @@ def _write_model(bundle: Bundle, place: Path, options: ServingOptions) -> None:
         for part in (WARMUP, str(version)):
             shutil.rmtree(place / part, ignore_errors=True)
             (hidden / part).rename(place / part)
-    with replacing(place / CONFIG) as temporary:  # last: what it names is there
-        text = config_text(bundle, wire, {**known, version: digest}, options)
-        temporary.write_text(text, encoding="utf-8")
+    # last: what it names is there
+    write_text(place / CONFIG, config_text(bundle, wire, {**known, version: digest}, options))
 
 
 def _known_versions(bundle: Bundle, place: Path) -> dict[int, str]:

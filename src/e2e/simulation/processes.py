@@ -28,6 +28,7 @@ Generate = Callable[[Generator, int, Gun | None, Settings], Generated]
 
 _TOP, _TAU, _TAU_NEUTRINO, _Z, _W, _HIGGS_BOSON = 6, 15, 16, 23, 24, 25
 _PARTONS = (1, 2, 3, 4, 5, 21)
+_CHARGED_MESONS, _NEUTRAL_PION = (211, 321), 111  # of a tau: charged pions and kaons
 _OUTGOING = 23  # |status| of what leaves the hard collision
 
 
@@ -88,7 +89,17 @@ def _taus_or_partons(record: Record) -> Record:
     momentum[tau] -= record.momentum[neutrino]
     energy[tau] -= record.energy[neutrino]
     mass[tau] = _invariant_mass(energy[tau], momentum[tau])
-    return _or_partons(replace(record, momentum=momentum, energy=energy, mass=mass), tau)
+    visible = replace(record, momentum=momentum, energy=energy, mass=mass, decay_mode=_decay_modes(record))
+    return _or_partons(visible, tau)
+
+
+def _decay_modes(record: Record) -> FloatArray:
+    """5 (charged hadrons - 1) + neutral pions, of each tau that decays to hadrons; NaN of everything else."""
+    kind, parent = np.abs(record.pdg_id), record.mother
+    is_from_tau = (kind[parent] == _TAU) & (kind != _TAU)
+    charged = np.bincount(parent[is_from_tau & np.isin(kind, _CHARGED_MESONS)], minlength=len(kind))
+    neutral = np.bincount(parent[is_from_tau & (kind == _NEUTRAL_PION)], minlength=len(kind))
+    return np.where(charged > 0, 5.0 * (charged - 1) + neutral, np.nan)
 
 
 def _first(record: Record) -> Record:
@@ -122,7 +133,7 @@ def _invariant_mass(energy: FloatArray, momentum: FloatArray) -> FloatArray:
 
 def _table(rows: Record, vertex_cm: FloatArray) -> Table:
     """Each with the mass the generator gave it; of light quarks 0.33 GeV, of gluons none."""
-    return truth_table(rows.event, rows.pdg_id, rows.momentum, rows.mass, vertex_cm)
+    return truth_table(rows.event, rows.pdg_id, rows.momentum, rows.mass, vertex_cm, rows.decay_mode)
 
 
 # ---- generators

@@ -50,6 +50,7 @@ class Record:
     energy: FloatArray
     mass: FloatArray
     position: FloatArray  # (entries, 3) cm, from the hard collision
+    decay_mode: FloatArray  # of a hadronic tau, see `OBJECT_COLUMNS`; NaN unless somebody has counted
 
     def where(self, keep: NDArray[Any]) -> Record:
         """Some entries; their mothers stay rows of the whole record."""
@@ -155,6 +156,7 @@ def _from_columns(counts: IntArray, pdg_id: Any, status: Any, mother: Any, *numb
         energy,
         mass,
         _CM_PER_MM * np.stack((x, y, z), axis=1),
+        np.full(len(event), np.nan),
     )
 
 
@@ -173,7 +175,7 @@ def mixed(records: list[Record], which: IntArray) -> Record:
     """One record of events from several: event i is the next one of `records[which[i]]`."""
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(record, name) for record in records])
-        for name in ("pdg_id", "status", "momentum", "energy", "mass", "position")
+        for name in ("pdg_id", "status", "momentum", "energy", "mass", "position", "decay_mode")
     }
     first = np.cumsum([0, *(len(record.event) for record in records[:-1])])
     event = np.concatenate([np.flatnonzero(which == k)[record.event] for k, record in enumerate(records)])

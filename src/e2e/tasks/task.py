@@ -51,6 +51,15 @@ class Species(NamedTuple):
     pdg_ids: tuple[int, ...]
 
 
+class Cone(NamedTuple):
+    """What lies about a candidate: radii in (eta, phi) of its own cone and of the ring around it, and how far along
+    the beam a track may start from the primary vertex, in standard deviations."""
+
+    inner: float
+    outer: float
+    max_dz_significance: float
+
+
 @dataclass(frozen=True)
 class Balance:
     """Bins of measured pT (GeV) and |eta| in each of which signal and the rest are made equally many."""
@@ -83,7 +92,8 @@ class Task:
     spectra; None where they are made alike. flat: what keeps a network from preferring the values it saw most; None
     where they are made flat. network: numbers of the network that go with this frame. pt_edges: of the
     tables in reports. published: numbers to measure against. mass_radius: in (eta, phi), of the energies whose
-    invariant mass is the classical estimate of the quantity. beside: what a joint training learns as well. limits:
+    invariant mass is the classical estimate of the quantity. isolation: what a cut-based selection asks of a
+    candidate. beside: what a joint training learns as well. limits:
     what a user of a bundle must know; on its card.
     """
 
@@ -99,6 +109,7 @@ class Task:
     pt_edges: tuple[float, ...]
     published: dict[str, Any]
     mass_radius: float | None = None
+    isolation: Cone | None = None
     balance: Balance | None = None
     flat: Flat | None = None
     beside: tuple[Beside, ...] = ()

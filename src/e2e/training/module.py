@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from e2e.contract import FrameSpec
 from e2e.contract.answers import AnswerConfig
 from e2e.files import replacing
+from e2e.frames import native
 from e2e.metrics import area_under_curve
+from e2e.models import graph_of
 from e2e.models.answers import Answers
 from e2e.training.augment import Pixels, augment, batch_seed
 from e2e.training.data import TensorBatch
@@ -58,7 +60,7 @@ class TaskModule(LightningModule):
         torch.manual_seed(number)  # for networks with dropout
         generator = torch.Generator(batch[0].device).manual_seed(number)
         pixels = augment(Pixels(*batch[:3]), frame, recipe.augmentation, generator)
-        raw = (self._compiled or self.network)(*pixels).float()
+        raw = (self._compiled or self.network)(*self._inputs(pixels)).float()
         loss = self.answers.loss(raw, batch[3])
         self._stop_unless_finite(loss, (*pixels, batch[3]), "loss", batch_index)
         self.log(
@@ -69,9 +71,17 @@ class TaskModule(LightningModule):
         self.log("learning_rate", rate, on_step=True, on_epoch=False)
         return loss
 
+    def _inputs(self, pixels: Pixels) -> tuple[Tensor, ...]:
+        """Beside the pixels the neighbours of a graph, from the C++ core; on a GPU its network finds the same ones."""
+        graph = graph_of(self.network)
+        if graph is None or self.device.type != "cpu":
+            return pixels
+        frame = self.surroundings.frame
+        return *pixels, torch.from_numpy(native.packed_neighbours(pixels.pixel_index.numpy(), frame, graph))
+
     def validation_step(self, batch: TensorBatch, batch_index: int) -> None:
         with torch.autocast(self.device.type, enabled=False):  # what chooses the best epoch is not rounded
-            raw = self.network(*batch[:3]).float()
+            raw = self.network(*self._inputs(Pixels(*batch[:3]))).float()
         loss = self.answers.loss(raw, batch[3])
         self._stop_unless_finite(loss, batch, "validation loss", batch_index)
         self._validation.append((raw, batch[3]))

@@ -72,7 +72,7 @@ def whole_recipe(written: Mapping[str, Any]) -> dict[str, Any]:
 _JETS: dict[str, Any] = {
     "optimiser": "muon",
     "epochs": 6,
-    "batch_size": 64,
+    "batch_size": 128,
     "learning_rate": 1e-3,
     "validation_fraction": 0.1,
     "augmentation": Augmentation(phi_reflection=True, eta_reflection=True),

@@ -13,7 +13,7 @@ namespace e2e {
 inline constexpr unsigned kBundleVersion = 2;  // the newest that these plugins know
 
 struct OutputConfig {
-  std::string name, kind, unit, meaning;
+  std::string name, instance, kind, unit, meaning;  // instance: of its product
 };
 
 /// One candidate and the answers that the model must give for it.

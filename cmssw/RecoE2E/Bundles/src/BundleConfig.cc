@@ -28,8 +28,9 @@ BundleConfig::BundleConfig(const edm::ParameterSet& config)
   refuseNewer(name, "bundle version", config.getParameter<unsigned>("bundleVersion"), kBundleVersion);
   refuseNewer(name, "contract version", config.getParameter<unsigned>("contractVersion"), kContractVersion);
   for (const auto& output : config.getParameter<std::vector<edm::ParameterSet>>("outputs"))
-    outputs.push_back({output.getParameter<std::string>("name"), output.getParameter<std::string>("kind"),
-                       output.getParameter<std::string>("unit"), output.getParameter<std::string>("meaning")});
+    outputs.push_back({output.getParameter<std::string>("name"), output.getParameter<std::string>("instance"),
+                       output.getParameter<std::string>("kind"), output.getParameter<std::string>("unit"),
+                       output.getParameter<std::string>("meaning")});
   const auto& test = config.getParameter<edm::ParameterSet>("selfTest");
   selfTest = {floats(test, "pixelIndex"), floats(test, "pixelValue"), floats(test, "seed"),
               floats(test, "outputs"),    floats(test, "scale"),      test.getParameter<std::vector<int>>("answer"),
@@ -73,6 +74,7 @@ void BundleConfig::fillDescription(edm::ParameterSetDescription& description) {
 
   edm::ParameterSetDescription output;
   output.add<std::string>("name");
+  output.add<std::string>("instance")->setComment("of its product: the name without underscores");
   output.add<std::string>("kind")->setComment("probability, quantity, or flag: 0 or 1");
   output.add<std::string>("unit", "1");
   output.add<std::string>("meaning", "");

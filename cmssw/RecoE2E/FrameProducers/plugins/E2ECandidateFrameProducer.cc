@@ -65,12 +65,8 @@ private:
       channels_.push_back(find(frames, channel));
     const e2e::ChannelView seeding =
         find(frames, frame_.isBarrel() ? e2e::Channel::kEcalEnergy : e2e::Channel::kHcalEnergy);
-    seedFrame_.resize(seeding.grid, seeding.size, false);
-    std::copy_n(seeding.pixel, seeding.size, seedFrame_.pixel.begin());
-    std::copy_n(seeding.value, seeding.size, seedFrame_.energy.begin());
-
     for (std::size_t i = 0; i < candidates.size(); ++i) {
-      const auto seed = seedOf(candidates[i]);
+      const auto seed = seedOf(candidates[i], seeding);
       if (!seed)
         continue;
       cropper_.cut(channels_, frame_.window, seed->row, seed->column, product.pixel, product.value);
@@ -96,13 +92,13 @@ private:
   }
 
   /// Numbers as single precision, which is how files keep them and how a model was trained.
-  std::optional<e2e::Seed> seedOf(const reco::Candidate& candidate) const {
+  std::optional<e2e::Seed> seedOf(const reco::Candidate& candidate, const e2e::ChannelView& seeding) const {
     const auto single = [](double value) { return static_cast<float>(value); };
     const float eta = single(candidate.eta()), phi = single(candidate.phi());
     if (!frame_.isBarrel())
-      return e2e::jetSeed(seedFrame_, eta, phi, frame_.window);
+      return e2e::jetSeed(seeding, eta, phi, frame_.window);
     const double bend = e2e::bendOf(candidate.charge(), single(candidate.pt()));
-    return e2e::objectSeed(seedFrame_, {single(candidate.vx()), single(candidate.vy()), single(candidate.vz()), eta,
+    return e2e::objectSeed(seeding, {single(candidate.vx()), single(candidate.vy()), single(candidate.vz()), eta,
                                         phi, bend});
   }
 
@@ -110,7 +106,6 @@ private:
   const edm::EDGetTokenT<e2e::DetectorFrames> framesToken_;
   const edm::EDGetTokenT<edm::View<reco::Candidate>> candidatesToken_;
   e2e::Cropper cropper_;
-  e2e::SparseFrame seedFrame_{};
   std::vector<e2e::ChannelView> channels_;
 };
 

@@ -86,12 +86,12 @@ public:
     for (const e2e::Channel channel : barrelChannels_)
       if (channel != e2e::Channel::kEcalEnergy && channel != e2e::Channel::kEcalTime)
         throw cms::Exception("Configuration") << "E2E: the barrel grid carries ecal_energy and ecal_time alone";
-    if (uses([](e2e::Channel channel) { return channel == e2e::Channel::kEcalTime; }))
+    if (uses(e2e::Channel::kEcalTime))
       throw cms::Exception("Configuration") << "E2E: several crystals share a pixel of the stitched grid: no ecal_time";
     // what no channel needs is not asked of the event
-    if (uses([](e2e::Channel channel) { return channel == e2e::Channel::kEcalEnergy; }))
+    if (uses(e2e::Channel::kEcalEnergy))
       eeToken_ = consumes<EcalRecHitCollection>(config.getParameter<edm::InputTag>("eeHits"));
-    if (uses([](e2e::Channel channel) { return channel == e2e::Channel::kHcalEnergy; }))
+    if (uses(e2e::Channel::kHcalEnergy))
       hbheToken_ = consumes<HBHERecHitCollection>(config.getParameter<edm::InputTag>("hbheHits"));
     if (uses(e2e::isOfTracks))
       tracksToken_ = consumes<reco::TrackCollection>(config.getParameter<edm::InputTag>("tracks"));
@@ -140,6 +140,10 @@ public:
   }
 
 private:
+  bool uses(e2e::Channel channel) const {
+    return uses([channel](e2e::Channel other) { return other == channel; });
+  }
+
   template <typename Is>
   bool uses(Is&& is) const {
     return std::any_of(stitchedChannels_.begin(), stitchedChannels_.end(), is);

@@ -9,9 +9,9 @@
 #include "FWCore/ParameterSet/interface/FileInPath.h"
 #include "FWCore/ParameterSet/interface/ParameterSet.h"
 #include "FWCore/ParameterSet/interface/ParameterSetDescription.h"
-#include "FWCore/Utilities/interface/Exception.h"
 #include "PhysicsTools/ONNXRuntime/interface/ONNXRuntime.h"
 #include "RecoE2E/Inference/interface/TaggerIO.h"
+#include "RecoE2E/Inference/interface/modelError.h"
 
 class E2EONNXProducer : public edm::stream::EDProducer<edm::GlobalCache<cms::Ort::ONNXRuntime>> {
 public:
@@ -23,16 +23,10 @@ public:
     const auto model = config.getParameter<edm::ParameterSet>("bundle").getParameter<edm::FileInPath>("model");
     const auto options = cms::Ort::ONNXRuntime::defaultSessionOptions(
         config.getParameter<bool>("useCUDA") ? cms::Ort::Backend::cuda : cms::Ort::Backend::cpu);
-    std::unique_ptr<cms::Ort::ONNXRuntime> session;
-    std::vector<float> answers;
-    try {
-      session = std::make_unique<cms::Ort::ONNXRuntime>(model.fullPath(), &options);
-      answers = run(*session, pack(bundle.selfTest));
-    } catch (const std::exception& error) {  // ONNX Runtime's own, or its wrapper's
-      throw cms::Exception("E2EModel") << "E2E: ONNX Runtime cannot run bundle " << bundle.name << " (" << error.what()
-                                       << "); write it again by `e2e export BUNDLE --cmssw`";
-    }
-    bundle.checkSelfTest(answers);
+    constexpr const char* kFailure = "ONNX Runtime cannot run";
+    auto session = e2e::orModelError(
+        bundle, kFailure, [&] { return std::make_unique<cms::Ort::ONNXRuntime>(model.fullPath(), &options); });
+    bundle.checkSelfTest(e2e::orModelError(bundle, kFailure, [&] { return run(*session, pack(bundle.selfTest)); }));
     return session;
   }
 

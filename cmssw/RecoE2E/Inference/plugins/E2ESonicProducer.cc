@@ -32,21 +32,10 @@ public:
                                        << "; serve the repository that `e2e serve` writes";
     if (candidates.size() == 0)
       return;
-    const e2e::SparseCandidates sent = isTested_ ? candidates : withSelfTest(candidates);
-    if (io_.bundle().frame.window.numPixels() <= 1 << 16)
-      send(input.at("pixel_step"), steps<std::uint16_t>(sent));
+    if (isTested_)
+      sendAll(candidates, input);
     else
-      send(input.at("pixel_step"), steps<std::int32_t>(sent));
-    send(input.at("pixel_value"), sent.value);
-    std::vector<std::int32_t> numPixels;
-    std::vector<std::int16_t> seeds;
-    for (std::size_t i = 0; i < sent.size(); ++i) {
-      numPixels.push_back(sent.offset[i + 1] - sent.offset[i]);
-      seeds.push_back(sent.seedRow[i]);
-      seeds.push_back(sent.seedColumn[i]);
-    }
-    send(input.at("num_pixels"), numPixels);
-    send(input.at("seed"), seeds);
+      sendAll(withSelfTest(candidates), input);
   }
 
   void produce(edm::Event& event, const edm::EventSetup&, const Output& output) override {
@@ -96,6 +85,23 @@ private:
     candidates.value.insert(candidates.value.end(), test.pixelValue.begin(), test.pixelValue.end());
     candidates.offset.push_back(candidates.pixel.size());
     return candidates;
+  }
+
+  void sendAll(const e2e::SparseCandidates& sent, Input& input) const {
+    if (io_.bundle().frame.window.numPixels() <= 1 << 16)
+      send(input.at("pixel_step"), steps<std::uint16_t>(sent));
+    else
+      send(input.at("pixel_step"), steps<std::int32_t>(sent));
+    send(input.at("pixel_value"), sent.value);
+    std::vector<std::int32_t> numPixels;
+    std::vector<std::int16_t> seeds;
+    for (std::size_t i = 0; i < sent.size(); ++i) {
+      numPixels.push_back(sent.offset[i + 1] - sent.offset[i]);
+      seeds.push_back(sent.seedRow[i]);
+      seeds.push_back(sent.seedColumn[i]);
+    }
+    send(input.at("num_pixels"), numPixels);
+    send(input.at("seed"), seeds);
   }
 
   template <typename Value>

@@ -9,9 +9,9 @@
 #include "FWCore/ParameterSet/interface/FileInPath.h"
 #include "FWCore/ParameterSet/interface/ParameterSet.h"
 #include "FWCore/ParameterSet/interface/ParameterSetDescription.h"
-#include "FWCore/Utilities/interface/Exception.h"
 #include "PhysicsTools/PyTorch/interface/Model.h"
 #include "RecoE2E/Inference/interface/TaggerIO.h"
+#include "RecoE2E/Inference/interface/modelError.h"
 
 /// A copy of the model for each stream: `forward` is not const. Weights are small beside the job.
 class E2ETorchProducer : public edm::stream::EDProducer<> {
@@ -19,7 +19,7 @@ public:
   explicit E2ETorchProducer(const edm::ParameterSet& config)
       : io_(config, consumesCollector(), producesCollector()), model_(load(config, io_.bundle())) {
     const std::vector<float> answers =
-        orModelError(io_.bundle(), "run", [this] { return run(pack(io_.bundle().selfTest)); });
+        e2e::orModelError(io_.bundle(), "PyTorch cannot run", [this] { return run(pack(io_.bundle().selfTest)); });
     io_.bundle().checkSelfTest(answers);
   }
 
@@ -38,20 +38,7 @@ public:
 private:
   static cms::torch::Model load(const edm::ParameterSet& config, const e2e::BundleConfig& bundle) {
     const std::string path = config.getParameter<edm::FileInPath>("torchScript").fullPath();
-    return orModelError(bundle, "read", [&path] { return cms::torch::Model(path); });
-  }
-
-  /// What PyTorch throws says many lines.
-  template <typename Call>
-  static auto orModelError(const e2e::BundleConfig& bundle, const char* what, Call&& call) -> decltype(call()) {
-    try {
-      return call();
-    } catch (const std::exception& error) {
-      const std::string text = error.what();
-      throw cms::Exception("E2EModel") << "E2E: PyTorch cannot " << what << " the model of bundle " << bundle.name << " ("
-                                       << text.substr(0, text.find('\n'))
-                                       << "); write it again by `e2e export BUNDLE --cmssw`";
-    }
+    return e2e::orModelError(bundle, "PyTorch cannot read", [&path] { return cms::torch::Model(path); });
   }
 
   std::vector<float> run(e2e::PackedCandidates packed) {

@@ -20,12 +20,6 @@ def labelOf(bundle):
     return "e2e" + "".join(word.capitalize() for word in bundle.name.value().split("_"))
 
 
-def instanceOf(output):
-    """Of the value map of an output, since names of products hold no underscores: `mass_lower` -> `massLower`"""
-    first, *others = output.split("_")
-    return first + "".join(word.capitalize() for word in others)
-
-
 def addTagger(process, bundle, candidates, engine="onnx", source=inputs.offline, label=None, tableName="", **options):
     """Add the three modules of a bundle to the process, and return their labels in the order they run.
 
@@ -39,7 +33,7 @@ def addTagger(process, bundle, candidates, engine="onnx", source=inputs.offline,
     name = label or labelOf(bundle)
     _refuseTwice(process, name)
     _addChannels(process, bundle, source)
-    tag = candidates if isinstance(candidates, cms.InputTag) else cms.InputTag(candidates)
+    tag = _tagOf(candidates)
     frames = cms.EDProducer(
         "E2ECandidateFrameProducer", frames=cms.InputTag(DETECTOR_FRAMES), candidates=tag, frame=bundle.frame.clone()
     )
@@ -60,10 +54,10 @@ def addFilter(process, bundle, candidates, minPt=0.0, minNumber=1, label=None, *
     """Add a filter `e2e...Filter` on answers of a tagger; cuts: output=(lowest, highest), in the output's unit."""
     name = label or labelOf(bundle)
     _refuseTwice(process, name + "Filter")
-    known = [output.name.value() for output in bundle.outputs]
+    known = {output.name.value(): output.instance.value() for output in bundle.outputs}
     if unknown := [output for output in cuts if output not in known]:
         raise ValueError(f"bundle {bundle.name.value()} has no output {unknown[0]!r}; known: {', '.join(known)}")
-    tag = candidates if isinstance(candidates, cms.InputTag) else cms.InputTag(candidates)
+    tag = _tagOf(candidates)
     module = cms.EDFilter(
         "E2EFilter",
         candidates=tag,
@@ -71,7 +65,7 @@ def addFilter(process, bundle, candidates, minPt=0.0, minNumber=1, label=None, *
         minNumber=cms.uint32(minNumber),
         cuts=cms.VPSet(
             *(
-                cms.PSet(answers=cms.InputTag(name, instanceOf(output)), min=cms.double(low), max=cms.double(high))
+                cms.PSet(answers=cms.InputTag(name, known[output]), min=cms.double(low), max=cms.double(high))
                 for output, (low, high) in cuts.items()
             )
         ),
@@ -135,3 +129,7 @@ def _addChannels(process, bundle, source):
 def _refuseTwice(process, name):
     if hasattr(process, name):
         raise ValueError(f"the process has a module {name} already; give this one another `label`")
+
+
+def _tagOf(candidates):
+    return candidates if isinstance(candidates, cms.InputTag) else cms.InputTag(candidates)

@@ -1,6 +1,5 @@
 #include "RecoE2E/Inference/interface/TaggerIO.h"
 
-#include <cctype>
 #include <limits>
 #include <memory>
 
@@ -15,15 +14,6 @@ const std::vector<std::string> kOutputNames{"outputs"};
 namespace {
 
 constexpr float kNoAnswer = std::numeric_limits<float>::quiet_NaN();
-
-/// Names of products hold no underscores: mass_lower -> massLower.
-std::string instanceOf(const OutputConfig& output) {
-  std::string name;
-  for (std::size_t i = 0; i < output.name.size(); ++i)
-    if (output.name[i] != '_')
-      name += i > 0 && output.name[i - 1] == '_' ? std::toupper(output.name[i]) : output.name[i];
-  return name;
-}
 
 bool isSameFrame(const SparseCandidates& candidates, const FrameConfig& frame) {
   const FrameSpec& window = frame.window;
@@ -46,7 +36,7 @@ TaggerIO::TaggerIO(const edm::ParameterSet& config, edm::ConsumesCollector consu
       candidatesToken_(
           consumes.consumes<edm::View<reco::Candidate>>(config.getParameter<edm::InputTag>("candidates"))) {
   for (const OutputConfig& output : bundle_.outputs)
-    mapTokens_.push_back(produces.produces<edm::ValueMap<float>>(instanceOf(output)));
+    mapTokens_.push_back(produces.produces<edm::ValueMap<float>>(output.instance));
   if (!tableName_.empty())
     tableToken_ = produces.produces<nanoaod::FlatTable>();
 }

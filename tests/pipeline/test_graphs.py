@@ -1,0 +1,93 @@
+"""A graph network from its training to every engine, and where it cannot go yet."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from e2e.bundles import Bundle, load_bundle, verify_golden
+from e2e.bundles.parity import RELATIVE_TOLERANCE, check_agreement, parity_cases
+from e2e.cmssw import write_for_cmssw
+from e2e.contract import GraphSpec
+from e2e.frames.graph import network_inputs
+from e2e.inference.engine import load_engine
+from e2e.inference.predict import predict
+from e2e.problems import InputError
+from e2e.release import export
+from e2e.serving.repository import write_repository
+from e2e.simulation.simulate import simulate
+from e2e.training.train import train
+
+ENGINES = ["onnxruntime", "openvino", "pytorch", "torchscript"]
+ENGINES += [pytest.param(name, marks=pytest.mark.slow) for name in ("compiled", "aotinductor")]
+
+
+@pytest.fixture(scope="module")
+def events(tmp_path_factory):
+    return simulate("electron-photon", tmp_path_factory.mktemp("graphs") / "events", num_events=150, seed=4)
+
+
+@pytest.fixture(scope="module")
+def bundle(events, tmp_path_factory) -> Bundle:
+    folder = tmp_path_factory.mktemp("bundle")
+    run = train("electron-photon-debug", [events], folder / "run", model="edge-conv-nano", threads=1, progress=False)
+    assert json.loads((run / "run.json").read_text())["recipe"]["family"] == "graph"
+    return load_bundle(export(run, folder / "edge-conv"))
+
+
+def test_the_contract_says_which_neighbours_it_takes(bundle):
+    contract = json.loads((bundle.path / "contract.json").read_text())
+    assert contract["contract_version"] == 2
+    assert contract["graph"] == {"neighbours": 8, "radius": 8}
+    assert bundle.contract.graph == GraphSpec(8, 8)
+    assert [tensor.name for tensor in bundle.contract.inputs] == ["pixel_index", "pixel_value", "seed", "neighbour"]
+    assert bundle.contract.inputs[3].shape == ("batch", "nodes", 8)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_engines_give_the_same_answers(bundle, name):
+    engine, reference = load_engine(bundle, name), load_engine(bundle)
+    assert verify_golden(bundle, engine.run) <= RELATIVE_TOLERANCE
+    contract = bundle.contract
+    for case, packed in list(parity_cases(contract.frame, contract.graph))[::5]:
+        check_agreement(f"{name}, {case}", engine.run(packed), reference.run(packed), contract.tolerance_scale)
+
+
+def test_an_answer_depends_on_who_is_near(bundle):
+    """Else the fourth input would be for nothing."""
+    packed = next(packed for case, packed in parity_cases(bundle.contract.frame) if "batch 7, 100 pixels" in case)
+    session = load_engine(bundle)._session
+    inputs = network_inputs(packed, bundle.contract.frame, bundle.contract.graph)
+    alone = {**inputs, "neighbour": np.full_like(inputs["neighbour"], -1)}
+    assert np.abs(session.run(None, inputs)[0] - session.run(None, alone)[0]).max() > 1e-4
+
+
+def test_predict_gives_every_candidate_an_answer(bundle, events, tmp_path):
+    predict(bundle.path, [events], tmp_path / "rows.parquet")
+    scores = pq.read_table(tmp_path / "rows.parquet")["score"].to_numpy()
+    assert len(scores) > 50 and np.isfinite(scores).all()
+
+
+def test_a_contract_whose_inputs_are_not_those_of_its_graph_is_refused(bundle, tmp_path):
+    contract = json.loads((bundle.path / "contract.json").read_text())
+    for file in bundle.path.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    del contract["graph"]
+    (tmp_path / "contract.json").write_text(json.dumps(contract))
+    with pytest.raises(InputError, match="inputs differ from those of contract version 1"):
+        load_bundle(tmp_path)
+    replace(bundle.contract, graph=GraphSpec(9, 8)).write(tmp_path / "contract.json")
+    with pytest.raises(InputError, match="its graph has inputs"):
+        load_bundle(tmp_path)
+
+
+def test_servers_and_cmssw_refuse_it_by_name(bundle, tmp_path):
+    with pytest.raises(InputError, match="edge-conv: a graph network: the neighbours"):
+        write_repository([bundle], tmp_path / "repository")
+    assert not (tmp_path / "repository").exists()
+    with pytest.raises(InputError, match="a graph network: the plugins give no neighbours"):
+        write_for_cmssw(bundle, tmp_path)

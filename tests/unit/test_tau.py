@@ -1,0 +1,109 @@
+"""Taus: how they decay, and what a cut-based selection makes of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from e2e.datasets import CandidateSet
+from e2e.datasets.labels import complete_labels
+from e2e.evaluation.classical import isolation
+from e2e.evaluation.score import measure_score
+from e2e.frames import Candidates, Seeds
+from e2e.simulation.processes import _decay_modes
+from e2e.simulation.pythia import Record
+from e2e.tasks import TASKS
+from e2e.tasks.task import Cone
+
+TASK = TASKS["tau"]
+CONE = Cone(inner=0.1, outer=0.3, max_dz_significance=3.0)
+
+
+def record(*decays: list[int]) -> Record:
+    """An event with taus, each followed by what it decays to; a pion that is nobody's comes first."""
+    pdg_id, mother = [211], [0]
+    for products in decays:
+        tau = len(pdg_id)
+        pdg_id += [15, *products]
+        mother += [0] + [tau] * len(products)
+    number = len(pdg_id)
+    nothing = np.zeros(number)
+    return Record(
+        1,
+        np.zeros(number, int),
+        np.array(pdg_id),
+        np.ones(number, int),
+        np.array(mother),
+        np.zeros((number, 3)),
+        nothing,
+        nothing,
+        np.zeros((number, 3)),
+        nothing,
+    )
+
+
+@pytest.mark.parametrize(
+    ("products", "mode"),
+    [
+        ([16, -211], 0),
+        ([16, -211, 111], 1),
+        ([16, -321, 111, 111], 2),
+        ([16, -211, -211, 211], 10),
+        ([16, -211, -211, 211, 111], 11),
+        ([16, 11, -12], np.nan),
+    ],
+)
+def test_decay_modes_are_counted_as_cms_counts(products, mode):
+    modes = _decay_modes(record([16, -211, 111], products))
+    assert modes[1] == 1
+    np.testing.assert_equal(modes[5], mode)
+    assert np.isnan(np.delete(modes, [1, 5])).all()
+
+
+def test_the_three_kinds_of_decay_are_known_of_taus_alone():
+    names = [beside.output.name for beside in TASK.beside]
+    truth = {"decay_mode": np.array([0, 1, 2, 10, 11, 5, np.nan]), "pt": np.arange(7.0)}
+    targets = dict(zip(names, (beside.target(truth) for beside in TASK.beside), strict=True))
+    np.testing.assert_equal(targets["one_prong"], [1, 0, 0, 0, 0, 0, np.nan])
+    np.testing.assert_equal(targets["one_prong_pi0"], [0, 1, 1, 0, 0, 0, np.nan])
+    np.testing.assert_equal(targets["three_prong"], [0, 0, 0, 1, 1, 0, np.nan])
+    assert targets["particle_pt"].tolist() == list(range(7))
+
+
+def candidates(tracks: list[list[tuple[int, float, float]]]) -> CandidateSet:
+    """tracks: of each candidate: columns from the seed, pT, significance along the beam."""
+    frame, size = TASK.frame, TASK.frame.rows * TASK.frame.columns
+    pt, dz = (frame.channels.index(name) for name in ("track_pt", "track_dz_significance"))
+    index, value, offsets = [], [], [0]
+    for own in tracks:
+        place = [frame.centre_row * frame.columns + frame.centre_column + step for step, _, _ in own]
+        found = [(pt * size + p, t[1]) for p, t in zip(place, own, strict=True)]
+        found += [(dz * size + p, t[2]) for p, t in zip(place, own, strict=True) if t[2]]
+        index += [i for i, _ in sorted(found)]
+        value += [v for _, v in sorted(found)]
+        offsets.append(len(index))
+    number = len(tracks)
+    seeds = Seeds.from_columns(np.arange(number), [140] * number, [100] * number, [1.0] * number)
+    pixels = Candidates(frame, np.array(offsets), np.array(index, np.int32), np.array(value, np.float32), seeds)
+    target = np.arange(number) % 2
+    known = {"target": target, "pt": np.full(number, 25.0), "eta": np.zeros(number), "truth.pdg_id": 15 * target}
+    return CandidateSet(pixels, complete_labels(number, known), [])
+
+
+def test_isolation_is_the_ring_over_the_cone_of_tracks_from_the_vertex():
+    tracks = [(0, 8.0, 0.0), (3, 2.0, -2.0), (10, 4.0, 1.0), (11, 50.0, 9.0), (20, 90.0, 0.0), (-3, 70.0, -5.0)]
+    found = isolation(candidates([tracks, [(10, 1.0, 0.0)], [(1, 2.0, 0.0)], []]), CONE)
+    assert found.tolist() == [0.4, np.inf, 0.0, np.inf]
+
+
+def test_a_taggers_area_is_set_beside_that_of_the_isolation():
+    rng = np.random.default_rng(2)
+    noise = rng.exponential(1.0, 400)
+    sample = candidates([[(0, 10.0, 0.0), (10, float(x) + 1.0 * (i % 2 == 0), 0.0)] for i, x in enumerate(noise)])
+    found = measure_score(TASK, sample.target + rng.normal(0, 0.3, 400), sample)
+    beside = found["isolation"]
+    assert 0.5 < beside["auc"]["value"] < found["auc"]["value"]
+    ahead = beside["network_ahead_by"]
+    assert ahead["value"] == pytest.approx(found["auc"]["value"] - beside["auc"]["value"], abs=1e-4)
+    assert 0 < ahead["error"] < 0.05
+    assert "isolation" not in measure_score(TASKS["electron-photon"], rng.random(400), sample)
