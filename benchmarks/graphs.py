@@ -1,15 +1,16 @@
 """What does a graph cost: finding who is near whom, and the network that learns from it?
 
 Places are drawn as jets fill them, most near the middle of a frame of 125 x 125, `--neighbours` of each. Everything on
-one thread, in turn on each graph; the neighbours found are checked to be equally near.
+one thread, in turn on batches of 32 graphs, which the core takes at once and a tree one by one; the neighbours are
+checked to be equally near.
 
     python benchmarks/graphs.py [--device cuda]
 
 Keys: `speedup_over_scipy` at 500 nodes (cKDTree, built and asked) with its error, `graphs_per_second` there;
-`neighbours_ms` by nodes: of the core, of SciPy, and of the network's own search where none are given; `inference` by
-batch and nodes: milliseconds of neighbours, network and both in ONNX Runtime (in PyTorch on a GPU, which finds them
-itself), and of the same edge convolutions by PyTorch Geometric over ours, where it is installed; `share_of_peak` of the
-largest case: its products over what the machine does at best.
+`neighbours_ms` of a graph, by nodes: of the core, of the core asked for each graph alone, of SciPy, and of the search
+inside the network where none are given; `inference` by batch and nodes: milliseconds of neighbours, network and both in
+ONNX Runtime (in PyTorch on a GPU, which finds them itself), and of the same edge convolutions by PyTorch Geometric over
+ours, where it is installed; `share_of_peak` of the largest case: its products over what the machine does at best.
 """
 
 from __future__ import annotations
@@ -45,29 +46,32 @@ TASK, MODEL = TASKS["tau"], "edge-conv-nano"
 FRAME = TASK.frame
 NODES, BATCHES = (50, 200, 500, 1000, 2000), (1, 32, 1024)
 AT_ONCE = 100_000  # nodes of a batch at most: more do not fit a small machine's memory
+TOGETHER = 32  # graphs
 SPREAD = 22.0  # pixels, of the places about the middle
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--neighbours", type=int, default=12)
-    parser.add_argument("--graphs", type=int, default=200)
+    parser.add_argument("--batches", type=int, default=15, help="of 32 graphs")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     options = parser.parse_args()
     torch.set_num_threads(1)
     rng = np.random.default_rng(1)
-    found = {nodes: neighbours(rng, nodes, options.neighbours, options.graphs) for nodes in NODES}
+    found = {nodes: neighbours(rng, nodes, options.neighbours, options.batches) for nodes in NODES}
     core = found[500]["core"]
     inference, share = networks(rng, options.device)
     result = {
         "benchmark": "graphs",
         "machine": machine() if options.device == "cpu" else torch.cuda.get_device_name(),
         "neighbours": options.neighbours,
-        "graphs": options.graphs,
+        "graphs": 32 * options.batches,
         "speedup_over_scipy": ratio(found[500]["scipy"], core),
-        "graphs_per_second": round(1 / float(np.median(core))),
+        "graphs_per_second": round(TOGETHER / float(np.median(core))),
         "speedup_by_nodes": {nodes: ratio(taken["scipy"], taken["core"]) for nodes, taken in found.items()},
-        "neighbours_ms": {nodes: milliseconds(taken) for nodes, taken in found.items()},
+        "neighbours_ms": {
+            nodes: milliseconds({name: own / TOGETHER for name, own in taken.items()}) for nodes, taken in found.items()
+        },
         "inference": inference,
         "share_of_peak": share,
     }
@@ -84,29 +88,37 @@ def places(rng: np.random.Generator, nodes: int) -> np.ndarray:
     return np.sort(rng.permutation(sorted(chosen))[:nodes]).astype(np.int32)
 
 
-def neighbours(rng: np.random.Generator, nodes: int, count: int, graphs: int) -> dict[str, np.ndarray]:
-    """Seconds of each way for each graph."""
-    shape, offsets = (FRAME.rows, FRAME.columns), np.array([0, nodes])
+def neighbours(rng: np.random.Generator, nodes: int, count: int, batches: int) -> dict[str, np.ndarray]:
+    """Seconds of each way for each batch of graphs."""
+    shape, offsets = (FRAME.rows, FRAME.columns), np.arange(TOGETHER + 1) * nodes
     view = GraphView(FRAME, 1, GraphSpec(count, 16))
 
-    def core(place: np.ndarray) -> np.ndarray:
-        return native.nearest_nodes(offsets, place, shape, count)
+    def core(graphs: np.ndarray) -> np.ndarray:
+        return native.nearest_nodes(offsets, graphs.ravel(), shape, count)
 
-    def scipy(place: np.ndarray) -> np.ndarray:
-        where = np.stack(np.divmod(place, FRAME.columns), axis=1).astype(float)
-        return cKDTree(where).query(where, k=count + 1)[1][:, 1:]
+    def one_by_one(graphs: np.ndarray) -> None:
+        for graph in graphs:
+            native.nearest_nodes(offsets[:2], graph, shape, count)
 
-    def in_network(place: np.ndarray) -> object:
-        index = torch.from_numpy(place[None].astype(np.float32))
+    def scipy(graphs: np.ndarray) -> np.ndarray:
+        where = np.stack(np.divmod(graphs, FRAME.columns), axis=2).astype(float)
+        return np.concatenate([cKDTree(graph).query(graph, k=count + 1)[1][:, 1:] for graph in where])
+
+    def in_network(graphs: np.ndarray) -> object:
+        index = torch.from_numpy(graphs.astype(np.float32))
         with torch.no_grad():
             return view(index, [index])
 
-    drawn = [places(rng, nodes) for _ in range(graphs)]
-    for place in drawn[:10]:
-        where = np.stack(np.divmod(place, FRAME.columns), axis=1)
-        far = [((where[who] - where[:, None]) ** 2).sum(axis=2) for who in (core(place), scipy(place))]
-        assert np.array_equal(*far)
-    return in_turn({"core": core, "scipy": scipy, "in the network": in_network}, drawn)
+    drawn = [np.stack([places(rng, nodes) for _ in range(TOGETHER)]) for _ in range(batches)]
+    where = np.stack(np.divmod(drawn[0], FRAME.columns), axis=2)
+    far = []
+    for found in (core(drawn[0]), scipy(drawn[0])):
+        near = np.stack([w[f] for w, f in zip(where, found.reshape(TOGETHER, nodes, count), strict=True)])
+        far.append(((near - where[:, :, None]) ** 2).sum(axis=3))
+    assert np.array_equal(*far)
+    ways = {"core": core, "core, one by one": one_by_one, "scipy": scipy}
+    taken = in_turn(ways, drawn)
+    return taken | {"in the network": in_turn({"": in_network}, drawn[:2])[""]}
 
 
 def candidates(rng: np.random.Generator, batch: int, nodes: int) -> Packed:

@@ -2,10 +2,13 @@
 #define e2e_nearest_nodes_h
 // The edges of a graph: each node's nearest others. Mirrors src/e2e/frames/reference_graph.py.
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
+#include <memory>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -23,7 +26,8 @@ struct NodeGrid {
 /// square of the distance in rows and columns, a whole number; of two as near, the one that comes first.
 ///
 /// Among many nodes each looks at the places around it, nearest first, on a map of who is where: no distance is computed
-/// and nothing sorted. Among few nodes, and for one that has too few around it, all are looked at.
+/// and nothing sorted. Among few nodes, and for one that has too few around it, whole rows are looked at, those that the
+/// neighbours of the node before allow.
 class NearestNodes {
 public:
   static constexpr std::int32_t kNone = -1;
@@ -37,20 +41,14 @@ public:
     while (reach_ > 0 && square(reach_ - 1) >= maxSquare_)
       --reach_;
     mapColumns_ = grid.columns + 2 * reach_;
-    const std::size_t places = static_cast<std::size_t>(grid.rows + 2 * reach_) * mapColumns_;
-    isThere_.assign(places, 0);
-    number_.assign(places, kNone);
-    std::vector<std::pair<std::int32_t, std::int32_t>> around;  // square of the distance, offset on the map
-    for (int row = -reach_; row <= reach_; ++row)
-      for (int column = -reach_; column <= reach_; ++column)
-        if (const std::int64_t far = square(row) + square(column); 0 < far && far <= square(reach_) && far <= maxSquare_)
-          around.emplace_back(static_cast<std::int32_t>(far), row * mapColumns_ + column);
-    std::sort(around.begin(), around.end());
-    for (const auto& [far, offset] : around) {
-      square_.push_back(far);
-      offset_.push_back(offset);
-    }
-    taken_.resize(around.size() + 1);
+    isThere_.resize(static_cast<std::size_t>(grid.rows + 2 * reach_) * mapColumns_);
+    number_.reset(new std::int32_t[isThere_.size()]);  // read where a node is, and written there first
+    for (const Step& step : stepsAround())
+      if (step.square <= square(reach_) && step.square <= maxSquare_) {  // whole circles
+        square_.push_back(step.square);
+        offset_.push_back(step.row * mapColumns_ + step.column);
+      }
+    taken_.resize(offset_.size() + 1);
   }
 
   /// Fill (nodes, count) with the numbers of each node's neighbours, the nearest first, then kNone. A node is not its
@@ -58,17 +56,26 @@ public:
   void operator()(const std::int32_t* place, std::size_t nodes, std::int32_t* neighbour) {
     row_.resize(nodes);
     column_.resize(nodes);
+    rowStart_.assign(grid_.rows + 1, 0);
     for (std::size_t i = 0; i < nodes; ++i) {
       row_[i] = place[i] / grid_.columns;
       column_[i] = place[i] % grid_.columns;
+      ++rowStart_[row_[i] + 1];
     }
+    std::partial_sum(rowStart_.begin(), rowStart_.end(), rowStart_.begin());
+    hasLast_ = false;
     const bool isMapped = nodes >= kManyNodes;
     if (isMapped)
       putOnMap(nodes, true);
     for (std::size_t node = 0; node < nodes && count_ != 0; ++node, neighbour += count_) {
       nearest_.clear();
       if (!isMapped || !lookAround(node))
-        lookAtAll(node, nodes);
+        lookInRows(node);
+      if (nearest_.size() >= count_) {
+        hasLast_ = true;
+        last_ = node;
+        lastSquare_ = static_cast<double>(nearest_[count_ - 1] >> 32);
+      }
       const std::size_t found = std::min(nearest_.size(), count_);
       for (std::size_t i = 0; i < found; ++i)
         neighbour[i] = static_cast<std::int32_t>(nearest_[i] & 0xffffffffu);
@@ -79,9 +86,27 @@ public:
   }
 
 private:
-  static constexpr int kReach = 16;               // of the places looked at one by one
+  static constexpr int kReach = 16;  // of the places looked at one by one
   static constexpr std::size_t kBlock = 32;
-  static constexpr std::size_t kManyNodes = 192;  // from which on that is faster than looking at all nodes
+  static constexpr std::size_t kManyNodes = 192;  // from which on that is faster than looking at whole rows
+
+  struct Step {
+    std::int32_t square, row, column;
+  };
+
+  /// To the places within kReach, the nearest first, of those as near in the order of places.
+  static const std::vector<Step>& stepsAround() {
+    static const std::vector<Step> kSteps = [] {
+      std::vector<Step> steps;
+      for (int row = -kReach; row <= kReach; ++row)
+        for (int column = -kReach; column <= kReach; ++column)
+          if (const auto far = static_cast<std::int32_t>(square(row) + square(column)); 0 < far && far <= square(kReach))
+            steps.push_back({far, row, column});
+      std::stable_sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) { return a.square < b.square; });
+      return steps;
+    }();
+    return kSteps;
+  }
 
   /// Square of the distance and number of a node in one: the smaller is the nearer.
   using Key = std::uint64_t;
@@ -113,11 +138,14 @@ private:
   bool lookAround(std::size_t node) {
     const std::size_t own = onMap(row_[node], column_[node]);
     const std::uint8_t* isThere = isThere_.data() + own;
+    const std::int32_t* offset = offset_.data();
+    std::int32_t* taken = taken_.data();
+    const std::size_t steps = offset_.size();
     std::size_t found = 0, step = 0;
-    while (found < count_ && step < offset_.size())
-      for (const std::size_t end = std::min(step + kBlock, offset_.size()); step < end; ++step) {
-        taken_[found] = static_cast<std::int32_t>(step);
-        found += isThere[offset_[step]];
+    while (found < count_ && step < steps)
+      for (const std::size_t end = std::min(step + kBlock, steps); step < end; ++step) {
+        taken[found] = static_cast<std::int32_t>(step);
+        found += isThere[offset[step]];
       }
     if (found < count_ && square(reach_) < maxSquare_)
       return false;
@@ -134,24 +162,38 @@ private:
     return true;
   }
 
-  void lookAtAll(std::size_t node, std::size_t nodes) {
-    far_.resize(nodes);
-    for (std::size_t other = 0; other < nodes; ++other) {
-      const std::int32_t up = row_[other] - row_[node], right = std::abs(column_[other] - column_[node]);
-      const std::int32_t aside = grid_.wraps ? std::min(right, grid_.columns - right) : right;
-      far_[other] = up * up + aside * aside;
+  /// All nodes of the rows that can hold one near enough: as far as the last of the node before lies from that one, and
+  /// that one from here.
+  void lookInRows(std::size_t node) {
+    nearest_.clear();
+    std::int64_t most = std::min(maxSquare_, kAnyDistance - 1);
+    if (hasLast_) {
+      const double bound = std::sqrt(lastSquare_) + std::sqrt(static_cast<double>(squareBetween(node, last_)));
+      most = std::min(most, static_cast<std::int64_t>(bound * bound) + 1);
     }
-    far_[node] = std::numeric_limits<std::int32_t>::max();
-    std::int64_t most = std::min(maxSquare_, kAnyDistance - 1);  // of what is near enough: the node itself is not
-    for (std::size_t other = 0; other < nodes; ++other) {
-      if (far_[other] > most)
+    const auto away = static_cast<std::int64_t>(std::sqrt(static_cast<double>(most))) + 1;
+    const auto begin = rowStart_[std::max<std::int64_t>(row_[node] - away, 0)];
+    const auto end = rowStart_[std::min<std::int64_t>(row_[node] + away + 1, grid_.rows)];
+    far_.resize(end - begin);
+    for (std::int32_t other = begin; other < end; ++other)
+      far_[other - begin] = squareBetween(node, other);
+    far_[node - begin] = std::numeric_limits<std::int32_t>::max();
+    for (std::int32_t other = begin; other < end; ++other) {
+      const std::int32_t far = far_[other - begin];
+      if (far > most)
         continue;
       if (nearest_.size() == count_)
         nearest_.pop_back();
-      insert(key(far_[other], other));
+      insert(key(far, other));
       if (nearest_.size() == count_)  // of two as far, the one that came first stays
         most = std::min(most, static_cast<std::int64_t>(nearest_.back() >> 32) - 1);
     }
+  }
+
+  std::int32_t squareBetween(std::size_t one, std::size_t other) const {
+    const std::int32_t up = row_[other] - row_[one], right = std::abs(column_[other] - column_[one]);
+    const std::int32_t aside = grid_.wraps ? std::min(right, grid_.columns - right) : right;
+    return up * up + aside * aside;
   }
 
   void insert(Key own) {
@@ -165,10 +207,13 @@ private:
   std::int64_t maxSquare_;
   int reach_ = 0, mapColumns_ = 0;
   std::vector<std::uint8_t> isThere_;            // whether a node is at each place, with `reach_` more on every side
-  std::vector<std::int32_t> number_;             // which, where one is
+  std::unique_ptr<std::int32_t[]> number_;       // which, where one is
   std::vector<std::int32_t> square_, offset_;    // of the steps to the places around one, the nearest first
   std::vector<std::int32_t> taken_;              // steps that lead to a node
-  std::vector<std::int32_t> row_, column_, far_;
+  std::vector<std::int32_t> row_, column_, rowStart_, far_;
+  std::size_t last_ = 0;  // the node before that found all its neighbours, and how far the last of them is
+  double lastSquare_ = 0;
+  bool hasLast_ = false;
   std::vector<Key> nearest_;
 };
 
