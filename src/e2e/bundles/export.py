@@ -29,19 +29,19 @@ from e2e.bundles.contract_file import (
     Contract,
     ModelDescription,
     OutputColumn,
-    inputs_of,
     tolerance_scale,
 )
 from e2e.bundles.network import load_network, run_network, to_tensors
 from e2e.bundles.onnx_file import dynamic_shapes, self_description
 from e2e.bundles.parity import check_agreement, golden_candidates, parity_cases
-from e2e.contract import FrameSpec
+from e2e.contract import FrameSpec, GraphSpec
 from e2e.contract.answers import AnswerConfig
 from e2e.files import make_folder, write_text, writing
 from e2e.frames import Packed
 from e2e.frames.graph import network_inputs
 from e2e.models import MODELS, count_parameters, describe_config, graph_of
 from e2e.models.answers import FinalAnswers
+from e2e.models.graph_view import NeighbourFinder
 from e2e.problems import InputError
 from e2e.tasks import Task
 
@@ -123,31 +123,47 @@ def _put_in_place(folder: Path, output: Path) -> None:
     shutil.rmtree(replaced)
 
 
+def neighbour_finder(frame: FrameSpec, graph: GraphSpec) -> onnx.ModelProto:
+    """A graph that finds the input `neighbour` from `pixel_index`, for where the C++ core is not."""
+    index = torch.from_numpy(golden_candidates(frame).pixel_index)
+    free = {"pixel_index": dynamic_shapes(None)["pixel_index"]}
+    return _exported(NeighbourFinder(frame, graph).eval(), (index,), ["pixel_index"], "neighbour", free)
+
+
 def _write_onnx(final: FinalAnswers, task: Task, path: Path) -> None:
     frame, graph = _frame(final), graph_of(final.network)
     example = golden_candidates(frame)
+    inputs = network_inputs(example, frame, graph)
+    model = _exported(final, to_tensors(inputs), list(inputs), OUTPUT_TENSOR, dynamic_shapes(graph))
+    columns = [(column.name, column.unit) for column in _columns(final, task)]
+    onnx.helper.set_model_props(model, self_description(task.name, frame, graph, columns))
+    onnx.checker.check_model(model)
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _exported(
+    network: nn.Module, example: tuple[torch.Tensor, ...], inputs: list[str], output: str, free: dict[str, Any]
+) -> onnx.ModelProto:
+    """free: axes of the inputs, see `dynamic_shapes`."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # else a warning for each torchvision operator
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the exporter's own future
         program = torch.onnx.export(
-            final,
-            to_tensors(network_inputs(example, frame, graph)),
+            network,
+            example,
             dynamo=True,
             external_data=False,
             opset_version=OPSET,
-            input_names=[tensor.name for tensor in inputs_of(graph)],
-            output_names=[OUTPUT_TENSOR],
-            dynamic_shapes=dynamic_shapes(graph),
+            input_names=inputs,
+            output_names=[output],
+            dynamic_shapes=free,
             verbose=False,
         )
     assert program is not None
     model = program.model_proto
     for part in (model.graph, *model.graph.node, *model.graph.value_info):
         part.ClearField("metadata_props")  # stack traces with paths of this machine
-    columns = [(column.name, column.unit) for column in _columns(final, task)]
-    onnx.helper.set_model_props(model, self_description(task.name, frame, graph, columns))
-    onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    return model
 
 
 def _write_weights(network: nn.Module, path: Path) -> None:

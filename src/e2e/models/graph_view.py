@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -57,40 +57,49 @@ class GraphView(nn.Module):
         The numbers of a node are ordered by feature and channel. At least one node, which may be padding.
         """
         frame, num_channels = self.frame, len(self.frame.channels)
-        is_padding = pixel_index < 0
-        index = torch.where(is_padding, 0.0, pixel_index).to(torch.int64)
-        channel, place = index // self.num_places, index % self.num_places
-        row, column = place // frame.columns, place % frame.columns
-        middle = HCAL_UPSAMPLING // 2
-        is_middle = (row % HCAL_UPSAMPLING == middle) & (column % HCAL_UPSAMPLING == middle)
-        makes_node = ~is_padding & (is_middle | ~self.is_coarse[channel])
         num_nodes = None if neighbour is None else neighbour.shape[1]
-        node_place, node_at = occupied_places(
-            torch.where(makes_node, place, self.num_places), self.num_places, num_nodes
-        )
+        channel, place, node_place, node_at = self._nodes(pixel_index, num_nodes)
         num_nodes = node_place.shape[1]
-        own = node_at.gather(1, torch.where(is_padding, self.num_places, place))
-        target = own * num_channels + channel
-        empty = features[0].new_zeros(index.shape[0], (num_nodes + 1) * num_channels)
+        target = node_at.gather(1, place) * num_channels + channel
+        empty = features[0].new_zeros(pixel_index.shape[0], (num_nodes + 1) * num_channels)
         values = [
             empty.scatter_add(1, target, feature).reshape(-1, num_nodes + 1, num_channels)[:, :num_nodes]
             for feature in features
         ]
-        node_row, node_column = node_place // frame.columns, node_place % frame.columns
-        none = node_place == self.num_places
         if neighbour is None:
-            neighbour = self._nearest(node_row, node_column, none)
+            neighbour = self._nearest(node_place)
         is_edge = neighbour >= 0
         chosen = torch.where(is_edge, neighbour, 0.0).to(torch.int64)
-        return Graph(torch.cat(values, dim=2), node_row, node_column, none, chosen, is_edge)
+        row, column = node_place // frame.columns, node_place % frame.columns
+        return Graph(torch.cat(values, dim=2), row, column, node_place == self.num_places, chosen, is_edge)
+
+    def neighbours(self, pixel_index: Tensor) -> Tensor:
+        """What `forward` finds for itself: float32 (batch, nodes, count), -1 where there are fewer."""
+        _, _, node_place, _ = self._nodes(pixel_index, None)
+        return self._nearest(node_place)
+
+    def _nodes(self, pixel_index: Tensor, num_nodes: Any) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Channel and place of each pixel, the number of places in padding; `occupied_places` of the nodes."""
+        is_padding = pixel_index < 0
+        index = torch.where(is_padding, 0.0, pixel_index).to(torch.int64)
+        channel, place = index // self.num_places, index % self.num_places
+        row, column = place // self.frame.columns, place % self.frame.columns
+        middle = HCAL_UPSAMPLING // 2
+        is_middle = (row % HCAL_UPSAMPLING == middle) & (column % HCAL_UPSAMPLING == middle)
+        makes_node = ~is_padding & (is_middle | ~self.is_coarse[channel])
+        made_at = torch.where(makes_node, place, self.num_places)
+        place = torch.where(is_padding, self.num_places, place)
+        return channel, place, *occupied_places(made_at, self.num_places, num_nodes)
 
     def _padded(self, row: Tensor, column: Tensor) -> Tensor:
         """Places of the frame with `radius` more on every side."""
         return (row + self.radius) * self.padded_columns + column + self.radius
 
-    def _nearest(self, row: Tensor, column: Tensor, is_padding: Tensor) -> Tensor:
-        """What the C++ core gives in a fraction of the time: (batch, nodes, count), -1 where there are fewer."""
-        batch, num_nodes = row.shape
+    def _nearest(self, node_place: Tensor) -> Tensor:
+        """What the C++ core gives in a fraction of the time."""
+        batch, num_nodes = node_place.shape
+        row, column = node_place // self.frame.columns, node_place % self.frame.columns
+        is_padding = node_place == self.num_places
         num_padded = (self.frame.rows + 2 * self.radius) * self.padded_columns
         own = torch.where(is_padding, num_padded, self._padded(row, column))
         number = torch.arange(num_nodes, device=row.device).expand(batch, num_nodes)
@@ -105,6 +114,17 @@ class GraphView(nn.Module):
         target = torch.where(is_there & (rank < self.count), rank, self.count)
         found = near.new_full((batch, num_nodes, self.count + 1), -1).scatter(2, target, near)[:, :, : self.count]
         return torch.where(rank[:, :, -1:] >= torch.arange(self.count, device=row.device), found, -1).to(torch.float32)
+
+
+class NeighbourFinder(nn.Module):
+    """The neighbours alone, for where the C++ core is not."""
+
+    def __init__(self, frame: FrameSpec, graph: GraphSpec) -> None:
+        super().__init__()
+        self.view = GraphView(frame, 1, graph)
+
+    def forward(self, pixel_index: Tensor) -> Tensor:
+        return self.view.neighbours(pixel_index)
 
 
 def places_around(radius: int) -> list[tuple[int, int]]:

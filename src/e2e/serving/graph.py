@@ -13,7 +13,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from e2e.bundles import Bundle
-from e2e.bundles.contract_file import OUTPUT_TENSOR
+from e2e.bundles.contract_file import OUTPUT_TENSOR, Contract
+from e2e.bundles.export import neighbour_finder
 from e2e.contract import PADDING_INDEX
 from e2e.serving.wire import index_type, tensor_types
 
@@ -37,11 +38,23 @@ def served_graph(bundle: Bundle) -> onnx.ModelProto:
     for model in wrap:
         model.ir_version = own.ir_version
     own = onnx.compose.add_prefix(own, _OWN)
-    pairs = [(tensor, _OWN + tensor) for tensor in ("pixel_index", "pixel_value", "seed")]
-    whole = onnx.compose.merge_models(wrap[0], own, [("padded/" + name, theirs) for name, theirs in pairs])
+    given = wrap[0] if bundle.contract.graph is None else _with_neighbours(wrap[0], bundle.contract)
+    pairs = [("padded/" + tensor.name, _OWN + tensor.name) for tensor in bundle.contract.inputs]
+    whole = onnx.compose.merge_models(given, own, pairs)
     whole = onnx.compose.merge_models(whole, wrap[1], [(_OWN + OUTPUT_TENSOR, "rows")])
     onnx.checker.check_model(whole)
     return whole
+
+
+def _with_neighbours(padded: onnx.ModelProto, contract: Contract) -> onnx.ModelProto:
+    """They do not travel: a server finds them, in more time than the core takes here."""
+    assert contract.graph is not None
+    finder = onnx.compose.add_prefix(neighbour_finder(contract.frame, contract.graph), "padded/", rename_inputs=False)
+    finder = onnx.compose.add_prefix(finder, "finder/", rename_nodes=False, rename_edges=False, rename_outputs=False)
+    kept = [output.name for output in (*padded.graph.output, *finder.graph.output)]
+    pair = [("padded/pixel_index", finder.graph.input[0].name)]
+    finder.ir_version = padded.ir_version
+    return onnx.compose.merge_models(padded, finder, pair, outputs=kept)
 
 
 def _inputs(bundle: Bundle) -> list[onnx.ValueInfoProto]:

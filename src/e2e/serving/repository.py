@@ -43,18 +43,13 @@ def write_repository(bundles: Sequence[Bundle | Path], folder: Path, options: Se
     """Put bundles into the repository `folder`, each under the name of its own folder; returns `folder`.
 
     A model that is there already keeps its versions: another bundle of that name becomes the next one. Raises
-    InputError for a bundle that cannot be read, two of one name, a graph network, or one whose answers are others than
-    the model's.
+    InputError for a bundle that cannot be read, two of one name, or one whose answers are others than the model's.
     """
     options = options or ServingOptions()
     opened = [bundle if isinstance(bundle, Bundle) else load_bundle(Path(bundle)) for bundle in bundles]
     names = [_name_of(bundle) for bundle in opened]
     if doubled := {name for name in names if names.count(name) > 1}:
         raise InputError("serve", f"two bundles named {', '.join(sorted(doubled))}", "rename a folder, or serve one")
-    for bundle in opened:
-        if bundle.contract.graph is not None:
-            what = "a graph network: the neighbours of its nodes do not travel yet"
-            raise InputError(bundle.path, what, "serve another bundle, or predict on this machine")
     make_folder(folder)
     for bundle in opened:
         _write_model(bundle, folder / _name_of(bundle), options)

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import onnxruntime
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,7 +19,8 @@ from e2e.inference.engine import load_engine
 from e2e.inference.predict import predict
 from e2e.problems import InputError
 from e2e.release import export
-from e2e.serving.repository import write_repository
+from e2e.serving.graph import served_graph
+from e2e.serving.wire import join, to_wire
 from e2e.simulation.simulate import simulate
 from e2e.training.train import train
 
@@ -85,9 +87,16 @@ def test_a_contract_whose_inputs_are_not_those_of_its_graph_is_refused(bundle, t
         load_bundle(tmp_path)
 
 
-def test_servers_and_cmssw_refuse_it_by_name(bundle, tmp_path):
-    with pytest.raises(InputError, match="edge-conv: a graph network: the neighbours"):
-        write_repository([bundle], tmp_path / "repository")
-    assert not (tmp_path / "repository").exists()
+def test_a_server_finds_the_neighbours_itself(bundle):
+    """They do not travel."""
+    session = onnxruntime.InferenceSession(served_graph(bundle).SerializeToString())
+    cases = [packed for _, packed in parity_cases(bundle.contract.frame, bundle.contract.graph)][::9]
+    merged = join([to_wire(packed, bundle.contract.frame) for packed in cases])
+    found = session.run(["score"], {name: tensor[0] for name, tensor in merged._asdict().items()})[0]
+    expected = np.concatenate([load_engine(bundle).run(packed) for packed in cases])
+    check_agreement("merged", found[:, None], expected, bundle.contract.tolerance_scale)
+
+
+def test_cmssw_refuses_it_by_name(bundle, tmp_path):
     with pytest.raises(InputError, match="a graph network: the plugins give no neighbours"):
         write_for_cmssw(bundle, tmp_path)
