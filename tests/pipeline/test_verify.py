@@ -79,7 +79,8 @@ def test_an_engine_that_is_not_installed_is_left_out_aloud(bundle, monkeypatch):
         raise ModuleNotFoundError("No module named 'openvino'")
 
     monkeypatch.setitem(ENGINES, "openvino", not_installed)
-    monkeypatch.setattr(module, "_PACKAGE", {"openvino": "a-package-that-is-not-here"})
+    packages = {"openvino": "a-package-that-is-not-here", "pytorch": "torch"}
+    monkeypatch.setattr(module, "package_of", packages.__getitem__)
     problems = Problems()
     found = verify([bundle.path], engines=["openvino", "pytorch"], problems=problems)
     assert list(found[str(bundle.path)]) == ["pytorch"]

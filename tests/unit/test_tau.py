@@ -51,6 +51,9 @@ def record(*decays: list[int]) -> Record:
         ([16, -211, -211, 211], 10),
         ([16, -211, -211, 211, 111], 11),
         ([16, 11, -12], np.nan),
+        ([16, -211, -311], np.nan),  # a neutral kaon may show two tracks more
+        ([16, -211, 223], np.nan),
+        ([16, 221, -323], np.nan),
     ],
 )
 def test_decay_modes_are_counted_as_cms_counts(products, mode):
@@ -58,6 +61,18 @@ def test_decay_modes_are_counted_as_cms_counts(products, mode):
     assert modes[1] == 1
     np.testing.assert_equal(modes[5], mode)
     assert np.isnan(np.delete(modes, [1, 5])).all()
+
+
+def test_a_tau_that_radiates_is_counted_where_it_decays():
+    """Its copy is no hadron."""
+    decays = record([15, 22])
+    number = len(decays.pdg_id)
+    pdg_id, mother = np.append(decays.pdg_id, [16, -211]), np.append(decays.mother, [2, 2])
+    more = {name: np.zeros((number + 2, 3)) for name in ("momentum", "position")}
+    more |= {name: np.zeros(number + 2) for name in ("energy", "mass", "decay_mode")}
+    whole = Record(1, np.zeros(number + 2, int), pdg_id, np.ones(number + 2, int), mother, **more)
+    modes = _decay_modes(whole)
+    assert modes[2] == 0 and np.isnan(np.delete(modes, 2)).all()
 
 
 def test_the_three_kinds_of_decay_are_known_of_taus_alone():

@@ -41,8 +41,6 @@ public:
     while (reach_ > 0 && square(reach_ - 1) >= maxSquare_)
       --reach_;
     mapColumns_ = grid.columns + 2 * reach_;
-    isThere_.resize(static_cast<std::size_t>(grid.rows + 2 * reach_) * mapColumns_);
-    number_.reset(new std::int32_t[isThere_.size()]);  // read where a node is, and written there first
     for (const Step& step : stepsAround())
       if (step.square <= square(reach_) && step.square <= maxSquare_) {  // whole circles
         square_.push_back(step.square);
@@ -119,6 +117,10 @@ private:
 
   /// On it, or off again. Where phi wraps, a node near one edge is seen beyond the other one as well.
   void putOnMap(std::size_t nodes, bool isThere) {
+    if (isThere_.empty()) {
+      isThere_.resize(static_cast<std::size_t>(grid_.rows + 2 * reach_) * mapColumns_);
+      number_.reset(new std::int32_t[isThere_.size()]);  // read where a node is, and written there first
+    }
     const auto put = [&](std::size_t node, int column) {
       isThere_[onMap(row_[node], column)] = isThere;
       number_[onMap(row_[node], column)] = static_cast<std::int32_t>(node);
@@ -231,9 +233,9 @@ public:
   const std::vector<std::int32_t>& operator()(const Index* index, std::size_t size) {
     std::fill(bits_.begin(), bits_.end(), 0);
     for (std::size_t i = 0; i < size; ++i) {
-      const auto pixel = static_cast<std::int32_t>(index[i]);
-      if (pixel < 0)
+      if (index[i] < 0)
         continue;
+      const auto pixel = static_cast<std::int32_t>(index[i]);
       const std::int32_t channel = pixel / pixels_, place = pixel % pixels_;
       if (!isCoarse_[channel] || isMiddle(place))
         bits_[place / 64] |= std::uint64_t{1} << place % 64;

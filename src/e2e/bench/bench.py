@@ -8,6 +8,8 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,8 +22,8 @@ from e2e.datasets import CandidateSet, load_candidates
 from e2e.datasets.candidate_store import CandidateFile, is_candidate_store
 from e2e.events.reader import expand_inputs
 from e2e.files import make_folder
-from e2e.inference.engine import ENGINES
-from e2e.inference.names import Device, split_label
+from e2e.inference.engine import ENGINES, check_abilities
+from e2e.inference.names import Device, package_of, split_label
 from e2e.problems import InputError, Problems, known_names
 from e2e.simulation.simulate import simulate
 from e2e.tasks import TASKS, Task
@@ -55,7 +57,9 @@ def bench(
     Raises InputError for what cannot be read, and an option that is out of range.
     """
     problems = Problems() if problems is None else problems
-    _check(engines, batch_sizes, threads, rounds, seconds)
+    _check(engines, device, batch_sizes, threads, rounds, seconds)
+    if against is not None and output.resolve() in (against.resolve(), against.resolve().parent):
+        raise InputError(output, "is what it is compared with", "give another folder with -o")
     opened = [load_bundle(Path(bundle)) for bundle in bundles]
     before = None if against is None else read_saved(against)
     counts = sorted({count or os.cpu_count() or 1 for count in threads})
@@ -69,15 +73,17 @@ def bench(
             candidates = _candidates(bundle, data)
             rows += measure(bundle, candidates, plan, problems)
     again = _peaks(counts, device)  # the machine may have been busy the first time
-    peaks = {of: {key: max(value, again[of][key]) for key, value in peak.items()} for of, peak in peaks.items()}
+    for of, peak in again.items():
+        peaks[of] = {key: max(value, peaks.get(of, peak)[key]) for key, value in peak.items()}
     for row in rows:
         own = row["operations"] * row["candidates_per_second"]["value"]
-        row["share_of_peak"] = own / peaks[str(row["threads"]) if device == "cpu" else "cuda"]["flop_per_second"]
+        best = peaks.get(str(row["threads"]) if device == "cpu" else "cuda")
+        row["share_of_peak"] = own / best["flop_per_second"] if best else None
     if not rows:
         raise InputError("bench", "nothing could be measured", "; ".join(map(str, problems)) or "see above")
     result: dict[str, Any] = {
         "machine": {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count(), "device": device},
-        "versions": {"e2e": __version__, "python": platform.python_version()},
+        "versions": {"e2e": __version__, "python": platform.python_version(), **_versions(engines)},
         "options": {"rounds": rounds, "seconds": seconds, "candidates": SAMPLE},
         "peak": peaks,
         "rows": rows,
@@ -90,11 +96,18 @@ def bench(
 
 
 def _check(
-    engines: Sequence[str], batch_sizes: Sequence[int], threads: Sequence[int], rounds: int, seconds: float
+    engines: Sequence[str],
+    device: Device,
+    batch_sizes: Sequence[int],
+    threads: Sequence[int],
+    rounds: int,
+    seconds: float,
 ) -> None:
     for engine in engines:
-        if split_label(engine)[0] not in ENGINES:
+        name, precision = split_label(engine)
+        if name not in ENGINES:
             raise InputError("bench", f"no engine {engine!r}", known_names(engine, ENGINES))
+        check_abilities(name, device, precision)
     least = [
         ("batch size", batch_sizes, 1),
         ("threads", threads, 0),
@@ -106,18 +119,26 @@ def _check(
             raise InputError("bench", f"{name} {', '.join(map(str, values)) or 'none'}", f"give at least {limit}")
 
 
+def _versions(engines: Sequence[str]) -> dict[str, str]:
+    """Of the packages that the engines run on, where they are installed."""
+    found = {}
+    for package in sorted({package_of(split_label(engine)[0]) for engine in engines}):
+        with suppress(PackageNotFoundError):
+            found[package] = version(package)
+    return found
+
+
 def _peaks(counts: Sequence[int], device: Device) -> dict[str, dict[str, float]]:
-    """Of each number of threads, or of the GPU."""
-    return {str(count): _peak(count, device) for count in counts} if device == "cpu" else {"cuda": _peak(1, device)}
+    """Of each number of threads, or of the GPU; nothing where that cannot be measured."""
+    keys = {str(count): (count, "cpu") for count in counts} if device == "cpu" else {"cuda": (1, "cuda")}
+    found = {key: _peak(*asked) for key, asked in keys.items()}
+    return {key: peak for key, peak in found.items() if peak is not None}
 
 
-def _peak(threads: int, device: Device) -> dict[str, float]:
-    command = [sys.executable, "-m", "e2e.bench.peak", str(threads), "cpu" if device == "cpu" else "cuda"]
+def _peak(threads: int, device: str) -> dict[str, float] | None:
+    command = [sys.executable, "-m", "e2e.bench.peak", str(threads), device]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        why = done.stderr.strip().splitlines()[-1:] or ["no reason given"]
-        raise InputError("bench", f"nothing can be computed on {device} ({why[0]})", "check driver and PyTorch")
-    return json.loads(done.stdout)
+    return None if done.returncode else json.loads(done.stdout)
 
 
 def _of_task(data: Sequence[Path], task: Task) -> list[Path]:

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from e2e.bundles.bundle import Bundle
 from e2e.bundles.json_fields import REMEDY
-from e2e.models import build_model, count_parameters
+from e2e.models import build_model, count_parameters, graph_of
 from e2e.models.answers import FinalAnswers
 from e2e.problems import InputError
 
@@ -41,6 +41,9 @@ def load_network(bundle: Bundle) -> FinalAnswers:
         network.load_state_dict(load_file(bundle.weights_path))
     except (OSError, SafetensorError, ValueError, TypeError, RuntimeError) as error:
         raise InputError(bundle.weights_path, f"does not fit the contract ({error})", REMEDY) from None
+    if graph_of(network) != contract.graph:
+        what = f"its network joins pixels by {graph_of(network)}, the contract says {contract.graph}"
+        raise InputError(bundle.weights_path, what, REMEDY)
     raw, needed = network.config.num_outputs, sum(answer.num_raw for answer in contract.model.answers)
     if raw != needed:
         raise InputError(bundle.weights_path, f"gives {raw} raw numbers, its answers need {needed}", REMEDY)

@@ -27,6 +27,8 @@ def self_description(
         "frame": frame.to_json(),
         "outputs": [{"name": name, "unit": unit} for name, unit in outputs],
     }
+    if graph is not None:
+        described["graph"] = graph._asdict()
     return {_PREFIX + key: json.dumps(value) for key, value in described.items()}
 
 

@@ -52,8 +52,8 @@ class FrameSpec:
         """Those whose values are spread evenly over the `HCAL_UPSAMPLING` squared pixels of a tower, where the window
         shows whole towers, counted from its first row and column: where the seed is a tower."""
         middle = HCAL_UPSAMPLING // 2
-        is_whole = self.centre_row % HCAL_UPSAMPLING == middle and self.centre_column % HCAL_UPSAMPLING == middle
-        return tuple(name for name in self.channels if name == "hcal_energy") if is_whole else ()
+        is_aligned = self.centre_row % HCAL_UPSAMPLING == middle and self.centre_column % HCAL_UPSAMPLING == middle
+        return tuple(name for name in self.channels if name == "hcal_energy") if is_aligned else ()
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -63,13 +63,13 @@ def _beside_isolation(
     """The same of a cut-based selection, and how much smaller its area is, on the same resamplings."""
     score = -isolation(candidates, cone)
     answers, both = [answer, np.nan_to_num(score, neginf=-1e9)], truth.any() and not truth.all()
-    behind = np.diff(paired_areas(answers, truth, RESAMPLINGS), axis=1) if both else np.array([np.nan])
+    behind = np.diff(paired_areas(answers, truth, RESAMPLINGS), axis=1) if both else np.full(2, np.nan)
     found = area_under_curve(answers[1], truth)
     ahead = area_under_curve(answer, truth).value - found.value
     return {
         "auc": found.to_json(),
         "rejection": {f"{e:.0%}": rejection(answers[1], truth, e).to_json() for e in (0.5, 0.7, 0.9)},
-        "network_ahead_by": Measured(ahead, float(behind.std())).to_json(),
+        "network_ahead_by": Measured(ahead, float(behind.std(ddof=1))).to_json(),
     }
 
 

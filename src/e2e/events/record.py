@@ -17,8 +17,8 @@ _POINT = ("x_cm", "y_cm", "z_cm")  # of the vertex the object points back to
 
 # Reconstructed objects and their columns, float32 each; a source fills what it has, the rest is NaN. A track's point is
 # the one nearest the beam axis, where its direction is given too; the primary vertex comes first; `layer` of a tracker
-# hit is one of `TRACKER_LAYERS`; `decay_mode` of a hadronic tau is 5 (charged hadrons - 1) + neutral pions, as CMS
-# counts.
+# hit is one of `TRACKER_LAYERS`; `decay_mode` of a tau that decays to pions and charged kaons alone is
+# 5 (charged - 1) + neutral pions, the numbers of CMS.
 OBJECT_COLUMNS: dict[str, tuple[str, ...]] = {
     "tracks": ("pt", "eta", "phi", "charge", *_POINT, "d0_error_cm", "dz_error_cm", "is_high_purity"),
     "tracker_hits": ("layer", *_POINT),

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike
 
-from e2e.contract import PADDING_INDEX, FrameSpec, GraphSpec
+from e2e.contract import FrameSpec, GraphSpec
 from e2e.contract.grids import HCAL_UPSAMPLING
 from e2e.frames.candidates import Candidates, FloatArray, IntArray, LongArray, Seeds
 
@@ -71,7 +71,7 @@ def packed_neighbours(pixel_index: FloatArray, frame: FrameSpec, graph: GraphSpe
 
     pixel_index: (batch, pixels) as `pack` gives it, in any order.
     """
-    is_pixel = pixel_index != PADDING_INDEX
+    is_pixel = pixel_index >= 0
     offsets = np.concatenate(([0], np.cumsum(is_pixel.sum(axis=1))))
     index = pixel_index[is_pixel].astype(np.int32)
     nobody = np.zeros(len(pixel_index))

@@ -87,12 +87,6 @@ class EngineKind:
     abilities: dict[Device, tuple[Precision, ...]]
 
     def __call__(self, bundle: Bundle, options: EngineOptions) -> Engine:
-        for what, asked, able in (
-            ("device", options.device, tuple(self.abilities)),
-            ("precision", options.precision, self.abilities.get(options.device, ())),
-        ):
-            if asked not in able:
-                raise InputError("engine", f"{self.class_name} has no {what} {asked}", f"choose: {', '.join(able)}")
         return getattr(import_module(f"e2e.inference.{self.module}"), self.class_name)(bundle, options)
 
 
@@ -116,6 +110,18 @@ class NotInstalledError(InputError):
     """An engine that is known and not here."""
 
 
+def check_abilities(name: str, device: Device, precision: Precision) -> None:
+    """Raises InputError where a known engine cannot have these."""
+    kind = ENGINES[name]
+    if not isinstance(kind, EngineKind):  # somebody's own
+        return
+    abilities = kind.abilities
+    asked = (("device", device, tuple(abilities)), ("precision", precision, abilities.get(device, ())))
+    for what, wanted, able in asked:
+        if wanted not in able:
+            raise InputError(name, f"has no {what} {wanted}", f"choose: {', '.join(able)}")
+
+
 def load_engine(
     bundle: Bundle,
     name: str = "onnxruntime",
@@ -128,6 +134,7 @@ def load_engine(
     """Raises InputError for an engine that is unknown, and for what it cannot do; NotInstalledError."""
     if name not in ENGINES:
         raise InputError(name, "no such engine", known_names(name, ENGINES))
+    check_abilities(name, device, precision)
     try:
         return ENGINES[name](bundle, EngineOptions(threads, device, precision, remote or RemoteOptions()))
     except ModuleNotFoundError as error:

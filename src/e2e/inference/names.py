@@ -13,6 +13,11 @@ DEVICES: tuple[Device, ...] = get_args(Device)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
+def package_of(engine: str) -> str:
+    """The Python package whose version decides how it answers."""
+    return {"onnxruntime": "onnxruntime", "openvino": "openvino", "triton": "tritonclient"}.get(engine, "torch")
+
+
 def split_label(label: str) -> tuple[str, Precision]:
     """`onnxruntime-int8` -> its name and precision; full precision where none is said."""
     name, _, last = label.rpartition("-")

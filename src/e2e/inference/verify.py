@@ -14,12 +14,11 @@ from e2e.bundles.export import describe_bundle
 from e2e.bundles.parity import check_agreement, parity_cases
 from e2e.frames import Packed
 from e2e.inference.engine import Engine, NotInstalledError, load_engine
-from e2e.inference.names import ENGINE_NAMES, LOCAL_ENGINES
+from e2e.inference.names import ENGINE_NAMES, LOCAL_ENGINES, package_of
 from e2e.markdown import markdown_table
 from e2e.problems import InputError, Problems, known_names
 
 REFERENCE = "pytorch"
-_PACKAGE = {"onnxruntime": "onnxruntime", "openvino": "openvino"}  # of an engine; the others are PyTorch's
 
 
 def verify(
@@ -111,5 +110,5 @@ def _verdict(bundle: Bundle, name: str, expected: _Expected) -> Verdict:
 
 def _made_by(engine: str) -> str:
     """Name and version of the package of an engine that is installed."""
-    package = _PACKAGE.get(engine, "torch")
+    package = package_of(engine)
     return f"{package} {version(package)}"

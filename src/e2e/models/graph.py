@@ -92,7 +92,8 @@ class GraphNetwork(nn.Module):
         """Of a pair: the step from one to the other and its length, and which of the two shows more."""
         is_there = graph.is_edge.to(place.dtype)
         bare = Edges(graph.neighbour, is_there, place)
-        step = (bare.gather(place) - place[:, :, None]) * (self.config.frame.rows / self.config.radius / 2)
+        where = torch.stack((graph.row, graph.column), dim=2).to(place.dtype) / self.config.radius
+        step = (bare.gather(where) - where[:, :, None]) * is_there[..., None]
         length = step.square().sum(dim=3, keepdim=True).sqrt()
         shown = graph.values.sum(dim=2, keepdim=True)
         more = torch.tanh(bare.gather(shown) - shown[:, :, None])

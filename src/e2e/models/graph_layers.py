@@ -1,7 +1,7 @@
 """What a node learns from its neighbours, in the ways that graph networks know. No graph library is needed to run them.
 
-Each takes nodes (batch, nodes, width) and their edges, and gives as much for each node. Where PyTorch Geometric has a
-layer of the name, it gives the same with the same weights (tests/unit/test_graph_layers.py).
+Each takes nodes (batch, nodes, width) and their edges, and gives as much for each node; all but GravNet what PyTorch
+Geometric's layer gives with the same weights (tests/unit/test_graph_layers.py).
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ class Edges(NamedTuple):
         """(batch, nodes, width) -> the neighbours' own, (batch, nodes, neighbours, width)."""
         batch, nodes, count = self.neighbour.shape
         width = x.shape[2]
-        flat = self.neighbour.reshape(batch, nodes * count, 1).expand(-1, -1, width)
-        return x.gather(1, flat).reshape(batch, nodes, count, width)
+        first = torch.arange(batch, device=x.device)[:, None, None] * nodes  # of each candidate's nodes, end to end
+        rows = x.reshape(batch * nodes, width).index_select(0, (self.neighbour + first).flatten())
+        return rows.reshape(batch, nodes, count, width)
 
     def mean(self, messages: Tensor) -> Tensor:
         """Over the neighbours that there are; 0 where there are none."""
@@ -38,8 +39,8 @@ class Edges(NamedTuple):
 
     def maximum(self, messages: Tensor) -> Tensor:
         """Over the neighbours that there are; 0 where there are none."""
-        least = messages.masked_fill(self.is_there[..., None] == 0, -torch.inf).amax(dim=2)
-        return least.masked_fill(self.is_there.sum(dim=2, keepdim=True) == 0, 0.0)
+        most = messages.masked_fill(self.is_there[..., None] == 0, -torch.inf).amax(dim=2)
+        return most.masked_fill(self.is_there.sum(dim=2, keepdim=True) == 0, 0.0)
 
     def softmax(self, scores: Tensor) -> Tensor:
         """(batch, nodes, neighbours, heads) -> weights that sum up to 1 over the neighbours; 0 where there are none."""

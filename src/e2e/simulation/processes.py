@@ -94,12 +94,17 @@ def _taus_or_partons(record: Record) -> Record:
 
 
 def _decay_modes(record: Record) -> FloatArray:
-    """5 (charged hadrons - 1) + neutral pions, of each tau that decays to hadrons; NaN of everything else."""
+    """5 (charged pions and kaons - 1) + neutral pions, of each tau that decays to these alone; NaN of everything else:
+    of the three hadronic taus in a hundred with another hadron (neutral kaon, eta, omega) the tracker may see more."""
     kind, parent = np.abs(record.pdg_id), record.mother
     is_from_tau = (kind[parent] == _TAU) & (kind != _TAU)
-    charged = np.bincount(parent[is_from_tau & np.isin(kind, _CHARGED_MESONS)], minlength=len(kind))
-    neutral = np.bincount(parent[is_from_tau & (kind == _NEUTRAL_PION)], minlength=len(kind))
-    return np.where(charged > 0, 5.0 * (charged - 1) + neutral, np.nan)
+
+    def count(is_counted: NDArray[np.bool_]) -> IntArray:
+        return np.bincount(parent[is_from_tau & is_counted], minlength=len(kind))
+
+    charged, neutral = count(np.isin(kind, _CHARGED_MESONS)), count(kind == _NEUTRAL_PION)
+    others = count(~np.isin(kind, (*_CHARGED_MESONS, _NEUTRAL_PION, _TAU_NEUTRINO, PHOTON)))
+    return np.where((charged > 0) & (others == 0), 5.0 * (charged - 1) + neutral, np.nan)
 
 
 def _first(record: Record) -> Record:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from e2e.tasks.selection import MatchedJets
 from e2e.tasks.task import Balance, Beside, Cone, Output, Species, Task, Truth, jet_frame, of_kind, true_pt
 
-# Decay modes as CMS counts them: 5 (charged hadrons - 1) + neutral pions.
+# Decay modes in the numbers of CMS: 5 (charged hadrons - 1) + neutral pions.
 ONE_PRONG, ONE_PRONG_AND_PIONS, THREE_PRONG = (0,), (1, 2, 3, 4), (10, 11, 12, 13, 14)
 TAUS, QCD = Species("hadronic taus", (15,)), Species("light quarks and gluons", (1, 2, 3, 4, 5, 21))
 
@@ -54,7 +54,7 @@ TAU = Task(
         _decays("one_prong", "one charged hadron", ONE_PRONG),
         _decays("one_prong_pi0", "one charged hadron and neutral pions", ONE_PRONG_AND_PIONS),
         _decays("three_prong", "three charged hadrons", THREE_PRONG),
-        true_pt(30.0, 10.0, 60.0),
+        true_pt(30.0, 10.0, 60.0),  # of what a tau shows: without its neutrino
     ),
     network={"has_pool": True, "patch": 5},
     published={"auc": 0.863, "what": "graph network on 3,200 jets (weak): no published number on like jets"},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from torch import nn
 from e2e.bundles.parity import split_columns
 from e2e.contract.answers import INTERVAL_KINDS, AnswerConfig
 from e2e.datasets import CandidateSet
+from e2e.frames.graph import network_inputs
 from e2e.metrics import calibration_error
+from e2e.models import graph_of
 from e2e.tasks import Task
 from e2e.training.intervals import fit_interval
 from e2e.training.temperature import fit_temperature
@@ -80,8 +83,9 @@ def raw_answers(
 ) -> NDArray[np.float64]:
     """(candidates, num_raw), in the order stored."""
     network = network.to(device).eval()
+    inputs_of = partial(network_inputs, frame=candidates.candidates.spec, graph=graph_of(network))
     parts = [
-        network(*(torch.from_numpy(array).to(device) for array in packed)).double().cpu().numpy()
+        network(*(torch.from_numpy(array).to(device) for array in inputs_of(packed).values())).double().cpu().numpy()
         for packed, _ in candidates.batches(batch_size)
     ]
     return np.concatenate(parts) if parts else np.zeros((0, 1))

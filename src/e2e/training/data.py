@@ -41,12 +41,15 @@ class Batches(IterableDataset[TensorBatch]):
 
 
 class CandidateData(LightningDataModule):
-    """The trainer must reload the loaders every epoch, so that each epoch has its own order, resumed or not."""
+    """The trainer must reload the loaders every epoch, so that each epoch has its own order, resumed or not. at_once:
+    candidates to validate with."""
 
-    def __init__(self, training: CandidateSet, validation: CandidateSet, batch_size: int, seed: int) -> None:
+    def __init__(
+        self, training: CandidateSet, validation: CandidateSet, batch_size: int, at_once: int, seed: int
+    ) -> None:
         super().__init__()
         self.training, self.validation = training, validation
-        self.batch_size, self.seed = batch_size, seed
+        self.batch_size, self.at_once, self.seed = batch_size, at_once, seed
 
     def train_dataloader(self) -> DataLoader[TensorBatch]:
         """Goes on where a checkpoint was written, be it in the middle of an epoch."""
@@ -58,7 +61,7 @@ class CandidateData(LightningDataModule):
         return self._loader(self.training, self.batch_size, (self.seed, trainer.current_epoch), start)
 
     def val_dataloader(self) -> DataLoader[TensorBatch]:
-        return self._loader(self.validation, 4 * self.batch_size, None)
+        return self._loader(self.validation, self.at_once, None)
 
     def _loader(
         self, data: CandidateSet, batch_size: int, shuffle_seed: tuple[int, ...] | None, start: int = 0

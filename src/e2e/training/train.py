@@ -22,7 +22,7 @@ from e2e.contract.answers import KINDS, AnswerKind
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.datasets.candidate_set import SAMPLE_SEED
 from e2e.files import make_folder, write_json
-from e2e.models import build_model, count_parameters, find_model, model_names, numbers_for
+from e2e.models import build_model, count_parameters, find_model, graph_of, model_names, numbers_for
 from e2e.problems import InputError, known_names
 from e2e.tasks import TASKS, Task
 from e2e.training.calibration import calibrate
@@ -119,7 +119,8 @@ def train(
     trainer = make_trainer(plan, output, [clock, best], launch, progress=progress and launch.is_first)
     if launch.is_first:
         write_json(output / RUN, {**about, "state": "running", "versions": _versions()})
-    fit(trainer, module, CandidateData(training, validation, plan.batch_size, seed), resume)
+    at_once = plan.batch_size if graph_of(network) else 4 * plan.batch_size  # without gradients; edges are many
+    fit(trainer, module, CandidateData(training, validation, plan.batch_size, at_once, seed), resume)
 
     if launch.is_first:
         chosen = SafeCheckpointIO().load_checkpoint(output / BEST)
@@ -136,7 +137,7 @@ def train(
             "machine": _machine(trainer),
         }
         network.load_state_dict(weights)
-        where = 4 * plan.batch_size, trainer.strategy.root_device
+        where = at_once, trainer.strategy.root_device
         result |= calibrate(network, answers, task, validation, *where, corrects_bias=plan.corrects_bias)
         write_json(output / RUN, {**about, "state": "finished", **result, "versions": _versions()})
     trainer.strategy.barrier()  # nobody leaves before the run is written
