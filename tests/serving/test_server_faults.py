@@ -202,3 +202,18 @@ def test_a_healthy_server_is_preferred_to_a_slow_one(server, bundle):
         for _ in range(20):
             assert set(engine.run_named(packed)[1]) == {f"triton {server.url}"}
         assert time.monotonic() - began < 2  # what one attempt at the slow one would take
+
+
+@pytest.mark.parametrize("asks_http", [False, True])
+def test_the_port_of_the_other_protocol_is_guessed(server, bundle, asks_http):
+    """What the libraries say of it ("Socket closed") helps nobody."""
+    grpc, http = server.url.removeprefix("grpc://"), server.http_url
+    url = f"http://{grpc}" if asks_http else http.removeprefix("http://")
+    packed = some(bundle, 2)
+    engine = remote(bundle, url, deadline_s=3.0)
+    outputs, names = engine.run_named(packed)
+    assert set(names) == {"onnxruntime"}
+    check_same(bundle, packed, outputs)
+    asked, other = ("gRPC", "HTTP") if asks_http else ("HTTP", "gRPC")
+    assert any(f"is this the port of {asked}? That of {other} is beside it" in what for _, what in engine.complaints())
+    engine.close()

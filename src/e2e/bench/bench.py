@@ -70,7 +70,7 @@ def bench(
     for bundle in opened:
         say(f"measure {bundle.path.name}")
         with problems.collected():
-            candidates = _candidates(bundle, data)
+            candidates = _candidates(bundle, data, say)
             rows += measure(bundle, candidates, plan, problems)
     again = _peaks(counts, device)  # the machine may have been busy the first time
     for of, peak in again.items():
@@ -149,12 +149,13 @@ def _of_task(data: Sequence[Path], task: Task) -> list[Path]:
     ]
 
 
-def _candidates(bundle: Bundle, data: Sequence[Path]) -> CandidateSet:
+def _candidates(bundle: Bundle, data: Sequence[Path], say: Callable[[str], None]) -> CandidateSet:
     task = TASKS[bundle.contract.task]
     with TemporaryDirectory() as folder:
-        inputs = _of_task(data, task) or [
-            simulate(task.name, Path(folder) / "events", num_events=4 * SAMPLE, pileup=20.0)
-        ]
+        inputs = _of_task(data, task)
+        if not inputs:
+            say(f"simulate {task.name}")
+            inputs = [simulate(task.name, Path(folder) / "events", num_events=4 * SAMPLE, pileup=20.0)]
         candidates = load_candidates(task, inputs, bundle.contract.frame).select(slice(SAMPLE))
     if not len(candidates):
         raise InputError(inputs[0], f"no candidates for {bundle.path.name}", "give other data")

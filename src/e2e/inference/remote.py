@@ -185,10 +185,16 @@ def _gevent_deadline(seconds: float) -> Iterator[None]:
         yield
 
 
+_WRONG_PORT = "; is this the port of {0}? That of {1} is beside it"
+
+
 def _sorted_out(error: Exception) -> RefusedError | UnavailableError:
     if isinstance(error, InferenceServerException):
         status = str(error.status() or "").removeprefix("StatusCode.")
         text = f"{error.message()}" + (f" ({status})" if status else "")
+        if "Socket closed" in text:
+            text += _WRONG_PORT.format("HTTP", "gRPC")
         is_refusal = status in _REFUSALS or "restricted" in text  # for want of a token gRPC says UNAVAILABLE
         return RefusedError(text) if is_refusal else UnavailableError(text)
-    return UnavailableError(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__)
+    text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return UnavailableError(text + (_WRONG_PORT.format("gRPC", "HTTP") if "HTTPParse" in text else ""))
