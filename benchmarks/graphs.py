@@ -9,7 +9,7 @@ checked to be equally near.
 Keys: `speedup_over_scipy` at 500 nodes (cKDTree, built and asked) with its error, `graphs_per_second` there;
 `neighbours_ms` of a graph, by nodes: of the core, of the core asked for each graph alone, of SciPy, and of the search
 inside the network where none are given; `inference` by batch and nodes: milliseconds of neighbours, network and both in
-ONNX Runtime (in PyTorch on a GPU, which finds them itself), and of the same edge convolutions by PyTorch Geometric over
+ONNX Runtime (on a GPU: network in PyTorch), and of the same edge convolutions by PyTorch Geometric over
 ours, where it is installed; `share_of_peak` of the largest case: its products over what the machine does at best.
 """
 
@@ -65,7 +65,7 @@ def main() -> None:
         "benchmark": "graphs",
         "machine": machine() if options.device == "cpu" else torch.cuda.get_device_name(),
         "neighbours": options.neighbours,
-        "graphs": 32 * options.batches,
+        "graphs": TOGETHER * options.batches,
         "speedup_over_scipy": ratio(found[500]["scipy"], core),
         "graphs_per_second": round(TOGETHER / float(np.median(core))),
         "speedup_by_nodes": {nodes: ratio(taken["scipy"], taken["core"]) for nodes, taken in found.items()},

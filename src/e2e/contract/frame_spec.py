@@ -48,12 +48,12 @@ class FrameSpec:
         return (self.rows, self.columns) == (self.parent.rows, self.parent.columns)
 
     @property
-    def coarse_channels(self) -> tuple[str, ...]:
-        """Those whose values are spread evenly over the `HCAL_UPSAMPLING` squared pixels of a tower, where the window
-        shows whole towers, counted from its first row and column: where the seed is a tower."""
+    def is_coarse(self) -> tuple[bool, ...]:
+        """Of each channel: whether its values are spread evenly over the `HCAL_UPSAMPLING` squared pixels of a tower, and
+        the window shows whole towers, counted from its first row and column: where the seed is a tower."""
         middle = HCAL_UPSAMPLING // 2
         is_aligned = self.centre_row % HCAL_UPSAMPLING == middle and self.centre_column % HCAL_UPSAMPLING == middle
-        return tuple(name for name in self.channels if name == "hcal_energy") if is_aligned else ()
+        return tuple(is_aligned and name == "hcal_energy" for name in self.channels)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -25,6 +25,7 @@ from e2e.tasks import Task
 from e2e.tasks.task import Cone
 
 RESAMPLINGS = 200
+EFFICIENCIES = (0.5, 0.7, 0.9)
 MISTAGS = (0.001, 0.01, 0.1)  # of working points
 ETA_EDGES = np.array([0.0, 0.4, 0.8, 1.2, 1.4])
 VERTEX_EDGES = np.array([0.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 100.0])  # of the event: its pile-up
@@ -42,7 +43,7 @@ def measure_score(task: Task, answer: FloatArray, candidates: CandidateSet) -> d
 
     result: dict[str, Any] = {
         "auc": area_under_curve(answer, truth).to_json(),
-        "rejection": {f"{e:.0%}": rejection(answer, truth, e).to_json() for e in (0.5, 0.7, 0.9)},
+        "rejection": _rejections(answer, truth),
         "by_pt": in_bins(candidates.pt, np.array(task.pt_edges), area),
         "by_abs_eta": in_bins(np.abs(candidates.eta), ETA_EDGES, area),
         "by_vertices": in_bins(candidates.labels["vertices"], VERTEX_EDGES, area),
@@ -57,6 +58,10 @@ def measure_score(task: Task, answer: FloatArray, candidates: CandidateSet) -> d
     return result
 
 
+def _rejections(answer: FloatArray, truth: NDArray[np.bool_]) -> dict[str, Any]:
+    return {f"{e:.0%}": rejection(answer, truth, e).to_json() for e in EFFICIENCIES}
+
+
 def _beside_isolation(
     cone: Cone, answer: FloatArray, truth: NDArray[np.bool_], candidates: CandidateSet
 ) -> dict[str, Any]:
@@ -68,7 +73,7 @@ def _beside_isolation(
     ahead = area_under_curve(answer, truth).value - found.value
     return {
         "auc": found.to_json(),
-        "rejection": {f"{e:.0%}": rejection(answers[1], truth, e).to_json() for e in (0.5, 0.7, 0.9)},
+        "rejection": _rejections(answers[1], truth),
         "network_ahead_by": Measured(ahead, float(behind.std(ddof=1))).to_json(),
     }
 

@@ -8,7 +8,7 @@ from e2e.frames.candidates import FloatArray, Packed
 
 
 def network_inputs(packed: Packed, frame: FrameSpec, graph: GraphSpec | None) -> dict[str, FloatArray]:
-    """Named tensors, float32, in the order of a bundle's inputs; see `INPUTS` and `neighbour_tensor` in
+    """Named tensors, float32, in the order of a bundle's inputs; see `inputs_of` in
     `e2e.bundles.contract_file`."""
     named: dict[str, FloatArray] = packed._asdict()
     if graph is not None:

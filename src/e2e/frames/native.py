@@ -151,8 +151,7 @@ def cut_candidates(channels: Sequence[ChannelFrames], spec: FrameSpec, seeds: Se
 
 def graph_nodes(candidates: Candidates) -> tuple[LongArray, IntArray]:
     spec = candidates.spec
-    is_coarse = [name in spec.coarse_channels for name in spec.channels]
-    return _core.graph_nodes(candidates.offsets, candidates.pixel_index, spec.rows, spec.columns, is_coarse)
+    return _core.graph_nodes(candidates.offsets, candidates.pixel_index, spec.rows, spec.columns, spec.is_coarse)
 
 
 def nearest_nodes(
@@ -169,9 +168,9 @@ def nearest_nodes(
 
 
 def packed_neighbours(pixel_index: FloatArray, frame: FrameSpec, graph: GraphSpec) -> FloatArray:
-    is_coarse = [name in frame.coarse_channels for name in frame.channels]
+    shape, radius = (frame.rows, frame.columns), float(graph.radius)
     index = np.ascontiguousarray(pixel_index, np.float32)
-    return _core.packed_neighbours(index, frame.rows, frame.columns, is_coarse, graph.neighbours, float(graph.radius))
+    return _core.packed_neighbours(index, *shape, frame.is_coarse, graph.neighbours, radius)
 
 
 def pack(candidates: Candidates, start: int, stop: int) -> Packed:

@@ -16,7 +16,7 @@ NO_NODE = -1  # in the place of a neighbour that there is not
 
 def graph_nodes(candidates: Candidates) -> tuple[LongArray, IntArray]:
     """Nodes of the graph of each candidate: the places its pixels occupy, in any channel, ascending, each once. Of a
-    channel spread evenly over whole towers (`coarse_channels`) the middle of each tower alone.
+    channel spread evenly over whole towers (`is_coarse`) the middle of each tower alone.
 
     Returns the offsets of the nodes, as of the pixels, and their places (row * columns + column).
     """
@@ -25,7 +25,7 @@ def graph_nodes(candidates: Candidates) -> tuple[LongArray, IntArray]:
     channel, place = np.divmod(candidates.pixel_index.astype(np.int64), pixels)
     row, column = np.divmod(place, spec.columns)
     is_middle = (row % HCAL_UPSAMPLING == middle) & (column % HCAL_UPSAMPLING == middle)
-    is_coarse = np.isin(spec.channels, spec.coarse_channels)[channel]
+    is_coarse = np.array(spec.is_coarse)[channel]
     owner = np.repeat(np.arange(len(candidates)), np.diff(candidates.offsets))
     node = np.unique((owner * pixels + place)[is_middle | ~is_coarse])
     counts = np.bincount(node // pixels, minlength=len(candidates))

@@ -42,8 +42,7 @@ class GraphView(nn.Module):
         self.frame, (self.count, self.radius) = frame, graph
         self.num_places = frame.rows * frame.columns
         self.size = num_features * len(frame.channels)
-        is_coarse = torch.tensor([name in frame.coarse_channels for name in frame.channels])
-        self.register_buffer("is_coarse", is_coarse, persistent=False)
+        self.register_buffer("is_coarse", torch.tensor(frame.is_coarse), persistent=False)
         self.padded_columns = frame.columns + 2 * self.radius
         around = torch.tensor([row * self.padded_columns + column for row, column in places_around(self.radius)])
         if self.count > len(around):
