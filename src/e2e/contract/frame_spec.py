@@ -49,8 +49,10 @@ class FrameSpec:
 
     @property
     def is_coarse(self) -> tuple[bool, ...]:
-        """Of each channel: whether its values are spread evenly over the `HCAL_UPSAMPLING` squared pixels of a tower, and
-        the window shows whole towers, counted from its first row and column: where the seed is a tower."""
+        """Of each channel: whether its values are spread evenly over the pixels of a tower, `HCAL_UPSAMPLING` squared.
+
+        The window must show whole towers, counted from its first row and column, as it does where the seed is a tower.
+        """
         middle = HCAL_UPSAMPLING // 2
         is_aligned = self.centre_row % HCAL_UPSAMPLING == middle and self.centre_column % HCAL_UPSAMPLING == middle
         return tuple(is_aligned and name == "hcal_energy" for name in self.channels)
