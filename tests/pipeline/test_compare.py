@@ -146,10 +146,16 @@ def test_masses_are_compared_by_their_error(tmp_path, capsys):
     for row in rows:
         assert 0 < row["whole_range"]["coverage"]["value"] <= 1 and len(row["by_true_value"]) == 8
         assert 300 in result["learning_curves"][row["model"]]
+    beside = {row["model"]: row for row in result["classical"]}
+    assert set(beside) == {"constant", "pt_only", "calorimeter_mass"}
+    truth = load_candidates(TASKS["diphoton-mass"], [tmp_path / "test"])
+    within = truth.target[truth.is_measured(TASKS["diphoton-mass"])]
+    of_constant = np.abs(within - np.median(within)).mean()
+    assert beside["constant"]["mean_absolute_error"]["value"] == pytest.approx(of_constant, rel=0.03)
     for name in ("widths", "mean-absolute-error-against-latency", "learning-curves"):
         assert "<svg" in (tmp_path / "out" / f"{name}.svg").read_text()
     table = (tmp_path / "out" / "table.md").read_text()
-    assert "mean absolute error [GeV]" in table and "coverage" in table
+    assert "mean absolute error [GeV]" in table and "coverage" in table and "| constant |" in table
     photons = convert(
         [simulate("photon", tmp_path / "g", num_events=60, seed=44)], tmp_path / "p", task="diphoton-mass"
     )

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from e2e.contract import FrameSpec
 from e2e.datasets import CandidateSet
 from e2e.datasets.labels import complete_labels
-from e2e.evaluation.classical import MIN_ENERGY_GEV, calorimeter_mass, row_eta
-from e2e.evaluation.quantity import cross_fitted, measure_quantity
+from e2e.evaluation.classical import MIN_ENERGY_GEV, calorimeter_mass, cross_fitted, row_eta
+from e2e.evaluation.quantity import measure_quantity
 from e2e.frames import Candidates, Seeds
 from e2e.problems import InputError
 from e2e.tasks import TASKS

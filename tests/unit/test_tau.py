@@ -5,6 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from e2e.comparison.standing import stand
+from e2e.comparison.table import format_table
+from e2e.comparison.yardsticks import yardstick_for
 from e2e.datasets import CandidateSet
 from e2e.datasets.labels import complete_labels
 from e2e.evaluation.classical import isolation
@@ -122,3 +125,36 @@ def test_a_taggers_area_is_set_beside_that_of_the_isolation():
     assert ahead["value"] == pytest.approx(found["auc"]["value"] - beside["auc"]["value"], abs=1e-4)
     assert 0 < ahead["error"] < 0.05
     assert "isolation" not in measure_score(TASKS["electron-photon"], rng.random(400), sample)
+
+
+def test_a_contest_of_taggers_has_the_isolation_beside_it_and_bins_of_pt():
+    rng = np.random.default_rng(3)
+    noise = rng.exponential(1.0, 900)
+    sample = candidates([[(0, 10.0, 0.0), (10, float(x) + 1.0 * (i % 2 == 0), 0.0)] for i, x in enumerate(noise)])
+    sample.labels["pt"][:] = np.repeat([15.0, 30.0, 50.0], 300)
+    yardstick = yardstick_for(TASK, sample)
+    good, poor = (sample.target + rng.normal(0, width, 900) for width in (0.5, 3.0))
+    outputs = {name: [score.astype(np.float32)[:, None]] for name, score in (("good", good), ("poor", poor))}
+    found = stand(outputs, {name: [given] for name, given in yardstick.classical.items()}, yardstick)
+    assert found["good"].measured.value > found["isolation"].measured.value > found["poor"].measured.value
+    assert found["good"].p_value == 1.0 and found["isolation"].p_value < 0.05 and found["poor"].p_value < 0.05
+    rows = {name: {"model": name, **found[name].to_json("auc")} for name in found}
+    for name, given in {**outputs, "isolation": [yardstick.classical["isolation"]]}.items():
+        rows[name] |= yardstick.further(given[0])
+    assert [(row["low"], row["high"]) for row in rows["good"]["by_pt"]] == [(10, 20), (20, 40), (40, 60)]
+    second = rows["good"]["by_pt"][1]
+    threshold = np.quantile(good[300:600][sample.target[300:600] > 0.5], 0.1)
+    passing = (good[300:600][sample.target[300:600] < 0.5] >= threshold).mean()
+    assert 1 / second["rejection"]["90%"]["value"] == pytest.approx(passing, rel=1e-3)
+    costs = {"parameters": 1, "operations": 1.0, "gpu_candidates_per_second": None, "training": {"training_seconds": 1}}
+    costs["latency"] = {"median_ms": 1.0, "ratio": {"to": "good", "value": 1.0, "error": 0.0}}
+    result = {
+        "task": "tau",
+        "test_candidates": 900,
+        "yardstick": {"key": "auc", "title": "area"},
+        "models": [rows["good"] | costs, rows["poor"] | costs],
+        "classical": [rows["isolation"]],
+    }
+    table = format_table(result)
+    assert f"| 20-40 | good | {second['auc']['value']:.4f} ±" in table and f"| {100 * passing:.2f} ±" in table
+    assert table.count("| isolation |") == 4  # in the whole, and in each bin

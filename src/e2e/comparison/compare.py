@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from e2e.bundles.network import load_network
 from e2e.comparison.contest import Contest
 from e2e.comparison.cost import Latency, count_operations, measure_gpu, measure_latency
 from e2e.comparison.entries import Entry, find_entries
+from e2e.comparison.standing import Standing, Trainings, mean_of, stand
 from e2e.comparison.table import write_comparison
 from e2e.comparison.yardsticks import Outputs, Yardstick, yardstick_for
 from e2e.files import make_folder
-from e2e.metrics import FloatArray, Measured, holm
 from e2e.problems import InputError, Problems, known_names
 from e2e.tasks import TASKS, Task
-
-RESAMPLINGS = 1000
-
-Trainings = list[Outputs]  # of one model
 
 
 def compare(
@@ -66,13 +60,13 @@ def compare(
             problems.report(entry.label(seed, size), str(error), "left out")
             return None
 
-    answers: dict[Entry, Trainings] = {}
+    answers: dict[Entry, list[Outputs]] = {}
     for entry in entries:
         if (answer := ask(entry)) is not None:
             answers[entry] = [answer]
     if not answers:
         raise InputError("compare", "no model could be measured", "; ".join(str(problem) for problem in problems))
-    ranked = _ranked({entry: _mean(_each(given, yardstick)) for entry, given in answers.items()}, yardstick)
+    ranked = _ranked(answers, yardstick)
     trained = [entry for entry in ranked if entry.is_trained_here]
     for entry in ranked[:leading]:
         for seed in range(2, seeds + 1) if entry in trained else ():
@@ -83,13 +77,17 @@ def compare(
         for size in sizes:
             if (answer := ask(entry, 1, size)) is not None:
                 curves.setdefault(entry.name, {})[size] = yardstick.measure(answer).to_json()
+    say("compare")
+    everyone = {entry.name: given for entry, given in answers.items()}
+    standings = stand(everyone, {name: [given] for name, given in yardstick.classical.items()}, yardstick)
     result = {
         "task": contest.task.name,
         "test": contest.candidates.provenance,
         "test_candidates": len(contest.candidates),
         "published": contest.task.published,
         "yardstick": {"key": yardstick.key, "title": yardstick.title},
-        "models": _rows(contest, answers, yardstick),
+        "models": _rows(contest, answers, standings, yardstick),
+        "classical": _classical_rows(standings, yardstick),
         "learning_curves": curves,
         "problems": [str(problem) for problem in problems],
     }
@@ -103,48 +101,31 @@ def _find_task(name: str) -> Task:
     return TASKS[name]
 
 
-def _each(trainings: Trainings, yardstick: Yardstick) -> list[float]:
-    return [yardstick.measure(given).value for given in trainings]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values))
-
-
-def _ranked(mean: dict[Entry, float], yardstick: Yardstick) -> list[Entry]:
+def _ranked(answers: Mapping[Entry, Trainings], yardstick: Yardstick) -> list[Entry]:
     """The best first."""
-    return sorted(mean, key=lambda entry: -yardstick.sign * mean[entry])
+    return sorted(answers, key=lambda entry: -yardstick.sign * mean_of(answers[entry], yardstick))
 
 
-def _rows(contest: Contest, answers: dict[Entry, Trainings], yardstick: Yardstick) -> list[dict[str, Any]]:
-    """A row for each model, the best first; each is set against the best on the same resamplings of the candidates."""
-    contest.say("compare and time")
-    each = {entry: _each(given, yardstick) for entry, given in answers.items()}
-    mean = {entry: _mean(values) for entry, values in each.items()}
-    resampled = {entry: yardstick.resampled(given, RESAMPLINGS).mean(axis=1) for entry, given in answers.items()}
-    ranked = _ranked(mean, yardstick)
-    best, sign, key = ranked[0], yardstick.sign, yardstick.key
-    behind = {entry: sign * (resampled[best] - resampled[entry]) for entry in ranked}
-    p_value = dict(zip(ranked, [1.0, *holm([_two_sided(behind[entry]) for entry in ranked[1:]])], strict=True))
+def _rows(
+    contest: Contest, answers: Mapping[Entry, Trainings], standings: Mapping[str, Standing], yardstick: Yardstick
+) -> list[dict[str, Any]]:
+    """A row for each model, the best first."""
+    contest.say("time")
+    ranked = _ranked(answers, yardstick)
     bundles = {entry.name: contest.bundle(entry) for entry in ranked}
     asked = {name: (bundle, contest.seen_by(bundle)) for name, bundle in bundles.items()}
-    reference = "resnet15" if "resnet15" in bundles else best.name
+    reference = "resnet15" if "resnet15" in bundles else ranked[0].name
     latency = measure_latency(asked, reference)
     rows = []
     for entry in ranked:
-        given, (bundle, seen) = answers[entry], asked[entry.name]
+        bundle, seen = asked[entry.name]
         rows.append(
             {
                 "model": entry.name,
                 "family": bundle.contract.model.family,
                 "config": dict(bundle.contract.model.config),
-                "trainings": len(given),
-                key: _measured(mean[entry], resampled[entry]),
-                f"{key}_of_trainings": each[entry],
-                "spread_of_trainings": float(np.std(each[entry], ddof=1)) if len(given) > 1 else None,
-                "behind_best": _measured(sign * (mean[best] - mean[entry]), behind[entry]),
-                "p_value": p_value[entry],
-                **yardstick.further(given[0]),
+                **standings[entry.name].to_json(yardstick.key),
+                **yardstick.further(answers[entry][0]),
                 "parameters": bundle.contract.model.num_parameters,
                 "operations": count_operations(load_network(bundle), seen),
                 "latency": _latency(latency[entry.name], reference),
@@ -155,14 +136,12 @@ def _rows(contest: Contest, answers: dict[Entry, Trainings], yardstick: Yardstic
     return rows
 
 
-def _two_sided(difference: FloatArray) -> float:
-    """How often a resampling would have it the other way, of these trainings; never 0."""
-    less, more = ((side.sum() + 1) / (len(difference) + 1) for side in (difference <= 0, difference >= 0))
-    return float(min(1.0, 2 * min(less, more)))
-
-
-def _measured(value: float, resampled: FloatArray) -> dict[str, float | None]:
-    return Measured(value, float(resampled.std(ddof=1))).to_json()
+def _classical_rows(standings: Mapping[str, Standing], yardstick: Yardstick) -> list[dict[str, Any]]:
+    """What does without a network, set against the best that has one."""
+    return [
+        {"model": name, **standings[name].to_json(yardstick.key), **yardstick.further(outputs)}
+        for name, outputs in yardstick.classical.items()
+    ]
 
 
 def _latency(latency: Latency, reference: str) -> dict[str, Any]:

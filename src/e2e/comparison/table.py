@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,34 +29,59 @@ def write_comparison(
 
 
 def format_table(result: dict[str, Any]) -> str:
-    """Markdown, the best first."""
-    further = list(_further(result["models"][0]))
-    reference = result["models"][0]["latency"]["ratio"]["to"]
+    """Markdown, the best first, what does without a network at the end; then a tagger in bins of pT."""
+    key, rows, classical = result["yardstick"]["key"], result["models"], result["classical"]
+    reference = rows[0]["latency"]["ratio"]["to"]
     head = [
-        *("model", result["yardstick"]["title"], "trainings", "p of equality with the first", *further),
+        *("model", result["yardstick"]["title"], "trainings", "p of equality with the first", *_further(rows[0])),
         *("parameters", "Mflop", "ms, one thread", f"ratio to {reference}", "GPU, 1/s", "training, s"),
     ]
-    lines = []
-    for row in result["models"]:
-        latency, gpu, seconds = row["latency"], row["gpu_candidates_per_second"], row["training"]["training_seconds"]
-        lines.append(
-            [
-                row["model"],
-                plus_minus(row[result["yardstick"]["key"]], 4),
-                str(row["trainings"]),
-                f"{row['p_value']:.3f}",
-                *_further(row).values(),
-                f"{row['parameters']:,}",
-                f"{row['operations'] / 1e6:.1f}",
-                f"{latency['median_ms']:.2f}",
-                plus_minus(latency["ratio"], 2),
-                "-" if gpu is None else f"{gpu:,.0f}",
-                "-" if seconds is None else f"{seconds:,.0f}",
-            ]
-        )
+    lines = [[*_quality(row, key), *_cost(row)] for row in rows]
+    lines += [[*_quality(row, key), *["-"] * 6] for row in classical]
     title = f"{result['task']}, {result['test_candidates']:,} test candidates"
-    note = "Errors and p (two-sided, corrected for the number of models) are of the test candidates, not of training."
-    return f"{title}. {note}\n\n{markdown_table(head, lines)}\n"
+    note = "Errors and p (two-sided, corrected for being several) are of the test candidates, not of training."
+    tables = [markdown_table(head, lines)]
+    if rows[0].get("by_pt"):
+        tables.append(markdown_table(*_by_pt([*rows, *classical], key)))
+    return "\n\n".join([f"{title}. {note}", *tables]) + "\n"
+
+
+def _quality(row: Mapping[str, Any], key: str) -> list[str]:
+    standing = [row["model"], plus_minus(row[key], 4), str(row["trainings"]), f"{row['p_value']:.3f}"]
+    return [*standing, *_further(row).values()]
+
+
+def _cost(row: Mapping[str, Any]) -> list[str]:
+    latency, gpu, seconds = row["latency"], row["gpu_candidates_per_second"], row["training"]["training_seconds"]
+    return [
+        f"{row['parameters']:,}",
+        f"{row['operations'] / 1e6:.1f}",
+        f"{latency['median_ms']:.2f}",
+        plus_minus(latency["ratio"], 2),
+        "-" if gpu is None else f"{gpu:,.0f}",
+        "-" if seconds is None else f"{seconds:,.0f}",
+    ]
+
+
+def _by_pt(rows: Sequence[Mapping[str, Any]], key: str) -> tuple[list[str], list[list[str]]]:
+    """In each bin: the yardstick, and the share of the background that passes at each efficiency."""
+    efficiencies = list(rows[0]["rejection"])
+    head = ["pT [GeV]", "model", key.upper(), *(f"background at {efficiency} [%]" for efficiency in efficiencies)]
+    lines = [
+        [f"{found['low']:.0f}-{found['high']:.0f}", row["model"], plus_minus(found[key])]
+        + [_passing(found["rejection"][efficiency]) for efficiency in efficiencies]
+        for places in zip(*(row["by_pt"] for row in rows), strict=True)
+        for row, found in zip(rows, places, strict=True)
+    ]
+    return head, lines
+
+
+def _passing(rejection: Mapping[str, float | None]) -> str:
+    """From 1 / share to the share in per cent, and its error."""
+    value, error = rejection["value"], rejection["error"]
+    if value is None or error is None:
+        return "not measurable"
+    return f"{100 / value:.2f} ± {100 * error / value**2:.2f}"
 
 
 def _further(row: Mapping[str, Any]) -> dict[str, str]:

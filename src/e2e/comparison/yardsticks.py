@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.datasets import CandidateSet
+from e2e.evaluation.classical import isolation_score, simple_guesses
 from e2e.evaluation.plots import new_axes, plot_roc, plot_widths
 from e2e.evaluation.quantity import NUM_VALUE_BINS, measure_response, span_of
 from e2e.metrics import (
@@ -24,14 +25,13 @@ from e2e.metrics import (
 )
 from e2e.tasks import Task
 
-EFFICIENCIES = (0.3, 0.5, 0.8)
-
 Outputs = NDArray[np.float32]  # of one training: (candidates, columns of the task's own output)
 
 
 class Yardstick(Protocol):
     """key: of the number in the row of a model. title: of its column and axis. sign: 1 where more is better, else -1.
-    further: what else a row says. picture: name of `figure`."""
+    classical: outputs, of the same candidates, of what does without a network. further: what else a row says. picture:
+    name of `figure`."""
 
     @property
     def key(self) -> str: ...
@@ -45,6 +45,9 @@ class Yardstick(Protocol):
     @property
     def picture(self) -> str: ...
 
+    @property
+    def classical(self) -> Mapping[str, Outputs]: ...
+
     def measure(self, outputs: Outputs) -> Measured: ...
 
     def resampled(self, outputs: Sequence[Outputs], repeats: int) -> FloatArray:
@@ -57,7 +60,7 @@ class Yardstick(Protocol):
 
 
 def yardstick_for(task: Task, candidates: CandidateSet) -> Yardstick:
-    return Area(candidates) if task.output.kind == "probability" else Error(task, candidates)
+    return Area(task, candidates) if task.output.kind == "probability" else Error(task, candidates)
 
 
 class Area:
@@ -65,8 +68,11 @@ class Area:
 
     key, title, sign, picture = "auc", "area under the ROC curve", 1, "roc"
 
-    def __init__(self, candidates: CandidateSet) -> None:
+    def __init__(self, task: Task, candidates: CandidateSet) -> None:
         self.is_signal = candidates.target > 0.5
+        self.pt, self.pt_edges, self.efficiencies = candidates.pt, np.array(task.pt_edges), task.efficiencies
+        isolated = isolation_score(task, candidates)
+        self.classical = {} if isolated is None else {"isolation": _column(isolated)}
 
     def measure(self, outputs: Outputs) -> Measured:
         return area_under_curve(outputs[:, 0], self.is_signal)
@@ -75,11 +81,20 @@ class Area:
         return paired_areas([given[:, 0] for given in outputs], self.is_signal, repeats)
 
     def further(self, outputs: Outputs) -> dict[str, Any]:
-        score = outputs[:, 0]
+        score = outputs[:, 0].astype(np.float64)
+
+        def per_bin(inside: NDArray[np.bool_]) -> dict[str, Any]:
+            area = area_under_curve(score[inside], self.is_signal[inside]).to_json()
+            return {self.key: area, "rejection": self._rejections(score[inside], self.is_signal[inside])}
+
         return {
-            "rejection": {f"{e:.0%}": rejection(score, self.is_signal, e).to_json() for e in EFFICIENCIES},
+            "rejection": self._rejections(score, self.is_signal),
             "calibration_error": calibration_error(score, self.is_signal),
+            "by_pt": in_bins(self.pt, self.pt_edges, per_bin),
         }
+
+    def _rejections(self, score: FloatArray, is_signal: NDArray[np.bool_]) -> dict[str, Any]:
+        return {f"{e:.0%}": rejection(score, is_signal, e).to_json() for e in self.efficiencies}
 
     def figure(self, outputs: Mapping[str, Outputs]) -> Any:
         figure, axes = new_axes()
@@ -101,6 +116,8 @@ class Error:
         self.low, self.high = span_of(task, self.truth)
         self.unit = task.output.unit
         self.title = f"mean absolute error [{self.unit}]"
+        guesses = simple_guesses(task, candidates.select(self.is_measured), self.truth)
+        self.classical = {name: self._of_all(guess) for name, guess in guesses.items()}
 
     def measure(self, outputs: Outputs) -> Measured:
         return mean_absolute_error(self._estimate(outputs), self.truth)
@@ -127,5 +144,14 @@ class Error:
         axes.legend(fontsize=7)
         return figure
 
+    def _of_all(self, guess: FloatArray) -> Outputs:
+        outputs = np.full(len(self.is_measured), np.nan)
+        outputs[self.is_measured] = guess
+        return _column(outputs)
+
     def _estimate(self, outputs: Outputs) -> FloatArray:
         return np.clip(outputs[self.is_measured, 0].astype(np.float64), self.low, None)
+
+
+def _column(values: FloatArray) -> Outputs:
+    return values.astype(np.float32)[:, None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from e2e.datasets import CandidateSet
 from e2e.detector.crystals import barrel_table
 from e2e.detector.grids import endcap_row_edges
 from e2e.frames.candidates import Packed, places_on_grid
+from e2e.tasks import Task
 from e2e.tasks.task import Cone
 
 FloatArray = NDArray[np.float64]
@@ -22,6 +24,32 @@ _LEAST = {"ecal_energy": MIN_ENERGY_GEV, "hcal_energy": MIN_ENERGY_GEV / HCAL_UP
 _BATCH = 256
 
 
+def simple_guesses(task: Task, signal: CandidateSet, truth: FloatArray) -> dict[str, FloatArray]:
+    """Of a quantity, each (signal,): a constant, pT alone, and the mass of the calorimeters for a task with a
+    `mass_radius`; those left out that the candidates do not allow, whose pT or place on the grid is not known."""
+    guesses = {"constant": cross_fitted(truth, np.zeros(len(truth)))}
+    if np.isfinite(signal.pt).all():
+        guesses["pt_only"] = cross_fitted(truth, signal.pt)
+    if task.mass_radius is not None and np.isfinite(mass := calorimeter_mass(signal, task.mass_radius)).all():
+        guesses["calorimeter_mass"] = cross_fitted(truth, mass, num_bins=30)
+    return guesses
+
+
+def cross_fitted(truth: FloatArray, variable: NDArray[Any], num_bins: int = 10) -> FloatArray:
+    """Median of the truth in bins of a variable: the best guess from it. Each half is fitted on the other. Bins have 20
+    candidates or more; where a half has none in one, the median of all that half is taken."""
+    guess = np.empty(len(truth))
+    num_bins = max(min(num_bins, len(truth) // 20), 1)
+    edges = np.unique(np.quantile(variable, np.linspace(0, 1, num_bins + 1)))
+    place = np.clip(np.searchsorted(edges, variable, side="right") - 1, 0, max(len(edges) - 2, 0))
+    is_even = np.arange(len(truth)) % 2 == 0
+    for half in (is_even, ~is_even):
+        for k in np.unique(place):
+            known = truth[~half & (place == k)]
+            guess[half & (place == k)] = np.median(known if len(known) else truth[~half])
+    return guess
+
+
 def calorimeter_mass(candidates: CandidateSet, radius: float) -> FloatArray:
     """Invariant mass, GeV, of the energies within `radius` of the seed in (eta, phi), each as a massless particle from
     the origin; (candidates,). A tower's energy counts at each of its pixels with its share. NaN where the seed is not
@@ -29,6 +57,15 @@ def calorimeter_mass(candidates: CandidateSet, radius: float) -> FloatArray:
     frame = candidates.candidates.spec
     parts = [_masses(packed, frame, radius) for packed, _ in candidates.batches(_BATCH)]
     return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def isolation_score(task: Task, candidates: CandidateSet) -> FloatArray | None:
+    """The cut-based selection as a score, finite, the more the more isolated; (candidates,). None where the task has
+    no cone, or the candidates lack the channels of tracks."""
+    has_tracks = {"track_pt", "track_dz_significance"} <= set(candidates.candidates.spec.channels)
+    if task.isolation is None or not has_tracks:
+        return None
+    return np.nan_to_num(-isolation(candidates, task.isolation), neginf=-1e9)
 
 
 def isolation(candidates: CandidateSet, cone: Cone) -> FloatArray:

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from e2e.contract.answers import QUANTILES
 from e2e.datasets.candidate_set import CandidateSet
-from e2e.evaluation.classical import calorimeter_mass
+from e2e.evaluation.classical import simple_guesses
 from e2e.evaluation.score import ETA_EDGES, VERTEX_EDGES
 from e2e.metrics import FloatArray, Measured, bootstrap, half_width_68, in_bins, mean_absolute_error, proportion
 from e2e.problems import InputError
@@ -38,7 +37,7 @@ def measure_quantity(task: Task, outputs: FloatArray, candidates: CandidateSet) 
     truth, given = signal.target.astype(np.float64), outputs[is_measured]
     low, high = span_of(task, truth)
     estimate = np.clip(given[:, 0], low, None)
-    guesses = {"network": estimate, **_simple_guesses(task, signal, truth)}
+    guesses = {"network": estimate, **simple_guesses(task, signal, truth)}
 
     def errors(inside: Any) -> dict[str, Any]:
         return {name: mean_absolute_error(guess[inside], truth[inside]).to_json() for name, guess in guesses.items()}
@@ -110,16 +109,6 @@ def span_of(task: Task, truth: FloatArray) -> tuple[float, float]:
     return task.output.trained_range or (float(truth.min()), float(truth.max()))
 
 
-def _simple_guesses(task: Task, signal: CandidateSet, truth: FloatArray) -> dict[str, FloatArray]:
-    """pT may not be known, nor where a window lies on the grid."""
-    guesses = {"constant": cross_fitted(truth, np.zeros(len(truth)))}
-    if np.isfinite(signal.pt).all():
-        guesses["pt_only"] = cross_fitted(truth, signal.pt)
-    if task.mass_radius is not None and np.isfinite(mass := calorimeter_mass(signal, task.mass_radius)).all():
-        guesses["calorimeter_mass"] = cross_fitted(truth, mass, num_bins=30)
-    return guesses
-
-
 def _gain(estimate: FloatArray, guess: FloatArray, truth: FloatArray) -> dict[str, float | None]:
     """By how much the mean absolute error is less than that of the guess, candidate by candidate."""
     return _mean(np.abs(guess - truth) - np.abs(estimate - truth)).to_json()
@@ -159,18 +148,3 @@ def _other(task: Task, outputs: FloatArray) -> dict[str, Any]:
         "quantile_84": float(np.quantile(estimate, 0.84)) if has_any else None,
         "flagged": proportion(outputs[:, 3] > 0.5).to_json() if has_any and has_flag else None,
     }
-
-
-def cross_fitted(truth: FloatArray, variable: NDArray[Any], num_bins: int = 10) -> FloatArray:
-    """Median of the truth in bins of a variable: the best guess from it. Each half is fitted on the other. Bins have 20
-    candidates or more; where a half has none in one, the median of all that half is taken."""
-    guess = np.empty(len(truth))
-    num_bins = max(min(num_bins, len(truth) // 20), 1)
-    edges = np.unique(np.quantile(variable, np.linspace(0, 1, num_bins + 1)))
-    place = np.clip(np.searchsorted(edges, variable, side="right") - 1, 0, max(len(edges) - 2, 0))
-    is_even = np.arange(len(truth)) % 2 == 0
-    for half in (is_even, ~is_even):
-        for k in np.unique(place):
-            known = truth[~half & (place == k)]
-            guess[half & (place == k)] = np.median(known if len(known) else truth[~half])
-    return guess

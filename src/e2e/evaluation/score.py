@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.datasets.candidate_set import CandidateSet
-from e2e.evaluation.classical import isolation
+from e2e.evaluation.classical import isolation_score
 from e2e.metrics import (
     MIN_PASSING,
     FloatArray,
@@ -22,7 +22,6 @@ from e2e.metrics import (
     rejection,
 )
 from e2e.tasks import Task
-from e2e.tasks.task import Cone
 
 RESAMPLINGS = 200
 EFFICIENCIES = (0.5, 0.7, 0.9)
@@ -50,8 +49,8 @@ def measure_score(task: Task, answer: FloatArray, candidates: CandidateSet) -> d
     }
     result["calibration_error"] = round(calibration_error(answer, truth), 5) if len(truth) else None
     result["working_points"] = [_working_point(answer, truth, mistag) for mistag in MISTAGS]
-    if task.isolation is not None and {"track_pt", "track_dz_significance"} <= set(candidates.candidates.spec.channels):
-        result["isolation"] = _beside_isolation(task.isolation, answer, truth, candidates)
+    if (isolated := isolation_score(task, candidates)) is not None:
+        result["isolation"] = _beside_isolation(isolated, answer, truth)
     if "pt" in task.published:
         low, high = task.published["pt"]
         result["auc_at_published_pt"] = area((candidates.pt >= low) & (candidates.pt <= high))["auc"]
@@ -62,18 +61,15 @@ def _rejections(answer: FloatArray, truth: NDArray[np.bool_]) -> dict[str, Any]:
     return {f"{e:.0%}": rejection(answer, truth, e).to_json() for e in EFFICIENCIES}
 
 
-def _beside_isolation(
-    cone: Cone, answer: FloatArray, truth: NDArray[np.bool_], candidates: CandidateSet
-) -> dict[str, Any]:
+def _beside_isolation(isolated: FloatArray, answer: FloatArray, truth: NDArray[np.bool_]) -> dict[str, Any]:
     """The same of a cut-based selection, and how much smaller its area is, on the same resamplings."""
-    score = -isolation(candidates, cone)
-    answers, both = [answer, np.nan_to_num(score, neginf=-1e9)], truth.any() and not truth.all()
-    behind = np.diff(paired_areas(answers, truth, RESAMPLINGS), axis=1) if both else np.full(2, np.nan)
-    found = area_under_curve(answers[1], truth)
+    both = truth.any() and not truth.all()
+    behind = np.diff(paired_areas([answer, isolated], truth, RESAMPLINGS), axis=1) if both else np.full(2, np.nan)
+    found = area_under_curve(isolated, truth)
     ahead = area_under_curve(answer, truth).value - found.value
     return {
         "auc": found.to_json(),
-        "rejection": _rejections(answers[1], truth),
+        "rejection": _rejections(isolated, truth),
         "network_ahead_by": Measured(ahead, float(behind.std(ddof=1))).to_json(),
     }
 

@@ -90,10 +90,10 @@ class Task:
     signal, other: the two kinds of candidates. A task that gives a probability gives that of the signal; one that gives
     a quantity is measured on the signal alone. balance: what keeps a network from telling the kinds apart by their
     spectra; None where they are made alike. flat: what keeps a network from preferring the values it saw most; None
-    where they are made flat. network: numbers of the network that go with this frame. pt_edges: of the
-    tables in reports. published: numbers to measure against. mass_radius: in (eta, phi), of the energies whose
-    invariant mass is the classical estimate of the quantity. isolation: what a cut-based selection asks of a
-    candidate. beside: what a joint training learns as well. limits:
+    where they are made flat. network: numbers of the network that go with this frame. pt_edges: of the tables in
+    reports. efficiencies: at which a contest says how much background is left. published: numbers to measure against.
+    mass_radius: in (eta, phi), of the energies whose invariant mass is the classical estimate of the quantity.
+    isolation: what a cut-based selection asks of a candidate. beside: what a joint training learns as well. limits:
     what a user of a bundle must know; on its card.
     """
 
@@ -110,6 +110,7 @@ class Task:
     published: dict[str, Any]
     mass_radius: float | None = None
     isolation: Cone | None = None
+    efficiencies: tuple[float, ...] = (0.3, 0.5, 0.8)
     balance: Balance | None = None
     flat: Flat | None = None
     beside: tuple[Beside, ...] = ()
