@@ -84,8 +84,9 @@ def make_parser() -> argparse.ArgumentParser:
     add(
         "--candidates",
         default="auto",
-        choices=("auto", "objects", "seeds", "leading", "jets"),
-        help="cut around the record's photons and electrons, isolated hot crystals, the event's hottest crystal; jets",
+        choices=("auto", "objects", "seeds", "leading", "jets", "taus"),
+        help="cut around the record's photons and electrons, isolated hot crystals, the event's hottest crystal; for "
+        "bundles of jets around its jets or taus",
     )
     add("--batch-size", type=int, default=256, metavar="N")
     parts = "processes; the output is then a folder with a part for each file, and an interrupted call goes on"

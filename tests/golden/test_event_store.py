@@ -45,6 +45,9 @@ def golden_events(version: int) -> Events:
         }
         objects["tracks"] = Table.from_counts([1, 1], tracks)
         objects["tracker_hits"] = Table.from_counts([3, 0], tracker_hits, np.array([True, False]))
+    if version >= 4:
+        taus = {name: np.array([i + 0.25], np.float32) for i, name in enumerate(OBJECT_COLUMNS["taus"])}
+        objects["taus"] = Table.from_counts([0, 1], taus, np.array([False, True]))
     return Events(
         np.array([1, 4294967295], np.uint32),
         np.array([2, 3], np.uint32),
@@ -55,7 +58,7 @@ def golden_events(version: int) -> Events:
     )
 
 
-@pytest.mark.parametrize("version", [1, 2, 3])
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
 def test_every_version_is_still_read_to_the_bit(version):
     path = golden_file(version)
     assert path.stat().st_size < 30_000

@@ -335,7 +335,7 @@ def test_what_cannot_be_done_at_all_is_said_in_one_line(untrained_bundle, simula
         (tmp_path / "absent" / "out.parquet", {}, r"out.parquet: cannot be written \(no folder \S+/absent\); choose"),
         (tmp_path / ("a" * 300), {}, r"cannot be written \(File name too long\)"),
         (None, {"engine": "oracle"}, "no such engine"),
-        (None, {"candidates": "taus"}, "no candidates 'taus'"),
+        (None, {"candidates": "muons"}, "no candidates 'muons'"),
         (None, {"candidates": "jets"}, "cannot be asked for candidates 'jets'; choose one of: auto"),
         (None, {"batch_size": 0}, "batch size 0; give at least 1"),
         (None, {"threads": 0}, "threads 0; give at least 1"),

@@ -45,6 +45,7 @@ def test_the_collections_of_miniaod_are_found(events):
         "photons": "patPhotons_slimmedPhotons__RECO",
         "electrons": "patElectrons_slimmedElectrons__RECO",
         "jets": "patJets_slimmedJets__RECO",
+        "taus": "patTaus_slimmedTaus__RECO",
         "vertices": "recoVertexs_offlineSlimmedPrimaryVertices__RECO",
     }
     assert all(len(events.hits[name]) == 0 and events.hits[name].is_present.all() for name in ("EB", "EE", "ES"))

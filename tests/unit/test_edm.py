@@ -143,7 +143,7 @@ def test_bad_hits_are_left_to_the_door(flavour, events):
 
 
 def test_objects_have_their_columns_and_types(events):
-    assert events.objects.keys() == OBJECT_COLUMNS.keys() - {"tracker_hits"}
+    assert events.objects.keys() == OBJECT_COLUMNS.keys() - {"tracker_hits", "taus"}
     for name, table in events.objects.items():
         assert tuple(table.columns) == OBJECT_COLUMNS[name]
         assert all(column.dtype == np.float32 for column in table.columns.values())

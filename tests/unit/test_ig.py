@@ -54,6 +54,7 @@ def test_objects_are_read_by_name_and_positions_are_centimetres(tmp_path):
         "max_energy_crystal": [5.0], "e3x3": [8.0], "e5x5": [9.0], "sigma_ieta_ieta": approx([0.01]),
     }  # fmt: skip
     assert rows["jets"] == {"pt": [40.0], "eta": [0.5], "phi": [-2.0]}
+    assert rows["taus"] == {"pt": [30.0], "eta": [0.25], "phi": [-1.5]}
     assert rows["electrons"]["charge"] == [1.0]
     assert rows["vertices"]["z_cm"] == approx([3.0]), "the fake vertex is the beam spot"
     assert rows["vertices"]["ndof"] == [25.0]

@@ -11,6 +11,7 @@ from e2e.detector.geometry import barrel_position, hcal_position
 from e2e.detector.grids import barrel_pixel
 from e2e.events.record import Events, Table
 from e2e.frames.build import build_candidates
+from e2e.frames.candidate_rows import find_candidates
 from e2e.frames.jet_seeds import jet_seeds, whole_seeds
 from e2e.frames.places import tower_at, tower_middle
 
@@ -76,6 +77,27 @@ def test_jets_whose_window_leaves_the_grid_in_eta_are_left_out() -> None:
     assert len(nothing) == len(none) == 0
     with pytest.raises(ValueError, match="jets are cut from the stitched grid, not from 'barrel'"):
         jet_seeds(record({}), FrameSpec())
+
+
+def test_candidates_of_taus_are_taus_and_jets_where_an_event_has_no_collection_of_them() -> None:
+    jets = Table.from_counts([1, 1, 2], kinematics([0.1, 0.2, 0.3, -0.3], pt=40.0))
+    taus = Table.from_counts([2, 0, 0], kinematics([0.5, -0.5], pt=20.0), np.array([True, True, False]))
+    numbers = np.arange(3)
+    events = Events(*(numbers.astype(kind) for kind in ("u4", "u4", "u8")), {}, {"jets": jets, "taus": taus})
+
+    def found(mode, tables=("jets",)):
+        rows = find_candidates(events, mode, JET, tables)
+        return list(zip(rows.seeds.event_index.tolist(), rows.source.tolist(), rows.pt.tolist(), strict=True))
+
+    of_taus = [(0, "tau", 20.0), (0, "tau", 20.0)]
+    of_jets = [(event, "jet", 40.0) for event in (0, 1, 2, 2)]
+    assert found("auto") == found("jets") == of_jets
+    assert found("taus") == of_taus
+    assert found("auto", ("taus", "jets")) == of_taus + of_jets[2:]  # event 1 was looked at, and has no tau
+
+
+def kinematics(eta: list[float], pt: float) -> dict[str, np.ndarray]:
+    return {"pt": np.full(len(eta), pt, "f4"), "eta": np.array(eta, "f4"), "phi": np.zeros(len(eta), "f4")}
 
 
 def test_whole_seeds_show_the_whole_barrel() -> None:

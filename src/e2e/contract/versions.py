@@ -3,5 +3,5 @@
 CONTRACT_VERSION = 1  # pixel packing: pixel_index, pixel_value, seed
 GRAPH_CONTRACT_VERSION = 2  # that and neighbour; of graph networks alone, so that others stay readable
 BUNDLE_VERSION = 2  # files of a bundle and keys of contract.json
-EVENT_STORE_VERSION = 3  # columns of the Parquet event store
+EVENT_STORE_VERSION = 4  # columns of the Parquet event store
 CANDIDATE_STORE_VERSION = 3  # columns of the Parquet candidate store

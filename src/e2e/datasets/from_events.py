@@ -35,9 +35,9 @@ def labelled_candidates(task: Task, events: Events, frame: FrameSpec) -> Candida
     return CandidateSet(candidates, complete_labels(len(candidates), labels), [dict(events.provenance)])
 
 
-def unlabelled_candidates(events: Events, frame: FrameSpec) -> CandidateSet:
-    """The candidates that a bundle of this frame would be asked about."""
-    rows = find_candidates(events, "auto", frame)
+def unlabelled_candidates(task: Task, events: Events, frame: FrameSpec) -> CandidateSet:
+    """The candidates that a bundle of this task and frame would be asked about."""
+    rows = find_candidates(events, "auto", frame, task.jets)
     labels = {name: getattr(rows, name) for name in ("pt", "eta", "phi")} | event_labels(events, rows.seeds.event_index)
     candidates = build_candidates(events, frame, rows.seeds)
     return CandidateSet(candidates, complete_labels(len(candidates), labels), [dict(events.provenance)])

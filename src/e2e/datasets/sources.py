@@ -51,7 +51,7 @@ class EventFiles:
                 check_truth(task, path, events)
                 yield labelled_candidates(task, events, layout.frame)
             else:
-                yield unlabelled_candidates(events, layout.frame)
+                yield unlabelled_candidates(task, events, layout.frame)
 
     def _process(self, path: Path) -> str | None:
         """The task whose process was simulated."""

@@ -106,6 +106,7 @@ OBJECT_LAYOUTS: dict[str, Layout] = {
         _CANDIDATE,
         3,
     ),
+    "taus": Layout(("recoPFTaus_hpsPFTauProducer_", "patTaus_slimmedTaus_"), _CANDIDATE, 3),
     "vertices": Layout(
         ("recoVertexs_offlinePrimaryVertices_", "recoVertexs_offlineSlimmedPrimaryVertices_"),
         {f"{axis.lower()}_cm": (f"position_.fCoordinates.f{axis}",) for axis in "XYZ"}

@@ -41,6 +41,7 @@ LAYOUTS: dict[str, Layout] = {
     "photons": Layout(("Photons",), {**_KINEMATICS, **_SHOWER}),
     "electrons": Layout(("GsfElectrons",), {**_KINEMATICS, "charge": ("charge",)}),
     "jets": Layout(("PFJets", "Jets"), _KINEMATICS),
+    "taus": Layout(("PFTaus", "CaloTaus"), _KINEMATICS),
     # a fake vertex is the beam spot, put there where none was found
     "vertices": Layout(
         ("PrimaryVertices", "Vertices"),

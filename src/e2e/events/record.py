@@ -25,6 +25,7 @@ OBJECT_COLUMNS: dict[str, tuple[str, ...]] = {
     "photons": ("pt", "eta", "phi", "energy", *_POINT, "max_energy_crystal", "e3x3", "e5x5", "sigma_ieta_ieta"),
     "electrons": ("pt", "eta", "phi", "charge", *_POINT),
     "jets": ("pt", "eta", "phi"),
+    "taus": ("pt", "eta", "phi"),
     "vertices": (*_POINT, "chi2", "ndof"),
     "truth": ("pdg_id", "pt", "eta", "phi", "energy", "mass", *_POINT, "decay_mode"),
 }

@@ -41,6 +41,7 @@ _NEW_COLUMNS: dict[int, tuple[str, ...]] = {
         *(f"tracker_hits.{column}" for column in ("layer", "x_cm", "y_cm", "z_cm")),
     ),
     3: ("truth.decay_mode",),
+    4: tuple(f"taus.{column}" for column in OBJECT_COLUMNS["taus"]),
 }
 
 

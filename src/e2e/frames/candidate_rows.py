@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
@@ -17,23 +18,24 @@ from e2e.frames import Seeds, native
 from e2e.frames.jet_seeds import jet_seeds, whole_seeds
 from e2e.frames.seeds import object_seeds
 
-Mode = Literal["auto", "objects", "seeds", "leading", "jets"]
-MODES: tuple[Mode, ...] = ("auto", "objects", "seeds", "leading", "jets")
+Mode = Literal["auto", "objects", "seeds", "leading", "jets", "taus"]
+MODES: tuple[Mode, ...] = ("auto", "objects", "seeds", "leading", "jets", "taus")
 
 ISOLATED_MIN_ENERGY_GEV = 5.0  # of a crystal that is a candidate without a reconstructed object
 ISOLATED_HALF_WIDTH = 15  # pixels around it within which none is higher: one candidate for each 32 x 32 window
 
 _FIVE_BY_FIVE = FrameSpec(channels=("ecal_energy",), rows=5, columns=5, centre_row=2, centre_column=2)
-_SINGULAR = {"photons": "photon", "electrons": "electron"}
+_SINGULAR = {"photons": "photon", "electrons": "electron", "jets": "jet", "taus": "tau"}
+_CRYSTAL_OBJECTS = ("photons", "electrons")
 
 
 @dataclass(frozen=True)
 class CandidateRows:
     """One row per candidate, ascending in event.
 
-    source: photon, electron, jet, seed or event. matches_electron: a photon whose seed crystal is also an electron's.
-    eta, phi, pt: of the object; of a bare seed the direction of its crystal from the origin and the transverse energy
-    of the 5 x 5 crystals around it. ieta, iphi: of the barrel crystal at the seed.
+    source: photon, electron, jet, tau, seed or event. matches_electron: a photon whose seed crystal is also an
+    electron's. eta, phi, pt: of the object; of a bare seed the direction of its crystal from the origin and the
+    transverse energy of the 5 x 5 crystals around it. ieta, iphi: of the barrel crystal at the seed.
     """
 
     seeds: Seeds
@@ -66,7 +68,7 @@ class CandidateRows:
 def has_objects(events: Events) -> NDArray[np.bool_]:
     """Whether each event has a collection of photons or electrons, be it an empty one."""
     has = np.zeros(len(events), dtype=bool)
-    for name in _SINGULAR.keys() & events.objects.keys():
+    for name in events.objects.keys() & set(_CRYSTAL_OBJECTS):
         has |= events.objects[name].is_present
     return has
 
@@ -74,19 +76,22 @@ def has_objects(events: Events) -> NDArray[np.bool_]:
 def modes_of(frame: FrameSpec) -> tuple[Mode, ...]:
     """What candidates a bundle of this frame can be asked for."""
     if frame.grid == "stitched":
-        return "auto", "jets"
+        return "auto", "jets", "taus"
     return ("auto",) if frame.is_whole else ("auto", "objects", "seeds", "leading")
 
 
-def find_candidates(events: Events, mode: Mode, frame: FrameSpec) -> CandidateRows:
-    """Candidates of a batch for bundles of this frame: jets on the stitched grid, the event for a frame of the whole
-    barrel, else what `mode` says.
+def find_candidates(
+    events: Events, mode: Mode, frame: FrameSpec, jets: tuple[Literal["jets", "taus"], ...] = ("jets",)
+) -> CandidateRows:
+    """Candidates of a batch for bundles of this frame: `jets` or `taus` on the stitched grid, the event for a frame of
+    the whole barrel, else what `mode` says.
 
     mode: `objects`: reconstructed photons and electrons; `seeds`: isolated high crystals; `leading`: the highest
-    crystal of each event; `auto`: objects in events that have a collection of them, seeds in the others.
+    crystal of each event; `auto`: objects in events that have a collection of them, seeds in the others; on the
+    stitched grid, the first of `jets` that the event has a collection of.
     """
     if frame.grid == "stitched":
-        return _jet_rows(events, frame)
+        return _jet_rows(events, frame, jets if mode == "auto" else (mode,))
     if "EB" not in events.hits:
         nothing = Seeds.from_columns([], [], [], [])
         return _seed_rows(Table(np.zeros(len(events) + 1, dtype=np.int64), {}), nothing)
@@ -109,9 +114,9 @@ def _object_rows(events: Events) -> CandidateRows:
     found = object_seeds(events)
     columns: dict[str, Any] = {name: np.zeros(len(found), dtype=np.float32) for name in ("eta", "phi", "pt")}
     source = np.full(len(found), "", dtype="U8")
-    for table, singular in _SINGULAR.items():
+    for table in _CRYSTAL_OBJECTS:
         rows = found.source == table
-        source[rows] = singular
+        source[rows] = _SINGULAR[table]
         for name, column in columns.items():
             column[rows] = events.objects[table][name][found.index[rows]] if rows.any() else 0
 
@@ -122,14 +127,21 @@ def _object_rows(events: Events) -> CandidateRows:
     return CandidateRows(seeds, source, matches_electron, **columns, **_crystals(seeds))
 
 
-def _jet_rows(events: Events, frame: FrameSpec) -> CandidateRows:
-    if "jets" not in events.objects:
-        nothing = Seeds.from_columns([], [], [], [])
-        return _bare_rows("jet", nothing)
-    seeds, jet = jet_seeds(events, frame)
-    kinematics: dict[str, Any] = {name: events.objects["jets"][name][jet] for name in ("eta", "phi", "pt")}
-    in_barrel = replace(seeds, row=seeds.row - np.int32(ENDCAP_ROWS))
-    return replace(_bare_rows("jet", seeds), **kinematics, **_crystals(in_barrel))
+def _jet_rows(events: Events, frame: FrameSpec, tables: Sequence[str]) -> CandidateRows:
+    """tables: of each event the first that it has."""
+    rows = _bare_rows("jet", Seeds.from_columns([], [], [], []))
+    is_without = np.ones(len(events), dtype=bool)
+    for table in (name for name in tables if name in events.objects):
+        objects = events.objects[table]
+        seeds, jet = jet_seeds(events, frame, objects=table)
+        is_taken = is_without[seeds.event_index]
+        seeds, jet = seeds.select(is_taken), jet[is_taken]
+        kinematics: dict[str, Any] = {name: objects[name][jet] for name in ("eta", "phi", "pt")}
+        in_barrel = replace(seeds, row=seeds.row - np.int32(ENDCAP_ROWS))
+        found = replace(_bare_rows(_SINGULAR[table], seeds), **kinematics, **_crystals(in_barrel))
+        rows = CandidateRows.merge(rows, found) if len(rows) else found
+        is_without &= ~objects.is_present
+    return rows
 
 
 def _crystals(seeds: Seeds) -> dict[str, Any]:

@@ -13,19 +13,19 @@ from e2e.frames.candidates import LongArray, Seeds
 from e2e.frames.tracking import objects_of
 
 
-def jet_seeds(events: Events, spec: FrameSpec, backend: Any = None) -> tuple[Seeds, LongArray]:
+def jet_seeds(events: Events, spec: FrameSpec, backend: Any = None, objects: str = "jets") -> tuple[Seeds, LongArray]:
     """Seed of every jet whose window of `spec` lies on the stitched grid in eta, and the row of each in the jet table.
 
     The highest HCAL tower within 7 x 7 of the one that the jet axis points at, or without energy there that one; the
     seed is the middle of its 5 x 5 pixels, its energy the tower's (0 without).
-    backend: e2e.frames.native (default) or e2e.frames.reference.
+    backend: e2e.frames.native (default) or e2e.frames.reference. objects: `jets` or `taus`.
     Source: cms-e2e/RecoE2E JetFrameProducer.
     """
     if spec.grid != "stitched":
         raise ValueError(f"jets are cut from the stitched grid, not from {spec.grid!r}")
     if backend is None:
         from e2e.frames import native as backend
-    table = objects_of(events, "jets")
+    table = objects_of(events, objects)
     towers = backend.hcal_frames(hits_of(events, "HB"), hits_of(events, "HE"))
     seeds, is_found = backend.seeds_of_jets(towers, table.event_index, table["eta"], table["phi"], spec)
     return seeds, np.flatnonzero(is_found)

@@ -24,6 +24,7 @@ from e2e.inference.parts import predict_parts
 from e2e.inference.prediction_file import Answered, PredictionWriter, prediction_schema, to_record_batch
 from e2e.inference.predictions import Predictions, Timing
 from e2e.problems import InputError, Problems
+from e2e.tasks import TASKS
 
 BATCH_SIZE = 256  # candidates; what is in memory at once is this and one batch of events
 _USE_SEEDS = "use candidates `auto` or `seeds`"
@@ -74,6 +75,7 @@ def predict(
         options |= {"deadline": deadline, "fallback": fallback}
         return predict_parts(predict, bundle, paths, output, options, workers or 1, dask, progress)
     timing, problems = Timing(), Problems()
+    jets = TASKS[bundle.contract.task].jets if bundle.contract.task in TASKS else ("jets",)
     schema = prediction_schema(bundle.contract, _provenance(bundle, paths, engine, precision, candidates))
     if servers and engine != "triton":
         raise InputError("predict", f"servers for the engine {engine}", "use the engine triton, or give none")
@@ -92,7 +94,7 @@ def predict(
             if candidates == "objects" and not (has := has_objects(events)).all():
                 without_objects[path] = without_objects.get(path, 0) + int(np.count_nonzero(~has))
             with timing.stage("framing"):
-                rows = find_candidates(events, candidates, bundle.contract.frame)
+                rows = find_candidates(events, candidates, bundle.contract.frame, jets)
             if len(rows):
                 answered = _run(runner, bundle, events, rows, batch_size, timing)
                 _report_not_finite(bundle, path, events, rows, answered.outputs, problems)

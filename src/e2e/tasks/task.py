@@ -93,8 +93,9 @@ class Task:
     where they are made flat. network: numbers of the network that go with this frame. pt_edges: of the tables in
     reports. efficiencies: at which a contest says how much background is left. published: numbers to measure against.
     mass_radius: in (eta, phi), of the energies whose invariant mass is the classical estimate of the quantity.
-    isolation: what a cut-based selection asks of a candidate. beside: what a joint training learns as well. limits:
-    what a user of a bundle must know; on its card.
+    isolation: what a cut-based selection asks of a candidate. jets: what `predict` looks at on the stitched grid, of
+    each event the first collection that it has. beside: what a joint training learns as well. limits: what a user of a
+    bundle must know; on its card.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Task:
     published: dict[str, Any]
     mass_radius: float | None = None
     isolation: Cone | None = None
+    jets: tuple[Literal["jets", "taus"], ...] = ("jets",)
     efficiencies: tuple[float, ...] = (0.3, 0.5, 0.8)
     balance: Balance | None = None
     flat: Flat | None = None
