@@ -3,9 +3,13 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from e2e.bundles import Bundle, load_bundle
 from e2e.contract import FrameSpec
+
+settings.register_profile("untimed", deadline=None)  # a busy machine is no fault of a test
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

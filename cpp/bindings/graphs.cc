@@ -2,7 +2,6 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
-#include <algorithm>
 #include <cmath>
 #include <string>
 #include <tuple>
@@ -11,7 +10,7 @@
 
 #include "arrays.h"
 #include "core.h"
-#include "e2e/nearest_nodes.h"
+#include "e2e/graph_packing.h"
 
 namespace e2e::bindings {
 
@@ -99,26 +98,12 @@ NumpyArray<float> packedNeighbours(nb::ndarray<const float, nb::ndim<2>, nb::c_c
   for (std::size_t i = 0; i < batch * width; ++i)
     if (!(index.data()[i] < pixels))  // nor is NaN
       refuse("a pixel index that is none of the frame's " + std::to_string(isCoarse.size() * rows * columns));
-  std::vector<std::vector<std::int32_t>> places;
-  std::vector<float> packed;
-  std::size_t most = 1;
+  PackedNeighbours packed;
   {
     nb::gil_scoped_release release;
-    NodeFinder nodesOf(rows, columns, std::move(isCoarse));
-    for (std::size_t i = 0; i < batch; ++i) {
-      places.push_back(nodesOf(index.data() + i * width, width));
-      most = std::max(most, places.back().size());
-    }
-    packed.assign(batch * most * count, static_cast<float>(NearestNodes::kNone));
-    NearestNodes nearest({rows, columns, false}, count, squareOf(radius));
-    std::vector<std::int32_t> found;
-    for (std::size_t i = 0; i < batch; ++i) {
-      found.resize(places[i].size() * count);
-      nearest(places[i].data(), places[i].size(), found.data());
-      std::copy(found.begin(), found.end(), packed.begin() + i * most * count);
-    }
+    packed = packNeighbours(index.data(), batch, width, rows, columns, std::move(isCoarse), {count, squareOf(radius)});
   }
-  return toNumpy(std::move(packed), {batch, most, count});
+  return toNumpy(std::move(packed.number), {batch, packed.nodes, count});
 }
 
 }  // namespace

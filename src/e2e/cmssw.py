@@ -14,9 +14,10 @@ from typing import Any
 
 from e2e import __version__
 from e2e.bundles.bundle import ONNX, Bundle, load_bundle, read_golden
+from e2e.bundles.contract_file import contract_version
 from e2e.bundles.parity import RELATIVE_TOLERANCE
 from e2e.bundles.torchscript import write_torchscript
-from e2e.contract import BUNDLE_VERSION, CONTRACT_VERSION, PADDING_INDEX
+from e2e.contract import BUNDLE_VERSION, PADDING_INDEX, GraphSpec
 from e2e.files import make_folder, replacing, write_text, writing
 from e2e.problems import InputError
 from e2e.serving.repository import CONFIG, served_config
@@ -35,9 +36,6 @@ def write_for_cmssw(bundle: Bundle | Path, area: Path) -> Path:
         bundle = load_bundle(Path(bundle))
     if bundle.contract.frame.is_whole:
         raise InputError(bundle.path, "looks at whole events, which are in no collection", "use `e2e predict`")
-    if bundle.contract.graph is not None:
-        what = "a graph network: the plugins give no neighbours of its nodes yet"
-        raise InputError(bundle.path, what, "export another bundle, or use `e2e predict`")
     package = area / PACKAGE
     if not (package / "plugins").is_dir():
         raise InputError(area, f"no {PACKAGE} in it", "copy cmssw/RecoE2E there first: cp -rL cmssw/RecoE2E AREA/src")
@@ -87,7 +85,7 @@ def _config_text(bundle: Bundle) -> str:
     whole = _set(
         name=_string(name),
         bundleVersion=f"cms.uint32({BUNDLE_VERSION})",
-        contractVersion=f"cms.uint32({CONTRACT_VERSION})",
+        contractVersion=f"cms.uint32({contract_version(contract.graph)})",
         model=f"cms.FileInPath({f'{data}/{ONNX}'!r})",
         frame=_set(
             grid=_string(frame.grid),
@@ -97,6 +95,7 @@ def _config_text(bundle: Bundle) -> str:
             centreRow=f"cms.int32({frame.centre_row})",
             centreColumn=f"cms.int32({frame.centre_column})",
         ),
+        **({} if contract.graph is None else {"graph": _graph(contract.graph)}),
         outputs=f"cms.VPSet({', '.join(outputs)})",
         selfTest=_self_test(bundle),
     )
@@ -107,6 +106,10 @@ def _config_text(bundle: Bundle) -> str:
         f"torchScript = cms.FileInPath({f'{data}/{TORCHSCRIPT}'!r})\n\n"
         f"bundle = {whole}\n"
     )
+
+
+def _graph(graph: GraphSpec) -> str:
+    return _set(neighbours=f"cms.int32({graph.neighbours})", radius=f"cms.int32({graph.radius})")
 
 
 def _self_test(bundle: Bundle) -> str:

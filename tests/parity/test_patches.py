@@ -27,7 +27,7 @@ def views(frame: FrameSpec, patch: int, packed):
 
 
 @pytest.mark.parametrize("kind", FRAMES)
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(patch=st.integers(1, 40), batch=st.integers(1, 4), pixels=st.integers(0, 300), seed=st.integers(0, 2**32 - 1))
 def test_patches_are_those_of_the_dense_image(kind, patch, batch, pixels, seed):
     frame = FRAMES[kind]

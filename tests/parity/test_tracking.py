@@ -116,13 +116,11 @@ def tracks(rng: np.random.Generator, size: int, **columns: Any) -> Table:
 
 
 @given(tables("tracks"), tables("vertices", 2))
-@settings(deadline=None)
 def test_any_tracks(table: Table, vertices: Table) -> None:
     assert_same_track_pixels(record(tracks=table, vertices=vertices))
 
 
 @given(tables("tracker_hits"), tables("vertices", 2))
-@settings(deadline=None)
 def test_any_tracker_hits(table: Table, vertices: Table) -> None:
     assert_same_hit_pixels(record(tracker_hits=table, vertices=vertices))
 
@@ -190,7 +188,7 @@ def test_columns_of_another_kind_are_refused() -> None:
 
 
 @given(tables("electrons"), tables("photons"))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_any_particles(electrons: Table, photons: Table) -> None:
     hits = crystals_and_towers()["EB"]
     for table in (electrons, photons):
@@ -210,7 +208,6 @@ def test_simulated_particles_are_the_same() -> None:
 
 
 @given(tables("jets"), st.sampled_from(SPECS))
-@settings(deadline=None)
 def test_any_jets(jets: Table, spec: FrameSpec) -> None:
     towers = native.hcal_frames(*(crystals_and_towers()[name] for name in ("HB", "HE")))
     args = (towers, jets.event_index, jets["eta"], jets["phi"], spec)
@@ -218,7 +215,6 @@ def test_any_jets(jets: Table, spec: FrameSpec) -> None:
 
 
 @given(hnp.arrays(np.float64, 20), hnp.arrays(np.float64, 20, elements=st.floats(-1e300, 1e300)))
-@settings(deadline=None)
 def test_towers_in_any_direction(eta: np.ndarray, phi: np.ndarray) -> None:
     edges = np.concatenate([np.arange(-73, 74) * np.deg2rad(5) + step for step in (-1e-9, 0, 1e-9, -1e-300)])
     for angles in ((eta, phi), (eta / 1e300, phi / 1e299), (np.resize(eta, len(edges)), edges)):

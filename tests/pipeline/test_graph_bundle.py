@@ -1,4 +1,4 @@
-"""A graph network from its training to every engine, and where it cannot go yet."""
+"""A graph network from its training to every engine."""
 
 from __future__ import annotations
 
@@ -98,6 +98,7 @@ def test_a_server_finds_the_neighbours_itself(bundle):
     check_agreement("merged", found[:, None], expected, bundle.contract.tolerance_scale)
 
 
-def test_cmssw_refuses_it_by_name(bundle, tmp_path):
-    with pytest.raises(InputError, match="a graph network: the plugins give no neighbours"):
-        write_for_cmssw(bundle, tmp_path)
+def test_the_plugins_are_told_its_graph(bundle, tmp_path):
+    (tmp_path / "RecoE2E" / "Inference" / "plugins").mkdir(parents=True)
+    text = write_for_cmssw(bundle, tmp_path).read_text()
+    assert "neighbours = cms.int32(8),\n    radius = cms.int32(8)" in text and "contractVersion = cms.uint32(2)" in text

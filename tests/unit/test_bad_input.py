@@ -454,14 +454,14 @@ def samples(tmp_path_factory) -> tuple[Path, dict[str, bytes]]:
 
 
 @pytest.mark.parametrize("kind", ["ig", "stored", "store"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(flips=FLIPS, length=CUT)
 def test_damaged_files_end_in_problems_only(samples, kind, flips, length):
     folder, contents = samples
     survives(write(folder / "damaged", damage(contents[kind], flips, length)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(flips=FLIPS, length=CUT)
 def test_damaged_json_spoils_its_event_only(samples, flips, length):
     folder, _ = samples
@@ -478,7 +478,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(choices=st.lists(st.integers(0, 1000), min_size=1, max_size=5), value=ANYTHING)
 def test_any_value_anywhere_in_an_event_spoils_its_event_only(samples, choices, value):
     folder, _ = samples

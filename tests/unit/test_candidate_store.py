@@ -160,7 +160,7 @@ def stored(tmp_path_factory) -> tuple[Path, bytes, CandidateSet]:
     return path, path.read_bytes(), sample
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(place=st.integers(0, 1 << 20), flip=st.integers(1, 255), cut=st.booleans())
 def test_damage_is_noticed_or_harmless(stored, place, flip, cut):
     """Pages and our metadata have checksums; what is left is the footer, of which Arrow notices what it must read."""

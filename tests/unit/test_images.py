@@ -216,7 +216,7 @@ def test_files_without_images_are_named(tmp_path, capsys):
     assert not (tmp_path / "d").exists()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(hnp.arrays(np.float32, (3, 2, 32, 32), elements=st.floats(width=32), fill=st.just(0.0)))
 def test_dense_to_sparse_to_dense_is_lossless(images):
     spec = FrameSpec(channels=("ecal_energy", "ecal_time"))
@@ -365,7 +365,7 @@ def samples(tmp_path_factory) -> tuple[Path, dict[str, bytes]]:
 
 
 @pytest.mark.parametrize("kind", ["parquet", "hdf5"])
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(place=st.integers(0, 1 << 22), flip=st.integers(1, 255), cut=st.booleans())
 @example(place=591222, flip=1, cut=False)  # the first image of the Parquet file has lost its rows
 @example(place=3203, flip=245, cut=False)  # a key of its footer is no text

@@ -70,7 +70,7 @@ def same(one, other) -> None:
             np.testing.assert_array_equal(a, b)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 300), st.integers(1, 9), st.integers(1, 40))
 def test_ranks_share_all_candidates_evenly(count, ranks, batch_size):
     shares = [share_of(rank, ranks, count, batch_size) for rank in range(ranks)]
@@ -85,7 +85,7 @@ def test_ranks_share_all_candidates_evenly(count, ranks, batch_size):
         assert count < ranks
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(0, 5), max_size=30), st.integers(0, 3), st.integers(0, 3))
 def test_a_visit_takes_every_row_once(sizes, seed, epoch):
     group = np.repeat(np.arange(len(sizes)), sizes)

@@ -272,7 +272,7 @@ def test_resolutions(pt: float, eta: float, pt_share: float, d0_cm: float, dz_cm
     assert np.mean(table["charge"] == -1) == 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(*([st.floats(-5, 5)] * 3), st.floats(0.5, 200), st.floats(-2.4, 2.4), st.floats(-3, 3), st.sampled_from((-1, 1)))
 def test_the_point_of_a_track_is_the_one_nearest_the_beam_axis(
     x: float, y: float, z: float, pt: float, eta: float, phi: float, charge: int

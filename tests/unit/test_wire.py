@@ -31,7 +31,7 @@ def of_packed(packed, frame):
 @given(
     seed=st.integers(0, 999), batch=st.integers(1, 9), pixels=st.integers(0, 40), task=st.sampled_from(sorted(TASKS))
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_what_travels_arrives_to_the_bit(seed, batch, pixels, task):
     frame = TASKS[task].frame
     packed = random_candidates(np.random.default_rng(seed), frame, batch, pixels)

@@ -58,6 +58,7 @@ inline constexpr std::string_view kChannelNames[kNumChannels] = {
 };
 
 inline constexpr int kContractVersion = 1;  // of the pixel packing
+inline constexpr int kGraphContractVersion = 2;  // of that with the neighbours of a graph
 inline constexpr int kCropSize = 32;  // pixels
 inline constexpr int kCropCentre = 15;  // row and column of the seed inside the crop
 inline constexpr int kJetCropSize = 125;  // pixels of the stitched grid

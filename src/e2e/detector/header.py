@@ -80,6 +80,7 @@ def contract_header() -> str:
             contract,
             {
                 "CONTRACT_VERSION": "of the pixel packing",
+                "GRAPH_CONTRACT_VERSION": "of that with the neighbours of a graph",
                 "CROP_SIZE": "pixels",
                 "CROP_CENTRE": "row and column of the seed inside the crop",
                 "JET_CROP_SIZE": "pixels of the stitched grid",

@@ -7,6 +7,7 @@
 #include "FWCore/ParameterSet/interface/ParameterSet.h"
 #include "FWCore/ParameterSet/interface/ParameterSetDescription.h"
 #include "RecoE2E/Bundles/interface/FrameConfig.h"
+#include "RecoE2E/Core/interface/graph_packing.h"
 
 namespace e2e {
 
@@ -27,6 +28,7 @@ struct SelfTest {
 struct BundleConfig {
   std::string name;
   FrameConfig frame;
+  GraphSpec graph;  // without neighbours: the network is none of graphs
   std::vector<OutputConfig> outputs;
   SelfTest selfTest;
 

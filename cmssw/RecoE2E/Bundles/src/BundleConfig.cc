@@ -21,12 +21,23 @@ void refuseNewer(const std::string& bundle, const char* what, unsigned version, 
                                           << ", these plugins read up to " << newest << "; take newer RecoE2E packages";
 }
 
+GraphSpec graphOf(const std::string& bundle, const edm::ParameterSet& config) {
+  const int neighbours = config.getParameter<int>("neighbours"), radius = config.getParameter<int>("radius");
+  if (neighbours < 0 || neighbours > static_cast<int>(NearestNodes::kMostNeighbours) || radius < 0)
+    throw cms::Exception("Configuration") << "E2E: a graph of " << neighbours << " neighbours within " << radius
+                                          << " pixels; take the one that `e2e export BUNDLE --cmssw` wrote for "
+                                          << bundle;
+  return {static_cast<std::size_t>(neighbours), std::int64_t{radius} * radius};
+}
+
 }  // namespace
 
 BundleConfig::BundleConfig(const edm::ParameterSet& config)
-    : name(config.getParameter<std::string>("name")), frame(config.getParameter<edm::ParameterSet>("frame")) {
+    : name(config.getParameter<std::string>("name")),
+      frame(config.getParameter<edm::ParameterSet>("frame")),
+      graph(graphOf(name, config.getParameter<edm::ParameterSet>("graph"))) {
   refuseNewer(name, "bundle version", config.getParameter<unsigned>("bundleVersion"), kBundleVersion);
-  refuseNewer(name, "contract version", config.getParameter<unsigned>("contractVersion"), kContractVersion);
+  refuseNewer(name, "contract version", config.getParameter<unsigned>("contractVersion"), kGraphContractVersion);
   for (const auto& output : config.getParameter<std::vector<edm::ParameterSet>>("outputs"))
     outputs.push_back({output.getParameter<std::string>("name"), output.getParameter<std::string>("instance"),
                        output.getParameter<std::string>("kind"), output.getParameter<std::string>("unit"),
@@ -71,6 +82,10 @@ void BundleConfig::fillDescription(edm::ParameterSetDescription& description) {
   bundle.add<unsigned>("contractVersion", kContractVersion);
   bundle.add<edm::FileInPath>("model")->setComment("ONNX");
   FrameConfig::fillDescription(bundle);
+  edm::ParameterSetDescription graph;
+  graph.add<int>("neighbours", 0)->setComment("of each node of a graph network; 0: the network is none");
+  graph.add<int>("radius", 0)->setComment("pixels, beyond which nobody is a neighbour");
+  bundle.add<edm::ParameterSetDescription>("graph", graph);
 
   edm::ParameterSetDescription output;
   output.add<std::string>("name");

@@ -20,15 +20,14 @@
 
 namespace e2e {
 
-/// Padded tensors, in the order of `kInputNames`, for all candidates of an event at once.
+/// Padded tensors, in the order of the model's inputs, for all candidates of an event at once.
 struct PackedCandidates {
-  std::vector<std::vector<float>> data;             // (batch, pixels) twice, (batch, 2)
+  std::vector<std::string> names;
+  std::vector<std::vector<float>> data;             // (batch, pixels) twice, (batch, 2); (batch, nodes, neighbours)
   std::vector<std::vector<std::int64_t>> shapes;
   std::int64_t batch = 0;
 };
 
-/// Of the model's input tensors.
-extern const std::vector<std::string> kInputNames;
 /// Of the model's output tensor, (batch, outputs).
 extern const std::vector<std::string> kOutputNames;
 
@@ -56,8 +55,8 @@ private:
   edm::EDPutTokenT<nanoaod::FlatTable> tableToken_;
 };
 
-PackedCandidates pack(const SparseCandidates& candidates);
-PackedCandidates pack(const SelfTest& test);
+PackedCandidates pack(const SparseCandidates& candidates, const BundleConfig& bundle);
+PackedCandidates packSelfTest(const BundleConfig& bundle);
 
 }  // namespace e2e
 

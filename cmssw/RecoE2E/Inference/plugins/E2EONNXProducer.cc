@@ -26,7 +26,7 @@ public:
     constexpr const char* kFailure = "ONNX Runtime cannot run";
     auto session = e2e::orModelError(
         bundle, kFailure, [&] { return std::make_unique<cms::Ort::ONNXRuntime>(model.fullPath(), &options); });
-    bundle.checkSelfTest(e2e::orModelError(bundle, kFailure, [&] { return run(*session, pack(bundle.selfTest)); }));
+    bundle.checkSelfTest(e2e::orModelError(bundle, kFailure, [&] { return run(*session, packSelfTest(bundle)); }));
     return session;
   }
 
@@ -41,12 +41,12 @@ public:
 
   void produce(edm::Event& event, const edm::EventSetup&) override {
     const e2e::SparseCandidates& candidates = io_.candidates(event);
-    io_.put(event, candidates.size() == 0 ? std::vector<float>{} : run(*globalCache(), pack(candidates)));
+    io_.put(event, candidates.size() == 0 ? std::vector<float>{} : run(*globalCache(), pack(candidates, io_.bundle())));
   }
 
 private:
   static std::vector<float> run(const cms::Ort::ONNXRuntime& session, e2e::PackedCandidates packed) {
-    return session.run(e2e::kInputNames, packed.data, packed.shapes, e2e::kOutputNames, packed.batch).front();
+    return session.run(packed.names, packed.data, packed.shapes, e2e::kOutputNames, packed.batch).front();
   }
 
   const e2e::TaggerIO io_;

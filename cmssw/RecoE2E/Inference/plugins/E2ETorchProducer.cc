@@ -19,7 +19,7 @@ public:
   explicit E2ETorchProducer(const edm::ParameterSet& config)
       : io_(config, consumesCollector(), producesCollector()), model_(load(config, io_.bundle())) {
     const std::vector<float> answers =
-        e2e::orModelError(io_.bundle(), "PyTorch cannot run", [this] { return run(pack(io_.bundle().selfTest)); });
+        e2e::orModelError(io_.bundle(), "PyTorch cannot run", [this] { return run(packSelfTest(io_.bundle())); });
     io_.bundle().checkSelfTest(answers);
   }
 
@@ -32,7 +32,7 @@ public:
 
   void produce(edm::Event& event, const edm::EventSetup&) override {
     const e2e::SparseCandidates& candidates = io_.candidates(event);
-    io_.put(event, candidates.size() == 0 ? std::vector<float>{} : run(pack(candidates)));
+    io_.put(event, candidates.size() == 0 ? std::vector<float>{} : run(pack(candidates, io_.bundle())));
   }
 
 private:

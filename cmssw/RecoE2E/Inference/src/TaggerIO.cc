@@ -2,13 +2,13 @@
 
 #include <limits>
 #include <memory>
+#include <utility>
 
 #include "FWCore/Utilities/interface/Exception.h"
 #include "RecoE2E/Core/interface/packing.h"
 
 namespace e2e {
 
-const std::vector<std::string> kInputNames{"pixel_index", "pixel_value", "seed"};
 const std::vector<std::string> kOutputNames{"outputs"};
 
 namespace {
@@ -25,6 +25,28 @@ bool isSameFrame(const SparseCandidates& candidates, const FrameConfig& frame) {
     if (candidates.channel[i] != static_cast<std::uint8_t>(window.channels[i]))
       return false;
   return true;
+}
+
+PackedCandidates ofPixels(std::vector<float> index, std::vector<float> value, std::vector<float> seed, std::int64_t rows,
+                          std::int64_t width) {
+  return {{"pixel_index", "pixel_value", "seed"},
+          {std::move(index), std::move(value), std::move(seed)},
+          {{rows, width}, {rows, width}, {rows, 2}},
+          rows};
+}
+
+/// With the neighbours, for a graph network.
+PackedCandidates complete(PackedCandidates packed, const BundleConfig& bundle) {
+  if (bundle.graph.neighbours == 0)
+    return packed;
+  const FrameSpec& window = bundle.frame.window;
+  PackedNeighbours found = packNeighbours(packed.data[0].data(), packed.batch, packed.shapes[0][1], window.rows,
+                                          window.columns, coarseChannels(window), bundle.graph);
+  packed.names.push_back("neighbour");
+  packed.shapes.push_back({packed.batch, static_cast<std::int64_t>(found.nodes),
+                           static_cast<std::int64_t>(bundle.graph.neighbours)});
+  packed.data.push_back(std::move(found.number));
+  return packed;
 }
 
 }  // namespace
@@ -86,24 +108,20 @@ void TaggerIO::put(edm::Event& event, const std::vector<float>& outputs) const {
     event.put(tableToken_, std::move(table));
 }
 
-PackedCandidates pack(const SparseCandidates& candidates) {
+PackedCandidates pack(const SparseCandidates& candidates, const BundleConfig& bundle) {
   const std::size_t batch = candidates.size();
   const std::int64_t width = packedWidth(candidates.offset.data(), batch);
-  const auto rows = static_cast<std::int64_t>(batch);
-  PackedCandidates packed{{}, {{rows, width}, {rows, width}, {rows, 2}}, rows};
-  packed.data = {std::vector<float>(batch * width), std::vector<float>(batch * width), std::vector<float>(batch * 2)};
-  packPixels(candidates.offset.data(), candidates.pixel.data(), candidates.value.data(), batch, width,
-             packed.data[0].data(), packed.data[1].data());
-  for (std::size_t i = 0; i < batch; ++i) {
-    packed.data[2][2 * i] = candidates.seedRow[i];
-    packed.data[2][2 * i + 1] = candidates.seedColumn[i];
-  }
-  return packed;
+  std::vector<float> index(batch * width), value(batch * width), seed;
+  packPixels(candidates.offset.data(), candidates.pixel.data(), candidates.value.data(), batch, width, index.data(),
+             value.data());
+  for (std::size_t i = 0; i < batch; ++i)
+    seed.insert(seed.end(), {static_cast<float>(candidates.seedRow[i]), static_cast<float>(candidates.seedColumn[i])});
+  return complete(ofPixels(std::move(index), std::move(value), std::move(seed), batch, width), bundle);
 }
 
-PackedCandidates pack(const SelfTest& test) {
-  const auto width = static_cast<std::int64_t>(test.pixelIndex.size());
-  return {{test.pixelIndex, test.pixelValue, test.seed}, {{1, width}, {1, width}, {1, 2}}, 1};
+PackedCandidates packSelfTest(const BundleConfig& bundle) {
+  const SelfTest& test = bundle.selfTest;
+  return complete(ofPixels(test.pixelIndex, test.pixelValue, test.seed, 1, test.pixelIndex.size()), bundle);
 }
 
 }  // namespace e2e
