@@ -56,6 +56,10 @@ def test_a_saved_run_is_compared_with(found):
     changes = compare_with(before, now)
     assert [change["has_changed"] for change in changes] == [True, False, False]  # twice; within noise; one per cent
     assert [change["is_same_model"] for change in changes] == [True, True, False]
+    before["rows"][0]["candidates_per_second"]["error"] *= 10  # ten errors away, known from few rounds or from many
+    for rounds, has_changed in ((2, False), (7, True)):
+        before["options"]["rounds"] = now["options"]["rounds"] = rounds
+        assert compare_with(before, now)[0]["has_changed"] is has_changed
 
 
 def test_what_cannot_be_measured_is_named_and_left_out(data, tmp_path):

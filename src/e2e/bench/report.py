@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from scipy.stats import t as student_t
+
 from e2e.evaluation.page import Section, write_page
 from e2e.evaluation.plots import new_axes
 from e2e.files import reading, write_json, write_text
@@ -15,7 +17,7 @@ from e2e.markdown import markdown_table
 from e2e.problems import InputError
 
 JSON, TABLE, PAGE = "bench.json", "table.md", "index.html"
-SIGMAS, LEAST_CHANGE = 3.0, 0.05  # of a throughput, beyond which it has changed
+CHANCE, LEAST_CHANGE = 0.003, 0.05  # that noise alone looks like a change; of a throughput, below which none counts
 
 _CASE = ("bundle", "engine", "threads", "batch")
 _HEAD = [
@@ -32,14 +34,18 @@ def read_saved(path: Path) -> dict[str, Any]:
         result = json.loads(text)
         for row in result["rows"]:
             _case(row), float(row["candidates_per_second"]["value"]), float(row["candidates_per_second"]["error"])
+        int(result["options"]["rounds"])
     except (ValueError, KeyError, TypeError):
         raise InputError(path, "not what e2e bench writes", "give its bench.json, or its folder") from None
     return result
 
 
 def compare_with(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """For each case of both: the ratio of throughputs, now over before, with its error, and whether it has changed."""
+    """For each case of both: the ratio of throughputs, now over before, with its error, and whether it has changed: by
+    more than noise gives with a probability of CHANCE, where errors are known from a few rounds alone (Student's t)."""
     earlier = {_case(row): row for row in before["rows"]}
+    freedom = sum(run["options"]["rounds"] - 1 for run in (before, now))
+    most = float(student_t.ppf(1 - CHANCE / 2, freedom)) if freedom > 0 else math.inf
     changes = []
     for row in now["rows"]:
         if (was := earlier.get(_case(row))) is None:
@@ -47,7 +53,7 @@ def compare_with(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[dict
         old, new = was["candidates_per_second"], row["candidates_per_second"]
         ratio = new["value"] / old["value"]
         error = ratio * math.hypot(new["error"] / new["value"], old["error"] / old["value"])
-        has_changed = abs(ratio - 1) > max(SIGMAS * error, LEAST_CHANGE)
+        has_changed = abs(ratio - 1) > max(most * error, LEAST_CHANGE)
         found = {"ratio": ratio, "error": error, "has_changed": has_changed}
         same_model = was["model_sha256"] == row["model_sha256"]
         changes.append({**{key: row[key] for key in _CASE}, **found, "is_same_model": same_model})
@@ -67,7 +73,10 @@ def write_report(result: dict[str, Any], output: Path) -> None:
         Section("All numbers", _about(result), [], [_HEAD, *_lines(result)]),
     ]
     if result.get("changes"):
-        text = f"Throughput, now over before; changed: by more than {SIGMAS:g} errors and {LEAST_CHANGE:.0%}."
+        text = (
+            f"Throughput, now over before; changed: by more than {LEAST_CHANGE:.0%} and than noise explains but for "
+            f"{CHANCE:.1%} of the cases."
+        )
         sections.append(Section("What has changed", text, [], _change_lines(result)))
     machine = result["machine"]
     footer = f"e2e {result['versions']['e2e']}; {machine['processor']}, {machine['cores']} cores, {machine['device']}"
