@@ -1,0 +1,215 @@
+"""What the site has beside docs/: pages of the repository, the reference, tables made from code, and links that hold.
+
+The site lays docs/ over the root of the repository, so that `docs/engines.md` and `cmssw/README.md` lie side by side and
+a link that works on GitHub can be followed here. MkDocs calls these functions (`hooks` in mkdocs.yml).
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import re
+from pathlib import Path
+from posixpath import dirname, normpath, relpath
+from typing import Any
+
+from mkdocs.structure.files import File
+
+from e2e.cli import VERBS
+from e2e.cli_parser import make_parser
+from e2e.contract import CHANNELS
+from e2e.events.edm_collections import HIT_LAYOUTS, OBJECT_LAYOUTS
+from e2e.markdown import markdown_table
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "src" / "e2e"
+PROJECT = ("ARCHITECTURE.md", "CHANGELOG.md")
+REFERENCE, DECISIONS, ZOO = "reference/index.md", "decisions/index.md", "zoo/index.md"
+
+
+def on_config(config: Any) -> Any:
+    """The parts of the navigation that follow from what is there."""
+    os.chdir(ROOT)  # where the reference finds the sources
+    references = [REFERENCE, *({_module_name(path): uri} for uri, path in _packages().items())]
+    cards = [ZOO, *({path.parent.name: _uri(path)} for path in _cards())]
+    decisions = [DECISIONS, *({_title(path): _uri(path)} for path in _decisions())]
+    config.nav += [{"Reference": references}, {"Zoo": cards}, {"Project": [*PROJECT, {"Decisions": decisions}]}]
+    return config
+
+
+def on_files(files: Any, config: Any) -> Any:
+    for name in (*PROJECT, "cmssw/README.md"):
+        files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
+    for card in _cards():
+        for path in (card, *card.parent.glob("*.svg")):
+            files.append(File.generated(config, _uri(path), abs_src_path=str(path)))
+    for uri, path in _packages().items():
+        files.append(File.generated(config, uri, content=f"# {_module_name(path)}\n\n::: {_module_name(path)}\n"))
+    for uri, content in ((REFERENCE, _reference()), (ZOO, _zoo()), (DECISIONS, _decision_list())):
+        files.append(File.generated(config, uri, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
+    tables = {"verbs": _verbs, "channels": _channels, "dimensions": _dimensions, "collections": _collections}
+    for name, make in tables.items():
+        if (mark := f"<!-- {name} -->") in markdown:
+            markdown = markdown.replace(mark, make())
+    return follow_links(markdown, page.file.src_uri, {file.src_uri for file in files}, config.repo_url)
+
+
+# ---- links
+
+
+def follow_links(markdown: str, uri: str, pages: set[str], repo_url: str | None = None) -> str:
+    """Links of the page `uri` as they hold in the site, outside of code blocks.
+
+    A link to a file of the repository that has no page leads to its reference where it is a module, else to `repo_url`;
+    without one its text stays. What does not exist is left alone, for MkDocs to complain about.
+    """
+    source = f"docs/{uri}" if (ROOT / "docs" / uri).exists() or not (ROOT / uri).exists() else uri
+
+    def follow(match: re.Match[str]) -> str:
+        text, target, anchor = match["text"], match["target"], match["anchor"] or ""
+        path = normpath(f"{dirname(source)}/{target}")
+        place = _place(path, pages)
+        if place is not None:
+            page, _, own = place.partition("#")
+            return f"{text}({relpath(page, dirname(uri) or '.')}{anchor or own and '#' + own})"
+        if not (ROOT / path).exists():
+            return match[0]
+        return f"{text}({repo_url.rstrip('/')}/blob/HEAD/{path}{anchor})" if repo_url else text[1:-1]
+
+    link = re.compile(r"(?P<text>!?\[[^\[\]]*\])\((?P<target>[^)#:\s]+)(?P<anchor>#[^)\s]*)?\)")
+    parts = re.split(r"(^ *```.*?^ *```)", markdown, flags=re.DOTALL | re.MULTILINE)
+    return "".join(part if number % 2 else link.sub(follow, part) for number, part in enumerate(parts))
+
+
+def _place(path: str, pages: set[str]) -> str | None:
+    """Where the site shows a file or folder of the repository."""
+    uri = path.removeprefix("docs/").removeprefix("docs") if path != "README.md" else "index.md"
+    for name in (uri, f"{uri}/index.md", f"{uri}/README.md"):
+        if name in pages:
+            return name
+    if not path.startswith("src/e2e/") or not (ROOT / path).exists():
+        return None
+    inside = Path(path).relative_to("src/e2e")
+    package = f"reference/{inside.parts[0]}.md"
+    if package in pages:
+        return f"{package}#{_module_name(ROOT / path)}"
+    return f"{REFERENCE}#{_module_name(ROOT / path)}"
+
+
+# ---- pages that follow from the repository
+
+
+def _uri(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix().removeprefix("docs/")
+
+
+def _module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT / "src").with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+def _packages() -> dict[str, Path]:
+    return {f"reference/{path.parent.name}.md": path.parent for path in sorted(PACKAGE.glob("*/__init__.py"))}
+
+
+def _cards() -> list[Path]:
+    return sorted(ROOT.glob("zoo/*/README.md"))
+
+
+def _decisions() -> list[Path]:
+    return sorted(ROOT.glob("docs/decisions/[0-9]*.md"))
+
+
+def _title(page: Path) -> str:
+    return page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+
+
+def _summary(module: Path) -> str:
+    """The first line of its docstring."""
+    about = ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or ""
+    return about.partition("\n")[0]
+
+
+def _reference() -> str:
+    lines = ["# Reference", "", "Every public name with its docstring, a page for each package.", ""]
+    rows = [
+        [f"[`{_module_name(path)}`]({Path(uri).name})", _summary(path / "__init__.py")]
+        for uri, path in _packages().items()
+    ]
+    lines += [_table(["package", "what it is"], rows), "", "## Modules beside them", ""]
+    modules = [path for path in sorted(PACKAGE.glob("*.py")) if path.stem != "__init__"]
+    return "\n".join([*lines, *(f"::: {_module_name(path)}\n    options: {{heading_level: 3}}\n" for path in modules)])
+
+
+def _zoo() -> str:
+    rows = [[f"[{path.parent.name}]({path.parent.name}/README.md)", _title(path)] for path in _cards()]
+    about = "Trained bundles, each with its card: what it was trained on, how good it is, and its limits."
+    return f"# Zoo\n\n{about}\n\n{_table(['bundle', 'what it answers'], rows)}\n"
+
+
+def _decision_list() -> str:
+    about = "Choices and their reasons, negative results included."
+    lines = [f"- [{_title(path)}]({path.name})" for path in _decisions()]
+    return "\n".join(["# Decisions", "", about, "", *lines, ""])
+
+
+# ---- tables made from code
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    return markdown_table(head, [[cell.replace("|", "\\|") for cell in row] for row in rows])
+
+
+def _verbs() -> str:
+    """A section for each verb: what it does, its usage, its arguments, its function."""
+    verbs = next(a for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    sections = []
+    for verb, parser in verbs.choices.items():
+        parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=100)
+        function = f"{VERBS[verb]}.{verb.replace('-', '_')}"
+        arguments = [action for action in parser._actions if action.dest != "help"]
+        rows = [[_as_typed(action), action.help or ""] for action in arguments]
+        sections.append(
+            f"### {verb}\n\n{parser.description[0].upper()}{parser.description[1:]}. "
+            f"In Python: [`{function}`][{function}].\n\n"
+            f"```text\n{parser.format_usage().removeprefix('usage: ')}```\n\n{_table(['argument', ''], rows)}\n"
+        )
+    return "\n".join(sections)
+
+
+def _as_typed(action: argparse.Action) -> str:
+    choices = [str(choice) for choice in action.choices or ()]
+    names = ", ".join(f"`{name}`" for name in action.option_strings)
+    if action.nargs == 0:
+        return names
+    metavar = action.metavar or " | ".join(choices) or action.dest
+    values = " ".join(metavar) if isinstance(metavar, tuple) else metavar
+    many = "..." if action.nargs in ("+", "*") else ""
+    return f"{names} `{values}{many}`".strip()
+
+
+def _channels() -> str:
+    rows = [[f"`{name}`", channel.unit, channel.meaning] for name, channel in CHANNELS.items()]
+    return _table(["channel", "unit", "what it is"], rows)
+
+
+def _dimensions() -> str:
+    """From the docstring of the contract."""
+    about = ast.get_docstring(ast.parse((PACKAGE / "contract" / "__init__.py").read_text(encoding="utf-8"))) or ""
+    lines = [line for line in about.splitlines() if line.startswith("    ")]
+    rows = [[f"`{name}`", what] for line in lines for name, what in re.findall(r"(\w+) {2,}(.+?)(?: {2,}|$)", line)]
+    return _table(["name", "what it counts"], rows)
+
+
+def _collections() -> str:
+    """Of EDM files; labels as a branch has them, `type_module_instance`."""
+    rows = [
+        [name, ", ".join(f"`{label.strip('_').partition('_')[2]}`" for label in layout.labels)]
+        for name, layout in {**HIT_LAYOUTS, **OBJECT_LAYOUTS}.items()
+    ]
+    return _table(["rows", "collections, the first one wins"], rows)
