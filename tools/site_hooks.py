@@ -1,7 +1,7 @@
 """What the site has beside docs/: pages of the repository, the reference, tables made from code, and links that hold.
 
-The site lays docs/ over the root of the repository, so that `docs/engines.md` and `cmssw/README.md` lie side by side and
-a link that works on GitHub can be followed here. MkDocs calls these functions (`hooks` in mkdocs.yml).
+A link that works on GitHub is followed to where the site has what it leads to. MkDocs calls the functions `on_...`
+(`hooks` in mkdocs.yml).
 """
 
 from __future__ import annotations
@@ -24,28 +24,30 @@ from e2e.markdown import markdown_table
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "e2e"
-PROJECT = ("ARCHITECTURE.md", "CHANGELOG.md")
 REFERENCE, DECISIONS, ZOO = "reference/index.md", "decisions/index.md", "zoo/index.md"
+PROJECT = {"architecture.md": ROOT / "ARCHITECTURE.md", "changelog.md": ROOT / "CHANGELOG.md"}
+CARDS = {f"zoo/{path.parent.name}.md": path for path in sorted(ROOT.glob("zoo/*/README.md"))}
+OUTSIDE = {**PROJECT, **CARDS, "cmssw.md": ROOT / "cmssw" / "README.md"}  # pages that do not lie in docs/
+PACKAGES = {f"reference/{path.parent.name}.md": path.parent for path in sorted(PACKAGE.glob("*/__init__.py"))}
 
 
 def on_config(config: Any) -> Any:
     """The parts of the navigation that follow from what is there."""
     os.chdir(ROOT)  # where the reference finds the sources
-    references = [REFERENCE, *({_module_name(path): uri} for uri, path in _packages().items())]
-    cards = [ZOO, *({path.parent.name: _uri(path)} for path in _cards())]
-    decisions = [DECISIONS, *({_title(path): _uri(path)} for path in _decisions())]
+    references = [REFERENCE, *({_module_name(path): uri} for uri, path in PACKAGES.items())]
+    cards = [ZOO, *({path.parent.name: uri} for uri, path in CARDS.items())]
+    decisions = [DECISIONS, *({_title(path): f"decisions/{path.name}"} for path in _decisions())]
     config.nav += [{"Reference": references}, {"Zoo": cards}, {"Project": [*PROJECT, {"Decisions": decisions}]}]
     return config
 
 
 def on_files(files: Any, config: Any) -> Any:
-    for name in (*PROJECT, "cmssw/README.md"):
-        files.append(File.generated(config, name, abs_src_path=str(ROOT / name)))
-    for card in _cards():
-        for path in (card, *card.parent.glob("*.svg")):
-            files.append(File.generated(config, _uri(path), abs_src_path=str(path)))
-    for uri, path in _packages().items():
-        files.append(File.generated(config, uri, content=f"# {_module_name(path)}\n\n::: {_module_name(path)}\n"))
+    for uri, path in OUTSIDE.items():
+        files.append(File.generated(config, uri, abs_src_path=str(path)))
+    for path in ROOT.glob("zoo/*/*.svg"):
+        files.append(File.generated(config, path.relative_to(ROOT).as_posix(), abs_src_path=str(path)))
+    for uri, path in PACKAGES.items():
+        files.append(File.generated(config, uri, content=_package_page(path)))
     for uri, content in ((REFERENCE, _reference()), (ZOO, _zoo()), (DECISIONS, _decision_list())):
         files.append(File.generated(config, uri, content=content))
     return files
@@ -68,7 +70,7 @@ def follow_links(markdown: str, uri: str, pages: set[str], repo_url: str | None 
     A link to a file of the repository that has no page leads to its reference where it is a module, else to `repo_url`;
     without one its text stays. What does not exist is left alone, for MkDocs to complain about.
     """
-    source = f"docs/{uri}" if (ROOT / "docs" / uri).exists() or not (ROOT / uri).exists() else uri
+    source = OUTSIDE.get(uri, ROOT / "docs" / uri).relative_to(ROOT).as_posix()
 
     def follow(match: re.Match[str]) -> str:
         text, target, anchor = match["text"], match["target"], match["anchor"] or ""
@@ -76,10 +78,10 @@ def follow_links(markdown: str, uri: str, pages: set[str], repo_url: str | None 
         place = _place(path, pages)
         if place is not None:
             page, _, own = place.partition("#")
-            return f"{text}({relpath(page, dirname(uri) or '.')}{anchor or own and '#' + own})"
+            return f"{text}({relpath(page, dirname(uri) or '.')}{anchor or (own and '#' + own)})"
         if not (ROOT / path).exists():
             return match[0]
-        return f"{text}({repo_url.rstrip('/')}/blob/HEAD/{path}{anchor})" if repo_url else text[1:-1]
+        return f"{text}({repo_url.rstrip('/')}/blob/HEAD/{path}{anchor})" if repo_url else text.strip("![]")
 
     link = re.compile(r"(?P<text>!?\[[^\[\]]*\])\((?P<target>[^)#:\s]+)(?P<anchor>#[^)\s]*)?\)")
     parts = re.split(r"(^ *```.*?^ *```)", markdown, flags=re.DOTALL | re.MULTILINE)
@@ -88,37 +90,25 @@ def follow_links(markdown: str, uri: str, pages: set[str], repo_url: str | None 
 
 def _place(path: str, pages: set[str]) -> str | None:
     """Where the site shows a file or folder of the repository."""
-    uri = path.removeprefix("docs/").removeprefix("docs") if path != "README.md" else "index.md"
-    for name in (uri, f"{uri}/index.md", f"{uri}/README.md"):
+    own = {page.relative_to(ROOT).as_posix(): uri for uri, page in OUTSIDE.items()} | {"README.md": "index.md"}
+    uri = own.get(path, path.removeprefix("docs/"))
+    for name in (uri, f"{uri}/index.md"):
         if name in pages:
             return name
-    if not path.startswith("src/e2e/") or not (ROOT / path).exists():
+    if not (ROOT / path).exists() or not (ROOT / path).is_relative_to(PACKAGE):
         return None
-    inside = Path(path).relative_to("src/e2e")
-    package = f"reference/{inside.parts[0]}.md"
-    if package in pages:
-        return f"{package}#{_module_name(ROOT / path)}"
-    return f"{REFERENCE}#{_module_name(ROOT / path)}"
+    inside = (ROOT / path).relative_to(PACKAGE).parts
+    package = f"reference/{inside[0]}.md" if inside else REFERENCE
+    module = f"#{_module_name(ROOT / path)}" if inside else ""
+    return (package if package in pages else REFERENCE) + module
 
 
 # ---- pages that follow from the repository
 
 
-def _uri(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix().removeprefix("docs/")
-
-
 def _module_name(path: Path) -> str:
     parts = path.relative_to(ROOT / "src").with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
-
-
-def _packages() -> dict[str, Path]:
-    return {f"reference/{path.parent.name}.md": path.parent for path in sorted(PACKAGE.glob("*/__init__.py"))}
-
-
-def _cards() -> list[Path]:
-    return sorted(ROOT.glob("zoo/*/README.md"))
 
 
 def _decisions() -> list[Path]:
@@ -135,11 +125,24 @@ def _summary(module: Path) -> str:
     return about.partition("\n")[0]
 
 
+def _package_page(package: Path) -> str:
+    """Every name where it is defined, and not again where it is handed on."""
+    tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
+    defined = [node for node in tree.body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
+    tables = [node.target for node in tree.body if isinstance(node, ast.AnnAssign)]
+    own = [node.name for node in defined] + [target.id for target in tables if isinstance(target, ast.Name)]
+    members = f"[{', '.join(own)}]" if own else "false"
+    modules = [path for path in sorted(package.glob("*.py")) if path.stem != "__init__"]
+    entries = [(_module_name(package), f"{{heading_level: 1, members: {members}}}")]
+    entries += [(_module_name(path), "{heading_level: 2}") for path in modules]
+    return "\n".join(f"::: {name}\n    options: {options}\n" for name, options in entries)
+
+
 def _reference() -> str:
     lines = ["# Reference", "", "Every public name with its docstring, a page for each package.", ""]
     rows = [
         [f"[`{_module_name(path)}`]({Path(uri).name})", _summary(path / "__init__.py")]
-        for uri, path in _packages().items()
+        for uri, path in PACKAGES.items()
     ]
     lines += [_table(["package", "what it is"], rows), "", "## Modules beside them", ""]
     modules = [path for path in sorted(PACKAGE.glob("*.py")) if path.stem != "__init__"]
@@ -147,7 +150,7 @@ def _reference() -> str:
 
 
 def _zoo() -> str:
-    rows = [[f"[{path.parent.name}]({path.parent.name}/README.md)", _title(path)] for path in _cards()]
+    rows = [[f"[{path.parent.name}]({path.parent.name}.md)", _title(path)] for path in CARDS.values()]
     about = "Trained bundles, each with its card: what it was trained on, how good it is, and its limits."
     return f"# Zoo\n\n{about}\n\n{_table(['bundle', 'what it answers'], rows)}\n"
 

@@ -114,7 +114,10 @@ def _predict(as_json: bool, **options: Any) -> int:
         print(result.throughput(), file=sys.stderr)
         if not result.timing.num_candidates:  # of jets, say, in events of guns
             asked = "jets" if result.contract.frame.grid == "stitched" else "photons, electrons and hot crystals"
-            where, what = ", ".join(map(str, options["inputs"])), f"nothing that {options['bundle'].name} can answer for"
+            where, what = (
+                ", ".join(map(str, options["inputs"])),
+                f"nothing that {options['bundle'].name} can answer for",
+            )
             result.problems.report(where, what, f"it takes {asked}; see `e2e info`", "warning")
     return _report(result.problems)
 

@@ -34,7 +34,7 @@ class Parser(argparse.ArgumentParser):
     `--epoch` would break with the next option of that beginning."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options, allow_abbrev=False)
+        super().__init__(*args, **{**options, "allow_abbrev": False})
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """Of a verb's parser what is left over is its own mistake, not that of `e2e`."""

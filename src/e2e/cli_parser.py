@@ -180,7 +180,9 @@ def make_parser() -> Parser:
     add = verb("evaluate", "measure a bundle on simulated events it has not seen")
     add("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle")
     inputs(add, "data")
-    add("-o", "--output", type=Path, default=Path("evaluation"), metavar="DIR", help="for numbers and plots; evaluation")
+    add(
+        "-o", "--output", type=Path, default=Path("evaluation"), metavar="DIR", help="for numbers and plots; evaluation"
+    )
     as_json(add)
     add("--engine", default="onnxruntime", choices=LOCAL_ENGINES, help="what runs the bundle")
     add("--precision", default="fp32", choices=PRECISIONS, help=_PRECISION)
@@ -188,7 +190,7 @@ def make_parser() -> Parser:
     add = verb("stress", "ask a bundle about candidates that are changed, or made otherwise: do its answers move?")
     add("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle")
     inputs(add, "data")
-    add("-o", "--output", type=Path, default=Path("stress"), metavar="DIR", help="for numbers and plots; stress")
+    add("-o", "--output", type=Path, default=Path("stress"), metavar="DIR", help="for numbers, plots; stress")
     named = "samples made otherwise, such as more-pileup=FOLDER"
     add("--others", type=_named_path, nargs="*", default=(), metavar="NAME=INPUT", help=named)
     as_json(add)

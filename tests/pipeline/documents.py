@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import shlex
 import subprocess
 import sys
@@ -13,8 +14,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
+
+from e2e.problems import InputError
+from e2e.serving.installation import find_server
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared"
@@ -28,8 +33,23 @@ class Step(NamedTuple):
     text: str
 
     @property
-    def needs_real_files(self) -> bool:
-        return "../shared" in self.text or bool(re.search(r"\w\.ig\b", self.text))
+    def lacks(self) -> str | None:
+        """What this machine would need for it."""
+        if not REAL_FILES.exists() and ("../shared" in self.text or re.search(r"\w\.ig\b", self.text)):
+            return "real files"
+        if not _has_server() and ("e2e serve" in self.text or "--engine triton" in self.text):
+            return "a Triton server"
+        return None
+
+
+@cache
+def _has_server() -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            find_server(Path(folder))
+        except InputError:
+            return False
+    return True
 
 
 def steps(page: Path) -> list[Step]:
@@ -43,8 +63,8 @@ def steps(page: Path) -> list[Step]:
     return found
 
 
-def run_page(page: Path, folder: Path, show: bool = False) -> list[Step]:
-    """In `folder`, which gets the zoo and the real files; returns the steps that had to be left out without those.
+def run_page(page: Path, folder: Path, show: bool = False) -> list[str]:
+    """In `folder`, which gets the zoo and the real files; returns what was lacking for steps that were left out.
 
     Raises AssertionError with the step and its last words when one fails.
     """
@@ -54,8 +74,8 @@ def run_page(page: Path, folder: Path, show: bool = False) -> list[Step]:
     left_out = []
     with ExitStack() as stack:
         for step in steps(page):
-            if step.needs_real_files and not REAL_FILES.exists():
-                left_out.append(step)
+            if step.lacks:
+                left_out.append(f"{step.text.splitlines()[0]} ({step.lacks})")
                 continue
             command, start = _command(step), time.perf_counter()
             if step.text.endswith(" &"):
@@ -92,4 +112,6 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as place:
         begun = time.perf_counter()
         run_page(Path(sys.argv[1]).resolve(), Path(place), show=True)
-        print(f"{time.perf_counter() - begun:.0f} s in all")
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        seconds = time.perf_counter() - begun
+        print(f"{seconds:.0f} s in all, {used.ru_utime + used.ru_stime:.0f} s of a core")

@@ -51,9 +51,9 @@ def bench(
     engines: by name, or with a precision, such as `onnxruntime-int8`. Each runs in a process of its own, which answers
     for `seconds` whenever it is its turn and rests otherwise: what else the machine does meets all alike. threads: one,
     and as many as there are cores, unless given; of `triton`, so many instances of one thread at a server on loopback,
-    whose memory and start count as well. data: candidates of the bundles' tasks; of a task without some are simulated, pile-up 20. against: a saved
-    `bench.json`; what has changed beyond the noise of both is said under `changes`. Writes JSON, a table, and a page
-    with plots. What cannot be measured is named in `problems` and left out.
+    whose memory and start count as well. data: candidates of the bundles' tasks; of a task without some are simulated,
+    pile-up 20. against: a saved `bench.json`; what has changed beyond the noise of both is said under `changes`. Writes
+    JSON, a table, and a page with plots. What cannot be measured is named in `problems` and left out.
     Raises InputError for what cannot be read, and an option that is out of range.
     """
     problems = Problems() if problems is None else problems
