@@ -6,21 +6,14 @@ A link that works on GitHub is followed to where the site has what it leads to. 
 
 from __future__ import annotations
 
-import argparse
 import ast
-import os
 import re
 from pathlib import Path
 from posixpath import dirname, normpath, relpath
 from typing import Any
 
 from mkdocs.structure.files import File
-
-from e2e.cli import VERBS
-from e2e.cli_parser import make_parser
-from e2e.contract import CHANNELS
-from e2e.events.edm_collections import HIT_LAYOUTS, OBJECT_LAYOUTS
-from e2e.markdown import markdown_table
+from site_tables import TABLES, table
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "e2e"
@@ -33,7 +26,6 @@ PACKAGES = {f"reference/{path.parent.name}.md": path.parent for path in sorted(P
 
 def on_config(config: Any) -> Any:
     """The parts of the navigation that follow from what is there."""
-    os.chdir(ROOT)  # where the reference finds the sources
     references = [REFERENCE, *({_module_name(path): uri} for uri, path in PACKAGES.items())]
     cards = [ZOO, *({path.parent.name: uri} for uri, path in CARDS.items())]
     decisions = [DECISIONS, *({_title(path): f"decisions/{path.name}"} for path in _decisions())]
@@ -54,14 +46,10 @@ def on_files(files: Any, config: Any) -> Any:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    tables = {"verbs": _verbs, "channels": _channels, "dimensions": _dimensions, "collections": _collections}
-    for name, make in tables.items():
+    for name, make in TABLES.items():
         if (mark := f"<!-- {name} -->") in markdown:
             markdown = markdown.replace(mark, make())
     return follow_links(markdown, page.file.src_uri, {file.src_uri for file in files}, config.repo_url)
-
-
-# ---- links
 
 
 def follow_links(markdown: str, uri: str, pages: set[str], repo_url: str | None = None) -> str:
@@ -103,9 +91,6 @@ def _place(path: str, pages: set[str]) -> str | None:
     return (package if package in pages else REFERENCE) + module
 
 
-# ---- pages that follow from the repository
-
-
 def _module_name(path: Path) -> str:
     parts = path.relative_to(ROOT / "src").with_suffix("").parts
     return ".".join(part for part in parts if part != "__init__")
@@ -144,7 +129,7 @@ def _reference() -> str:
         [f"[`{_module_name(path)}`]({Path(uri).name})", _summary(path / "__init__.py")]
         for uri, path in PACKAGES.items()
     ]
-    lines += [_table(["package", "what it is"], rows), "", "## Modules beside them", ""]
+    lines += [table(["package", "what it is"], rows), "", "## Modules beside them", ""]
     modules = [path for path in sorted(PACKAGE.glob("*.py")) if path.stem != "__init__"]
     return "\n".join([*lines, *(f"::: {_module_name(path)}\n    options: {{heading_level: 3}}\n" for path in modules)])
 
@@ -152,67 +137,10 @@ def _reference() -> str:
 def _zoo() -> str:
     rows = [[f"[{path.parent.name}]({path.parent.name}.md)", _title(path)] for path in CARDS.values()]
     about = "Trained bundles, each with its card: what it was trained on, how good it is, and its limits."
-    return f"# Zoo\n\n{about}\n\n{_table(['bundle', 'what it answers'], rows)}\n"
+    return f"# Zoo\n\n{about}\n\n{table(['bundle', 'what it answers'], rows)}\n"
 
 
 def _decision_list() -> str:
     about = "Choices and their reasons, negative results included."
     lines = [f"- [{_title(path)}]({path.name})" for path in _decisions()]
     return "\n".join(["# Decisions", "", about, "", *lines, ""])
-
-
-# ---- tables made from code
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    return markdown_table(head, [[cell.replace("|", "\\|") for cell in row] for row in rows])
-
-
-def _verbs() -> str:
-    """A section for each verb: what it does, its usage, its arguments, its function."""
-    verbs = next(a for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction))
-    sections = []
-    for verb, parser in verbs.choices.items():
-        parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=100)
-        function = f"{VERBS[verb]}.{verb.replace('-', '_')}"
-        arguments = [action for action in parser._actions if action.dest != "help"]
-        rows = [[_as_typed(action), action.help or ""] for action in arguments]
-        sections.append(
-            f"### {verb}\n\n{parser.description[0].upper()}{parser.description[1:]}. "
-            f"In Python: [`{function}`][{function}].\n\n"
-            f"```text\n{parser.format_usage().removeprefix('usage: ')}```\n\n{_table(['argument', ''], rows)}\n"
-        )
-    return "\n".join(sections)
-
-
-def _as_typed(action: argparse.Action) -> str:
-    choices = [str(choice) for choice in action.choices or ()]
-    names = ", ".join(f"`{name}`" for name in action.option_strings)
-    if action.nargs == 0:
-        return names
-    metavar = action.metavar or " | ".join(choices) or action.dest
-    values = " ".join(metavar) if isinstance(metavar, tuple) else metavar
-    many = "..." if action.nargs in ("+", "*") else ""
-    return f"{names} `{values}{many}`".strip()
-
-
-def _channels() -> str:
-    rows = [[f"`{name}`", channel.unit, channel.meaning] for name, channel in CHANNELS.items()]
-    return _table(["channel", "unit", "what it is"], rows)
-
-
-def _dimensions() -> str:
-    """From the docstring of the contract."""
-    about = ast.get_docstring(ast.parse((PACKAGE / "contract" / "__init__.py").read_text(encoding="utf-8"))) or ""
-    lines = [line for line in about.splitlines() if line.startswith("    ")]
-    rows = [[f"`{name}`", what] for line in lines for name, what in re.findall(r"(\w+) {2,}(.+?)(?: {2,}|$)", line)]
-    return _table(["name", "what it counts"], rows)
-
-
-def _collections() -> str:
-    """Of EDM files; labels as a branch has them, `type_module_instance`."""
-    rows = [
-        [name, ", ".join(f"`{label.strip('_').partition('_')[2]}`" for label in layout.labels)]
-        for name, layout in {**HIT_LAYOUTS, **OBJECT_LAYOUTS}.items()
-    ]
-    return _table(["rows", "collections, the first one wins"], rows)

@@ -39,7 +39,6 @@ class Warnings(logging.Handler):
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NO_MKDOCS_2_WARNING", "1")
-        patch.chdir(ROOT)
         heard = Warnings()
         logging.getLogger("mkdocs").addHandler(heard)
         folder = tmp_path_factory.mktemp("site")
