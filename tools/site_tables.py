@@ -18,31 +18,34 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _verbs() -> str:
-    """A section for each verb: what it does, its usage, its arguments, its function."""
+    """A section for each verb: what it does, its arguments, its function."""
     verbs = next(a for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction))
     sections = []
     for verb, parser in verbs.choices.items():
-        parser.formatter_class = lambda prog: argparse.HelpFormatter(prog, width=100)
         about = parser.description[0].upper() + parser.description[1:]
         function = f"{VERBS[verb]}.{verb.replace('-', '_')}"
         arguments = [action for action in parser._actions if action.dest != "help"]
-        rows = [[_as_typed(action), action.help or ""] for action in arguments]
+        needed = " ".join(_as_typed(action) for action in arguments if action.required)
+        rows = [[f"`{_as_typed(action)}`", _about(action)] for action in arguments]
         sections.append(
-            f"### {verb}\n\n{about}{'' if about.endswith('?') else '.'} In Python: [`{function}`][{function}].\n\n"
-            f"```text\n{parser.format_usage().removeprefix('usage: ')}```\n\n{table(['argument', ''], rows)}\n"
+            f"### {verb}\n\n    e2e {verb} {needed}\n\n{about}{'' if about.endswith('?') else '.'} "
+            f"In Python: [`{function}`][{function}].\n\n{table(['argument', 'what it is'], rows)}\n"
         )
     return "\n".join(sections)
 
 
 def _as_typed(action: argparse.Action) -> str:
-    choices = [str(choice) for choice in action.choices or ()]
-    names = ", ".join(f"`{name}`" for name in action.option_strings)
     if action.nargs == 0:
-        return names
-    metavar = action.metavar or " | ".join(choices) or action.dest
+        return ", ".join(action.option_strings)
+    metavar = action.metavar or action.dest.upper()
     values = " ".join(metavar) if isinstance(metavar, tuple) else metavar
     many = "..." if action.nargs in ("+", "*") else ""
-    return f"{names} `{values}{many}`".strip()
+    return " ".join([*([", ".join(action.option_strings)] if action.option_strings else []), values + many])
+
+
+def _about(action: argparse.Action) -> str:
+    choices = f"; one of {', '.join(f'`{choice}`' for choice in action.choices)}" if action.choices else ""
+    return f"{action.help}{choices}"
 
 
 def _channels() -> str:

@@ -62,8 +62,9 @@ def test_the_command_line_and_the_glossary_are_made_from_the_code(site):
     commands = (site / "command-line.html").read_text(encoding="utf-8")
     for verb in VERBS:
         assert f'id="{verb}"' in commands
-    for option in ("--num-events", "--batch-size", "--no-fallback"):
+    for option in ("-n, --num-events N", "--batch-size N", "--no-fallback", "--pt LOW HIGH"):
         assert f"<code>{option}</code>" in commands
+    assert "e2e predict BUNDLE INPUT..." in commands and "<code>openvino</code>" in commands
     glossary = (site / "glossary.html").read_text(encoding="utf-8")
     for name in (*CHANNELS, "candidates", "outputs"):
         assert f"<code>{name}</code>" in glossary
