@@ -7,7 +7,7 @@ DATA := data
 REAL := $(wildcard ../shared/data/ig/*.ig)
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-all bench lint core zoo clean
+.PHONY: demo test test-all docs bench lint core zoo clean
 
 demo: $(STAMP)  ## install, simulate, predict, compare with the truth; writes demo/index.html
 	$(BIN)/e2e demo -o demo $(if $(REAL),--real $(REAL))
@@ -18,6 +18,10 @@ test: $(STAMP) lint core  ## everything that CI runs
 test-all: $(STAMP) lint  ## the slow tests as well, and two minutes of fuzzing
 	$(MAKE) core FUZZ_SECONDS=120
 	$(BIN)/python -m pytest
+
+docs: $(STAMP)  ## the documentation as a site, in build/site; fails on a warning
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo build/site/index.html
 
 FUZZ_SECONDS ?= 10
 core: $(STAMP)  ## the C++ core's own tests and a fuzz run, under address and undefined-behaviour sanitizers

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from e2e.cli_errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, print_problem
 from e2e.cli_parser import make_parser
 from e2e.problems import InputError, Problems
+from e2e.scale.progress import progress_bar, progress_from_start
 
 # verb -> where its function lives; imported only when the verb runs, so that `e2e --help` is instant
 VERBS = {
@@ -33,9 +34,8 @@ VERBS = {
     "serve": "e2e.serving.serve",
     "bench": "e2e.bench.bench",
     "demo": "e2e.demo",
+    "completion": "e2e.completion",
 }
-
-EXIT_OK, EXIT_BAD_INPUT, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
 
 def verb_function(verb: str) -> Callable[..., Any]:
@@ -49,13 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _RUN[verb](**options)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print_problem(f"error: {error}")
         return EXIT_BAD_INPUT
     except (OSError, ArithmeticError) as error:
         if isinstance(error, BrokenPipeError):  # the reader of a pipe has gone: nothing more to say, to anyone
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return EXIT_BAD_INPUT
-        print(f"error: {verb}: {type(error).__name__}: {error}", file=sys.stderr)
+        print_problem(f"error: {verb}: {type(error).__name__}: {error}")
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -64,12 +64,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _report(problems: Problems) -> int:
     for problem in problems:
-        print(problem, file=sys.stderr)
+        print_problem(str(problem))
     return EXIT_BAD_INPUT if problems.has_errors else EXIT_OK
 
 
 def _print_json(content: Any) -> None:
-    print(json.dumps(content, allow_nan=False))
+    print(json.dumps(content, allow_nan=False), flush=True)
+
+
+def _print_line(as_json: bool, line: str, **said: Any) -> None:
+    """The line, or what it says as JSON."""
+    if as_json:
+        _print_json(said)
+    else:
+        print(line, flush=True)
 
 
 def _info(as_json: bool, **options: Any) -> int:
@@ -96,7 +104,7 @@ def _check(inputs: list[Path], as_json: bool) -> int:
 
 
 def _predict(as_json: bool, **options: Any) -> int:
-    with _progress("events") as progress:
+    with progress_from_start("events") as progress:
         result = verb_function("predict")(**options, progress=progress)
     if as_json:
         _print_json(result.to_json())
@@ -104,70 +112,67 @@ def _predict(as_json: bool, **options: Any) -> int:
         print(result.summary())
     if result.timing.num_events:
         print(result.throughput(), file=sys.stderr)
+        if not result.timing.num_candidates:  # of jets, say, in events of guns
+            asked = "jets" if result.contract.frame.grid == "stitched" else "photons, electrons and hot crystals"
+            where, what = (
+                ", ".join(map(str, options["inputs"])),
+                f"nothing that {options['bundle'].name} can answer for",
+            )
+            result.problems.report(where, what, f"it takes {asked}; see `e2e info`", "warning")
     return _report(result.problems)
 
 
-def _simulate(pt: list[float] | None, **options: Any) -> int:
-    from e2e.scale.progress import progress_bar
-
+def _simulate(pt: list[float] | None, as_json: bool, **options: Any) -> int:
     total = options["num_events"]
     with progress_bar(total) as progress:
         path = verb_function("simulate")(**options, pt=(pt[0], pt[1]) if pt else None, progress=progress)
-    print(f"{total} events in {path}")
+    _print_line(as_json, f"{total} events in {path}", output=str(path), events=total)
     return EXIT_OK
 
 
-def _convert(**options: Any) -> int:
-    with _progress("entries") as progress:
+def _convert(as_json: bool, **options: Any) -> int:
+    with progress_from_start("entries") as progress:
         result = verb_function("convert")(**options, progress=progress)
-    print(f"{result.num_candidates} candidates of {result.num_entries} events or images in {result.output}")
+    candidates, entries = result.num_candidates, result.num_entries
+    line = f"{candidates} candidates of {entries} events or images in {result.output}"
+    _print_line(as_json, line, output=str(result.output), entries=entries, candidates=candidates)
     return _report(result.problems)
 
 
-def _export_data(**options: Any) -> int:
-    with _progress("entries") as progress:
+def _export_data(as_json: bool, **options: Any) -> int:
+    with progress_from_start("entries") as progress:
         count = verb_function("export-data")(**options, progress=progress)
-    print(f"{count} candidates in {options['output']}")
+    output = str(options["output"])
+    _print_line(as_json, f"{count} candidates in {output}", output=output, candidates=count)
     return EXIT_OK
 
 
-@contextmanager
-def _progress(unit: str) -> Iterator[Callable[[int, int], None]]:
-    """For work that learns how much it is when it begins."""
-    from e2e.scale.progress import progress_bar
-
-    with ExitStack() as stack:
-        bars: list[Callable[[int], None]] = []
-
-        def show(done: int, total: int) -> None:
-            if not bars:
-                bars.append(stack.enter_context(progress_bar(total, unit)))
-            bars[0](done)
-
-        yield show
-
-
-def _validate_simulation(**options: Any) -> int:
+def _validate_simulation(as_json: bool, **options: Any) -> int:
     result = verb_function("validate-simulation")(**options, say=partial(print, file=sys.stderr))
-    print(result.format_table())
+    if as_json:
+        _print_json(result.to_json())
+    else:
+        print(result.format_table())
     return _report(result.problems)
 
 
-def _train(**options: Any) -> int:
+def _train(as_json: bool, **options: Any) -> int:
     from e2e.training.distributed import launched
     from e2e.training.run_folder import read_run
 
     run = verb_function("train")(**options, progress=sys.stderr.isatty())
     if launched().is_first:
         about = read_run(run)
-        print(f"trained: {run} ({about['candidates']} candidates, validation loss {about['best_validation_loss']:.4f})")
-        if why := about.get("interval", {}).get("not_fitted"):
+        loss = f"validation loss {about['best_validation_loss']:.4f}"
+        _print_line(as_json, f"trained: {run} ({about['candidates']} candidates, {loss})", output=str(run), **about)
+        if not as_json and (why := about.get("interval", {}).get("not_fitted")):
             print(f"the interval is not fitted to cover 68 %: {why}")
     return EXIT_OK
 
 
-def _export(**options: Any) -> int:
-    print(f"written: {verb_function('export')(**options)}")
+def _export(as_json: bool, **options: Any) -> int:
+    written = str(verb_function("export")(**options))
+    _print_line(as_json, f"written: {written}", output=written)
     return EXIT_OK
 
 
@@ -212,8 +217,8 @@ def _verify(as_json: bool, **options: Any) -> int:
     return _report(problems)
 
 
-def _serve(**options: Any) -> int:
-    return verb_function("serve")(**options, say=partial(print, flush=True))
+def _serve(as_json: bool, **options: Any) -> int:
+    return verb_function("serve")(**options, ready=lambda at: _print_line(as_json, str(at), **at._asdict()))
 
 
 def _bench(**options: Any) -> int:
@@ -230,10 +235,15 @@ def _contest(verb: str, to_text: Callable[[dict[str, Any]], str], as_json: bool,
     return _report(problems)
 
 
-def _demo(**options: Any) -> int:
-    result = verb_function("demo")(**options, say=partial(print, flush=True))
-    print(*result.lines, sep="\n")
+def _demo(as_json: bool, **options: Any) -> int:
+    result = verb_function("demo")(**options, say=partial(print, file=sys.stderr, flush=True))
+    _print_line(as_json, "\n".join(result.lines), output=str(options["output"]), lines=result.lines)
     return _report(result.problems)
+
+
+def _completion(shell: str) -> int:
+    print(verb_function("completion")(shell))
+    return EXIT_OK
 
 
 _RUN: dict[str, Callable[..., int]] = {
@@ -253,6 +263,7 @@ _RUN: dict[str, Callable[..., int]] = {
     "serve": _serve,
     "bench": _bench,
     "demo": _demo,
+    "completion": _completion,
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from e2e import __version__
+from e2e.cli_errors import Parser
 from e2e.inference.names import DEVICES, ENGINE_NAMES, LOCAL_ENGINES, PRECISIONS
 
 # what `e2e simulate` makes; a test holds them to TASKS and PROCESSES, which take longer to import
@@ -24,12 +25,14 @@ OTHER_PROCESSES = ("electron", "photon", "diphoton", "minimum-bias")
 
 _PRECISION = "other than fp32: faster, and other answers by as much as docs/engines.md says"
 
+SHELLS = ("bash", "zsh", "fish")
+
 _EPILOG = """exit codes: 0 all done; 1 some input could not be used (one line on standard error says what, where and
 what to do; other inputs were done); 2 the command line cannot be parsed; 130 interrupted"""
 
 
-def make_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def make_parser() -> Parser:
+    parser = Parser(
         "e2e", description="End-to-End reconstruction for CMS: detector hits in, identity and mass out.", epilog=_EPILOG
     )
     parser.add_argument("--version", action="version", version=f"e2e {__version__}")
@@ -71,7 +74,7 @@ def make_parser() -> argparse.ArgumentParser:
     inputs(add)
     add("-o", "--output", type=Path, default=None, metavar="OUT.parquet", help="write the rows to this Parquet file")
     as_json(add)
-    add("--engine", default="onnxruntime", choices=ENGINE_NAMES)
+    add("--engine", default="onnxruntime", choices=ENGINE_NAMES, help="what runs the bundle; see docs/engines.md")
     add(
         "--servers",
         nargs="+",
@@ -88,17 +91,17 @@ def make_parser() -> argparse.ArgumentParser:
         help="cut around the record's photons and electrons, isolated hot crystals, the event's hottest crystal; for "
         "bundles of jets around its jets or taus",
     )
-    add("--batch-size", type=int, default=256, metavar="N")
+    add("--batch-size", type=int, default=256, metavar="N", help="candidates that are asked at once; 256")
     parts = "processes; the output is then a folder with a part for each file, and an interrupted call goes on"
     add("--workers", type=int, default=None, metavar="W", help=parts)
     add("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler, whose workers to use instead")
-    add("--threads", type=int, default=1, metavar="N")
-    add("--device", default="cpu", choices=DEVICES)
+    add("--threads", type=int, default=1, metavar="N", help="of the engine; 1")
+    add("--device", default="cpu", choices=DEVICES, help="cuda, tensorrt: of the engines that can")
     add("--precision", default="fp32", choices=PRECISIONS, help=_PRECISION)
 
     add = verb("simulate", "simulate events with a CMS-like response; goes on where an interrupted call was")
     add("process", metavar="PROCESS", help=f"a task: {', '.join(TASK_NAMES)}; or {', '.join(OTHER_PROCESSES)}")
-    add("-n", "--num-events", type=int, default=1000, metavar="N")
+    add("-n", "--num-events", type=int, default=1000, metavar="N", help="1000 unless given")
     add("--seed", type=int, default=1, metavar="S", help="the same seed gives the same bytes")
     add("-o", "--output", type=Path, required=True, metavar="DIR", help="a folder of event stores")
     add("--pt", type=float, nargs=2, default=None, metavar=("LOW", "HIGH"), help="of a gun, GeV; 20 to 100")
@@ -107,6 +110,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--tune", type=int, default=None, metavar="N", help="of Pythia, by its number; 14, Monash 2013, unless given")
     add("--workers", type=int, default=1, metavar="W", help="processes; the result does not depend on it")
     add("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler, whose workers to use instead")
+    as_json(add)
 
     add = verb("convert", "files of any format to candidate stores; goes on where an interrupted call was")
     inputs(add)
@@ -114,27 +118,30 @@ def make_parser() -> argparse.ArgumentParser:
     formats(add)
     add("--workers", type=int, default=1, metavar="W", help="processes; the result does not depend on it")
     add("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler, whose workers to use instead")
+    as_json(add)
 
     add = verb("export-data", "candidates to dense images in the layouts of ML4SCI")
     inputs(add)
     add("-o", "--output", type=Path, required=True, metavar="FILE", help="ending in .parquet, .h5 or .hdf5")
     add("--task", default=None, metavar="TASK", help="for events that do not say it")
+    as_json(add)
 
     add = verb("validate-simulation", "set the simulation beside real collisions: pictures and a table of distances")
     add("--against", type=Path, nargs="+", required=True, metavar="INPUT", help="files of real events")
-    add("-o", "--output", type=Path, default=Path("validation"), metavar="DIR")
+    add("-o", "--output", type=Path, default=Path("validation"), metavar="DIR", help="for the page; validation")
     add("--simulated", type=Path, nargs="*", default=(), metavar="INPUT", help="events to use; fresh ones unless given")
-    add("--process", default="minimum-bias", metavar="PROCESS")
-    add("-n", "--num-events", type=int, default=1000, metavar="N")
-    add("--seed", type=int, default=1, metavar="S")
+    add("--process", default="minimum-bias", metavar="PROCESS", help="to simulate; minimum-bias")
+    add("-n", "--num-events", type=int, default=1000, metavar="N", help="to simulate; 1000")
+    add("--seed", type=int, default=1, metavar="S", help="of the simulation; 1")
     add("--pileup", type=float, default=None, metavar="MU", help="from the vertices of the real events unless given")
+    as_json(add)
 
     add = verb("train", "train the network of a task; resumes an unfinished run; torchrun shares it among processes")
     add("recipe", metavar="RECIPE", help="a task, or a task with -debug: seconds, and not good")
     inputs(add, "data")
-    add("-o", "--output", type=Path, required=True, metavar="RUN")
+    add("-o", "--output", type=Path, required=True, metavar="RUN", help="folder of the run; an unfinished one goes on")
     add("--model", default=None, metavar="NAME", help="such as sparse-vit-small; the recipe's unless given")
-    add("--seed", type=int, default=1, metavar="S")
+    add("--seed", type=int, default=1, metavar="S", help="of weights, order and augmentation; 1")
     add(
         "--start",
         type=Path,
@@ -161,30 +168,34 @@ def make_parser() -> argparse.ArgumentParser:
     add("--joint", action="store_true", help="learn what the task has beside its own output too, such as the true pT")
     add("--compile", action="store_true", help="train with torch.compile")
     add("--max-candidates", type=int, default=None, metavar="N", help="a random so many; all unless given")
-    add("--threads", type=int, default=None, metavar="N")
+    add("--threads", type=int, default=None, metavar="N", help="of PyTorch; its own choice unless given")
+    as_json(add)
 
     add = verb("export", "make a bundle of a trained run; refused unless PyTorch and ONNX Runtime agree")
     add("run", type=Path, metavar="RUN", help="a training run; with --cmssw also a bundle")
-    add("-o", "--output", type=Path, default=None, metavar="BUNDLE")
+    add("-o", "--output", type=Path, default=None, metavar="BUNDLE", help="folder of the bundle, whole or not at all")
     add("--test", type=Path, nargs="*", default=(), metavar="INPUT", help="unseen events for the card's numbers")
     add("--cmssw", type=Path, default=None, metavar="AREA", help="put it into $CMSSW_BASE/src, beside cmssw/RecoE2E")
+    as_json(add)
 
     add = verb("evaluate", "measure a bundle on simulated events it has not seen")
-    add("bundle", type=Path, metavar="BUNDLE")
+    add("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle")
     inputs(add, "data")
-    add("-o", "--output", type=Path, default=Path("evaluation"), metavar="DIR")
+    add(
+        "-o", "--output", type=Path, default=Path("evaluation"), metavar="DIR", help="for numbers and plots; evaluation"
+    )
     as_json(add)
-    add("--engine", default="onnxruntime", choices=LOCAL_ENGINES)
+    add("--engine", default="onnxruntime", choices=LOCAL_ENGINES, help="what runs the bundle")
     add("--precision", default="fp32", choices=PRECISIONS, help=_PRECISION)
 
     add = verb("stress", "ask a bundle about candidates that are changed, or made otherwise: do its answers move?")
-    add("bundle", type=Path, metavar="BUNDLE")
+    add("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle")
     inputs(add, "data")
-    add("-o", "--output", type=Path, default=Path("stress"), metavar="DIR")
+    add("-o", "--output", type=Path, default=Path("stress"), metavar="DIR", help="for numbers, plots; stress")
     named = "samples made otherwise, such as more-pileup=FOLDER"
     add("--others", type=_named_path, nargs="*", default=(), metavar="NAME=INPUT", help=named)
     as_json(add)
-    add("--engine", default="onnxruntime", choices=LOCAL_ENGINES)
+    add("--engine", default="onnxruntime", choices=LOCAL_ENGINES, help="what runs the bundle")
 
     add = verb("compare", "train networks of many kinds alike and measure them on the same candidates")
     add("task", metavar="TASK", help="such as quark-gluon")
@@ -207,13 +218,13 @@ def make_parser() -> argparse.ArgumentParser:
     as_json(add)
 
     add = verb("verify", "does every engine give a bundle's answers? batches, lengths, no pixel, extreme energies")
-    add("bundles", nargs="+", type=Path, metavar="BUNDLE")
+    add("bundles", nargs="+", type=Path, metavar="BUNDLE", help="folders of bundles")
     add("--engines", nargs="+", default=LOCAL_ENGINES, metavar="NAME", help=", ".join(LOCAL_ENGINES))
     add("--record", action="store_true", help="write what was found into the bundle's contract and card")
     as_json(add)
 
     add = verb("serve", "write a model repository of bundles and run a Triton server on it, until interrupted")
-    add("bundles", nargs="+", type=Path, metavar="BUNDLE")
+    add("bundles", nargs="+", type=Path, metavar="BUNDLE", help="folders of bundles")
     add("--repository", type=Path, default=None, metavar="DIR", help="kept, and added to; a temporary one unless given")
     add("--port", type=int, default=8000, metavar="P", help="of HTTP; gRPC has the next, metrics the one after; 0: any")
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="to listen on; this machine alone unless given")
@@ -221,11 +232,12 @@ def make_parser() -> argparse.ArgumentParser:
     add("--threads", type=int, default=1, metavar="N", help="of each instance")
     add("--max-candidates", type=int, default=256, metavar="N", help="of one request")
     add("--certificate", type=Path, default=None, metavar="PEM", help="and --key: TLS for gRPC")
-    add("--key", type=Path, default=None, metavar="PEM")
+    add("--key", type=Path, default=None, metavar="PEM", help="of the certificate")
+    as_json(add)
 
     add = verb("bench", "measure bundles in engines: latency, throughput, memory, start, share of the machine's best")
-    add("bundles", nargs="+", type=Path, metavar="BUNDLE")
-    add("-o", "--output", type=Path, default=Path("bench"), metavar="DIR")
+    add("bundles", nargs="+", type=Path, metavar="BUNDLE", help="folders of bundles")
+    add("-o", "--output", type=Path, default=Path("bench"), metavar="DIR", help="for numbers and a page; bench")
     add("--data", type=Path, nargs="+", default=(), metavar="INPUT", help="candidates to ask; simulated unless given")
     add(
         "--engines",
@@ -234,20 +246,24 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="NAME",
         help=f"{', '.join(ENGINE_NAMES)}; with a precision: pytorch-bf16",
     )
-    add("--batch-sizes", type=int, nargs="+", default=(1, 32, 1024), metavar="N")
-    add("--threads", type=int, nargs="+", default=(1, 0), metavar="N", help="0: all cores")
-    add("--device", default="cpu", choices=DEVICES)
+    add("--batch-sizes", type=int, nargs="+", default=(1, 32, 1024), metavar="N", help="1 32 1024")
+    add("--threads", type=int, nargs="+", default=None, metavar="N", help="one, and as many as cores, unless given")
+    add("--device", default="cpu", choices=DEVICES, help="cuda, tensorrt: of the engines that can")
     add("--rounds", type=int, default=5, metavar="N", help="in random order, so that what else runs meets all alike")
     add("--seconds", type=float, default=0.5, metavar="S", help="of each round")
     add("--against", type=Path, default=None, metavar="BENCH", help="a saved bench.json: what has changed since?")
     as_json(add)
 
     add = verb("demo", "simulate fresh events, predict both tasks, compare with the truth, write an HTML page")
-    add("-o", "--output", type=Path, default=Path("demo"), metavar="DIR")
-    add("-n", "--num-events", type=int, default=4000, metavar="N")
-    add("--seed", type=int, default=2026, metavar="S")
-    add("--zoo", type=Path, default=Path("zoo"), metavar="DIR")
+    add("-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="for the page; demo")
+    add("-n", "--num-events", type=int, default=4000, metavar="N", help="of each task; 4000")
+    add("--seed", type=int, default=2026, metavar="S", help="of the simulation; 2026")
+    add("--zoo", type=Path, default=Path("zoo"), metavar="DIR", help="folder of the shipped bundles; zoo")
     add("--real", type=Path, nargs="*", default=(), metavar="INPUT", help="real .ig files to predict on as well")
+    as_json(add)
+
+    add = verb("completion", "print what makes a shell complete verbs, options and names: see docs/command-line.md")
+    add("shell", choices=SHELLS, help="yours")
     return parser
 
 

@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -361,3 +362,13 @@ def test_a_store_without_events_gives_a_file_without_rows(untrained_bundle, tmp_
     assert not result.problems
     assert result.path == tmp_path / "rows.parquet"
     assert pq.read_table(result.path).column_names == COLUMNS.split()
+
+
+def test_channels_that_a_record_cannot_fill_are_warned_of_once_per_file():
+    """A file of AOD has tracks, and no hits of the tracker."""
+    root = Path(__file__).parents[2]
+    aod = [root / "tests" / "golden" / "edm_aod_run2.root"]
+    for bundle, said in (("top", "bpix1, bpix2, bpix3"), ("quark-gluon-nano", None)):
+        found = [str(p) for p in predict(root / "zoo" / bundle, aod).problems if p.severity == "warning"]
+        assert len(found) == (said is not None)
+        assert said is None or f"the record has nothing for {said}, which {bundle} was trained with" in found[0]

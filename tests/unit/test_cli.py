@@ -2,17 +2,26 @@
 
 import argparse
 import inspect
+import io
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from e2e import cli, cli_parser
+from e2e import cli, cli_errors, cli_parser
+from e2e.completion import completion
 from e2e.simulation.processes import PROCESSES
 from e2e.tasks import TASKS
 
+ZOO = Path(__file__).parents[2] / "zoo"
 HEAVY = ("numpy", "torch", "pyarrow", "matplotlib", "onnxruntime", "lightning", "scipy")
+
+
+def arguments_of(verb: str) -> list[argparse.Action]:
+    verbs = next(a for a in cli.make_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    return verbs.choices[verb]._actions
 
 
 def test_help_loads_nothing_heavy():
@@ -30,12 +39,10 @@ def test_help_loads_nothing_heavy():
 
 @pytest.mark.parametrize("verb", cli.VERBS)
 def test_verb_is_a_function_with_the_same_defaults(verb):
-    parser = cli.make_parser()
-    verbs = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
-    options = {a.dest: a.default for a in verbs.choices[verb]._actions if a.option_strings and not a.required}
+    options = {a.dest: a.default for a in arguments_of(verb) if a.option_strings and not a.required}
     function = inspect.signature(cli.verb_function(verb)).parameters
     shared = set(options) & set(function)
-    assert shared or verb == "check"
+    assert shared or verb in ("check", "completion")
     for name in shared:
         assert options[name] == function[name].default, name
     assert set(options) - set(function) <= {"help", "as_json", "pt"}
@@ -49,10 +56,103 @@ def test_a_mistake_is_one_line_and_exit_code_1(capsys, tmp_path):
     assert "did you mean 'electron-photon'" in captured.err
 
 
-def test_wrong_usage_is_exit_code_2(capsys):
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("predct zoo/top x", "e2e: argument VERB: 'predct' is not known; did you mean 'predict'?"),
+        ("predict zoo/top x --engine openvin", "e2e predict: argument --engine: 'openvin' is not known; did you mean"),
+        ("train top x -o y --epoch 2", "e2e train: no option --epoch; did you mean --epochs?"),
+        ("train top x -o y --learning-rat=2", "no option --learning-rat; did you mean --learning-rate?"),
+        ("export a b", "e2e export: 'b' is one argument too many"),
+        ("predict zoo/top x --threads many", "argument --threads: invalid int value: 'many'"),
+        ("predict", "required: BUNDLE, INPUT"),
+        ("", "required: VERB"),
+        ("stress zoo/top x --others y", "argument --others: 'y' is not NAME=INPUT"),
+    ],
+)
+def test_wrong_usage_is_one_line_with_the_nearest_name_and_exit_code_2(capsys, arguments, said):
     with pytest.raises(SystemExit) as caught:
-        cli.main(["predict"])
-    assert caught.value.code == cli.EXIT_USAGE
+        cli.main(arguments.split())
+    assert caught.value.code == cli_errors.EXIT_USAGE
+    captured = capsys.readouterr()
+    assert not captured.out and captured.err.count("\n") == 1
+    assert said in captured.err and "--help` shows what it takes" in captured.err
+
+
+@pytest.mark.parametrize("verb", set(cli.VERBS) - {"completion"})
+def test_every_verb_speaks_json_and_explains_every_argument(verb):
+    arguments = arguments_of(verb)
+    assert "as_json" in {action.dest for action in arguments}
+    assert [action.dest for action in arguments if not action.help] == []
+
+
+@pytest.mark.parametrize("verb", ["predict zoo/none x", "bench zoo/none", "serve zoo/none"])
+def test_no_threads_are_refused_alike(verb, capsys):
+    assert cli.main([*verb.split(), "--threads", "0"]) == cli_errors.EXIT_BAD_INPUT
+    assert "threads 0; give at least 1" in capsys.readouterr().err
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environment", "has_colour"),
+    [
+        (Terminal, {}, True),
+        (Terminal, {"NO_COLOR": "1"}, False),
+        (Terminal, {"TERM": "dumb"}, False),
+        (io.StringIO, {}, False),
+    ],
+)
+def test_colours_are_for_terminals_that_want_them(monkeypatch, stream, environment, has_colour):
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stderr", stream())
+    cli_errors.print_problem("warning: a: b; c")
+    printed = sys.stderr.getvalue()
+    assert ("\033" in printed) is has_colour
+    assert printed.endswith(": a: b; c\n")
+
+
+def test_completion_knows_verbs_options_and_names(tmp_path):
+    for shell in cli_parser.SHELLS:
+        script = completion(shell)
+        for word in ("validate-simulation", "num-events", "quark-gluon-debug", "sparse-vit-nano", "openvino"):
+            assert word in script
+    (tmp_path / "e2e.bash").write_text(completion("bash"))
+    (tmp_path / "events.parquet").touch()
+    for words, offered in (
+        ("e2e pre", "predict"),
+        ("e2e train quark-gluon-d", "quark-gluon-debug"),
+        ("e2e predict zoo/top --engine open", "openvino"),
+        ("e2e info ev", "events.parquet"),
+    ):
+        ask = f"""source e2e.bash; COMP_WORDS=({words}); COMP_CWORD={len(words.split()) - 1}
+COMP_LINE="{words}"; COMP_POINT={len(words)}; _shtab_e2e; echo "${{COMPREPLY[*]}}" """
+        done = subprocess.run(["bash", "-c", ask], cwd=tmp_path, capture_output=True, text=True, check=True)
+        assert done.stdout.split() == [offered]
+
+
+def test_verbs_that_make_something_say_what_as_json(tmp_path, capsys):
+    def run(*arguments: str | Path) -> dict[str, object]:
+        assert cli.main([*map(str, arguments), "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    events, stores, images = (tmp_path / name for name in ("events", "stores", "images.h5"))
+    assert run("simulate", "electron-photon", "-n", 30, "-o", events) == {"output": str(events), "events": 30}
+    assert run("convert", events, "-o", stores) == {"output": str(stores), "entries": 30, "candidates": 30}
+    assert run("export-data", stores, "-o", images) == {"output": str(images), "candidates": 30}
+
+
+def test_a_bundle_that_finds_nothing_says_what_it_takes(tmp_path, capsys):
+    events = str(tmp_path / "events")
+    assert cli.main(["simulate", "photon", "-n", "5", "-o", events]) == 0
+    assert cli.main(["predict", str(ZOO / "quark-gluon-nano"), events]) == 0
+    assert "nothing that quark-gluon-nano can answer for; it takes jets" in capsys.readouterr().err
 
 
 def test_simulate_check_and_evaluate_by_hand(tmp_path, capsys, untrained_bundle):

@@ -38,7 +38,7 @@ def bench(
     data: Sequence[Path] = (),
     engines: Sequence[str] = ("onnxruntime", "pytorch"),
     batch_sizes: Sequence[int] = (1, 32, 1024),
-    threads: Sequence[int] = (1, 0),
+    threads: Sequence[int] | None = None,
     device: Device = "cpu",
     rounds: int = 5,
     seconds: float = 0.5,
@@ -49,20 +49,20 @@ def bench(
     """Bundles x engines x threads x batch sizes, in random order, `rounds` times; returns what `bench.json` says.
 
     engines: by name, or with a precision, such as `onnxruntime-int8`. Each runs in a process of its own, which answers
-    for `seconds` whenever it is its turn and rests otherwise: what else the machine does meets all alike. threads: 0
-    for all cores; of `triton`, so many instances of one thread at a server on loopback, whose memory and start count as
-    well. data: candidates of the bundles' tasks; of a task without some are simulated, pile-up 20. against: a saved
-    `bench.json`; what has changed beyond the noise of both is said under `changes`. Writes JSON, a table, and a page
-    with plots. What cannot be measured is named in `problems` and left out.
+    for `seconds` whenever it is its turn and rests otherwise: what else the machine does meets all alike. threads: one,
+    and as many as there are cores, unless given; of `triton`, so many instances of one thread at a server on loopback,
+    whose memory and start count as well. data: candidates of the bundles' tasks; of a task without some are simulated,
+    pile-up 20. against: a saved `bench.json`; what has changed beyond the noise of both is said under `changes`. Writes
+    JSON, a table, and a page with plots. What cannot be measured is named in `problems` and left out.
     Raises InputError for what cannot be read, and an option that is out of range.
     """
     problems = Problems() if problems is None else problems
-    _check(engines, device, batch_sizes, threads, rounds, seconds)
+    counts = sorted(set((1, os.cpu_count() or 1) if threads is None else threads))
+    _check(engines, device, batch_sizes, counts, rounds, seconds)
     if against is not None and output.resolve() in (against.resolve(), against.resolve().parent):
         raise InputError(output, "is what it is compared with", "give another folder with -o")
     opened = [load_bundle(Path(bundle)) for bundle in bundles]
     before = None if against is None else read_saved(against)
-    counts = sorted({count or os.cpu_count() or 1 for count in threads})
     plan = Plan(engines, counts, batch_sizes, device, rounds, seconds)
     make_folder(output)
     peaks = _peaks(counts, device)
@@ -110,7 +110,7 @@ def _check(
         check_abilities(name, device, precision)
     least = [
         ("batch size", batch_sizes, 1),
-        ("threads", threads, 0),
+        ("threads", threads, 1),
         ("rounds", [rounds], 2),
         ("seconds", [seconds], 0),
     ]

@@ -40,6 +40,13 @@ def channel_frames(events: Events, channels: Sequence[str], backend: Any) -> lis
     return [found[name] for name in channels]
 
 
+def empty_channels(events: Events, spec: FrameSpec) -> list[str]:
+    """Channels for which no event of the batch has a collection, be it an empty one: the source does not say."""
+    tables = {**events.hits, **events.objects}
+    has = {name for name, table in tables.items() if table.is_present.any()}
+    return [channel for channel in spec.channels if not has & set(_MADE_OF[channel])]
+
+
 def hits_of(events: Events, name: str) -> Table:
     """Hits of a subdetector, none where the source does not say."""
     table = events.hits.get(name)
@@ -84,4 +91,12 @@ _MAKERS: dict[str, Callable[[Events, Any], dict[str, ChannelFrames]]] = {
     "hcal_energy": _hcal,
     **dict.fromkeys(_TRACK_CHANNELS, _tracks),
     **{name: _layer(name) for name in TRACKER_LAYERS},
+}
+
+# tables, one of which a channel needs
+_MADE_OF: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("ecal_energy", "ecal_time"), ("EB", "EE")),
+    "hcal_energy": ("HB", "HE"),
+    **dict.fromkeys(_TRACK_CHANNELS, ("tracks",)),
+    **dict.fromkeys(TRACKER_LAYERS, ("tracker_hits",)),
 }

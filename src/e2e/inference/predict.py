@@ -16,7 +16,7 @@ from e2e.bundles.bundle import ONNX
 from e2e.events.reader import read_inputs
 from e2e.events.record import Events
 from e2e.files import writing
-from e2e.frames.build import build_candidates
+from e2e.frames.build import build_candidates, empty_channels
 from e2e.frames.candidate_rows import MODES, CandidateRows, Mode, find_candidates, has_objects, modes_of
 from e2e.inference.engine import Engine, RemoteOptions, load_engine
 from e2e.inference.names import Device, Precision
@@ -83,6 +83,7 @@ def predict(
     runner = load_engine(bundle, engine, threads=threads, device=device, precision=precision, remote=remote)
     batches: list[pa.RecordBatch] = []
     without_objects: dict[Path, int] = {}
+    empty: dict[Path, list[str]] = {}
     with ExitStack() as stack:
         stack.callback(runner.close)
         write = None
@@ -96,6 +97,7 @@ def predict(
             with timing.stage("framing"):
                 rows = find_candidates(events, candidates, bundle.contract.frame, jets)
             if len(rows):
+                empty.setdefault(path, empty_channels(events, bundle.contract.frame))
                 answered = _run(runner, bundle, events, rows, batch_size, timing)
                 _report_not_finite(bundle, path, events, rows, answered.outputs, problems)
                 write(to_record_batch(schema, path, events, rows, answered))
@@ -105,6 +107,10 @@ def predict(
         problems.report(where, what, "every candidate was answered", "warning")
     for path, count in without_objects.items():
         problems.report(path, f"no photons or electrons in the record of {count} events", _USE_SEEDS, "warning")
+    for path, channels in empty.items():
+        if channels:
+            what = f"the record has nothing for {', '.join(channels)}, which {bundle.path.name} was trained with"
+            problems.report(path, what, "left empty: do not trust its answers", "warning")
     return Predictions(bundle.contract, output if write else None, schema, batches, timing, problems)
 
 

@@ -32,3 +32,17 @@ def progress_bar(total: int, unit: str = "events", stream: TextIO | None = None)
             bar.update(done - bar.n)
 
         yield show
+
+
+@contextmanager
+def progress_from_start(unit: str) -> Iterator[Callable[[int, int], None]]:
+    """The same for work that learns how much it is when it begins: to be called with what is done, and of how much."""
+    with ExitStack() as stack:
+        bars: list[Callable[[int], None]] = []
+
+        def show(done: int, total: int) -> None:
+            if not bars:
+                bars.append(stack.enter_context(progress_bar(total, unit)))
+            bars[0](done)
+
+        yield show

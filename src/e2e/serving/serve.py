@@ -9,10 +9,23 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any, NamedTuple
 
 from e2e.problems import InputError
 from e2e.serving.repository import ServingOptions, write_repository
 from e2e.serving.server import TOKEN, ServerOptions, TritonServer
+
+
+class Ready(NamedTuple):
+    """What is served, and where it answers."""
+
+    models: list[str]
+    grpc: str
+    http: str
+    metrics: str
+
+    def __str__(self) -> str:
+        return f"ready: {', '.join(self.models)} at {self.grpc} and {self.http}; metrics at {self.metrics}"
 
 
 def serve(
@@ -26,13 +39,13 @@ def serve(
     max_candidates: int = 256,
     certificate: Path | None = None,
     key: Path | None = None,
-    say: Callable[[str], None] = lambda _: None,
+    ready: Callable[[Ready], Any] = lambda _: None,
 ) -> int:
     """Serve bundles until SIGINT, SIGTERM or SIGHUP, or the server ends by itself; returns 0.
 
     repository: a folder to keep, to which bundles are added; what is served is all that is in it. A token in the
-    environment (`E2E_TRITON_TOKEN`) is asked of every request. Raises InputError for what cannot be served, and
-    for a server that fails.
+    environment (`E2E_TRITON_TOKEN`) is asked of every request. ready: called once the server answers. Raises InputError
+    for what cannot be served, and for a server that fails.
     """
     for name, value in (("instances", instances), ("threads", threads), ("max_candidates", max_candidates)):
         if value < 1:
@@ -46,8 +59,8 @@ def serve(
             folder = repository or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="e2e-repository-")))
             write_repository(bundles, folder, options)
             server = stack.enter_context(TritonServer(folder, access))
-            names = ", ".join(sorted(path.parent.name for path in folder.glob("*/config.pbtxt")))
-            say(f"ready: {names} at {server.url} and {server.http_url}; metrics at {server.metrics_url}")
+            names = sorted(path.parent.name for path in folder.glob("*/config.pbtxt"))
+            ready(Ready(names, server.url, server.http_url, server.metrics_url))
             if status := server.wait():
                 raise InputError(
                     "serve", f"the server ended by itself ({status}): {server.last_words()}", "start it again"
