@@ -31,6 +31,11 @@ def calorimeter_mass(candidates: CandidateSet, radius: float) -> FloatArray:
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
+def sees_calorimeters(whole: FrameSpec, frame: FrameSpec) -> bool:
+    """Has `frame` every calorimeter energy that `whole` has?"""
+    return set(whole.channels) & _LEAST.keys() <= set(frame.channels)
+
+
 def isolation(candidates: CandidateSet, cone: Cone) -> FloatArray:
     """Transverse momentum of the tracks in the ring about the seed over that in the cone inside of it, both of tracks
     that start near the primary vertex; (candidates,). Small: isolated. Infinite where the cone holds none. Needs the
