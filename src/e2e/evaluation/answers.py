@@ -30,8 +30,9 @@ _ABOUT_KEY = b"e2e.provenance"
 
 @dataclass(frozen=True)
 class Answers(Labelled):
-    """labels: the columns of `LABEL_COLUMNS`, and `calorimeter_mass`, GeV, NaN where it is not known. outputs: (candidates,
-    outputs) of the bundle, `names` of them. about: what the file says of itself, JSON values."""
+    """labels: the columns of `LABEL_COLUMNS`, and `calorimeter_mass`, GeV, NaN where it is not known. outputs:
+    (candidates, outputs) of the bundle, `names` of them. about: what the file says of itself, JSON values; `num_own`:
+    how many of the outputs are the task's own."""
 
     labels: Labels
     names: tuple[str, ...]
@@ -42,9 +43,9 @@ class Answers(Labelled):
         return len(self.outputs)
 
     @property
-    def main(self) -> FloatArray:
-        """The task's own score or estimate."""
-        return self.outputs[:, 0]
+    def own(self) -> FloatArray:
+        """(candidates, columns of the task's own output): a score; or an estimate, its interval and its flag."""
+        return self.outputs[:, : self.about["num_own"]]
 
 
 def write_answers(
@@ -71,6 +72,8 @@ def read_answers(path: Path) -> Answers:
         labels = {name: columns[name] for name in (*LABEL_COLUMNS, CALORIMETER_MASS)}
         outputs = np.stack([columns[name].astype(np.float64) for name in names], axis=1)
         about = json.loads((file.metadata.metadata or {})[_ABOUT_KEY])
+        if not 0 < about["num_own"] <= len(names):
+            raise ValueError("num_own")
     return Answers(labels, tuple(name.removeprefix(ANSWER_PREFIX) for name in names), outputs, about)
 
 

@@ -41,9 +41,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Write `evaluation.json` and plots (SVG) of a bundle's answers to the folder `output`; returns the numbers.
 
-    Beside them `answers.parquet`, every candidate with its answer, and `examples.parquet`, a few with their pixels: what
-    `e2e report` reads. A number that the data do not give (one class only, say) is null. Raises InputError for data of another task, or
-    made with the seed the bundle was trained with.
+    Beside them `answers.parquet`, every candidate with its answer, and `examples.parquet`, a few with their pixels:
+    what `e2e report` reads. A number that the data do not give (one class only, say) is null. Raises InputError for
+    data of another task, or made with the seed the bundle was trained with.
     """
     loaded = load_bundle(bundle)
     task = TASKS[loaded.contract.task]
@@ -68,6 +68,7 @@ def evaluate(
     }
     plot_evaluation(task, own, candidates, output)
     about = {key: result[key] for key in ("task", "bundle", "engine", "data", "made_with")}
+    about["num_own"] = loaded.contract.num_own
     write_answers(output / ANSWERS, task, candidates, loaded.contract.output_names, outputs, about)
     write_examples(output / EXAMPLES, task, candidates, choose_examples(task, own, candidates))
     write_json(output / EVALUATION, result)
