@@ -67,7 +67,10 @@ def export(run: Path, output: Path | None = None, *, test: Sequence[Path] = (), 
         answers = [_answer(about, task), *map(_fitted, about.get("beside", {}).values())]
         export_bundle(network, task, trial, answers=answers, training=training, provenance=provenance)
         history = read_history(run)
-        beside = {TRAINING_CURVE: to_svg(training_figure(history)), TRAINING_HISTORY: json.dumps(history, indent=1) + "\n"}
+        beside = {
+            TRAINING_CURVE: to_svg(training_figure(history)),
+            TRAINING_HISTORY: json.dumps(history, indent=1) + "\n",
+        }
         if test:
             result = evaluate(trial, test, Path(folder) / "evaluation")
             training |= {"test data": result["data"], "test candidates": result["candidates"]}

@@ -43,6 +43,7 @@ footer { margin-top: 3rem; font-size: .8rem; opacity: .75; }
   .figures figure { max-width: 48%; }
   .scroll { overflow: visible; }
   table { font-size: 8pt; }
+  td:not(:first-child) { overflow-wrap: anywhere; }
 }
 """
 

@@ -20,6 +20,7 @@ from e2e.tasks import Task
 
 matplotlib.use("Agg")
 matplotlib.rcParams["svg.hashsalt"] = "e2e"  # the same plot gives the same bytes
+matplotlib.rcParams["figure.max_open_warning"] = 0  # a page's figures are open until it is written
 
 import matplotlib.pyplot as plt  # noqa: E402 - after the back end is chosen
 import mplhep  # noqa: E402
@@ -34,9 +35,10 @@ def new_axes(label: str = SIMULATION, width: float = 6.0, height: float = 5.0) -
 
 
 def save_pdf(figure: Any, path: Path) -> None:
-    """The figure stays open. Raises InputError when `path` cannot be written."""
+    """The figure stays open, and as it is laid out. Raises InputError when `path` cannot be written."""
     with replacing(path) as hidden, writing(path):
         figure.savefig(hidden, format="pdf", metadata={"CreationDate": None})
+    figure.set_layout_engine("none")  # found once, which takes long
 
 
 def save(figure: Any, path: Path | io.StringIO) -> None:

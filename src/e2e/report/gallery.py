@@ -24,6 +24,8 @@ from e2e.report.saliency import attributions
 _SHOWN = {"track_pt": "tracks", "ecal_energy": "ECAL", "hcal_energy": "HCAL"}  # channels, and their names
 _LAYERS = ("bpix", "tib", "tob")  # channels of hits, which are added up
 _DECADES = 1e-3  # of the highest value, to be seen
+_WIDTH = 5.0  # of a picture, inches
+_FEW, _LARGE = 0.01, 64  # share of a frame, and its side in pixels: see `_show`
 
 
 def section(evaluation: Evaluation) -> tuple[Section, dict[str, Any]]:
@@ -36,12 +38,12 @@ def section(evaluation: Evaluation) -> tuple[Section, dict[str, Any]]:
         return Section(title, "None is right or wrong.", []), numbers
     bundle, why_not = _bundle(evaluation)
     saliency = None if bundle is None else attributions(bundle, candidates)
-    figures = []
+    figures: list[Figure] = []
     for kind, rows in chosen.items():
         for k, row in enumerate(rows):
             images = _images(candidates, len(figures), saliency)
             said = _said(evaluation, row)
-            picture = _draw(images, f"{said}")
+            picture = _draw(images, said)
             name = f"example-{file_name(evaluation.name)}-{kind}-{k + 1}.pdf"
             figures.append(Figure(picture, f"{kind.capitalize()}: {said}", name))
     text = "The surest right ones, then the surest wrong ones. " + (
@@ -105,27 +107,35 @@ def _images(
 def _draw(images: dict[str, tuple[NDArray[np.float32], bool]], title: str) -> Any:
     columns = 2 if len(images) <= 4 else 3
     rows = -(-len(images) // columns)
-    figure, places = plt.subplots(
-        rows, columns, figsize=(2.4 * columns, 2.3 * rows + 0.5), layout="constrained", squeeze=False
-    )
-    for axes in places.flat:
+    size = _WIDTH, (_WIDTH / columns - 0.4) * rows + 0.5
+    figure, places = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
+    for axes in places.flat[len(images) :]:
         axes.set_axis_off()
     for axes, (name, (image, is_signed)) in zip(places.flat, images.items(), strict=False):
-        axes.set_axis_on()
+        shown = _show(axes, image, is_signed)
         axes.set(xticks=[], yticks=[])
         axes.set_title(name, fontsize=9)
-        shown = axes.imshow(image if is_signed else np.where(image > 0, image, np.nan), **_colours(image, is_signed))
         bar = figure.colorbar(shown, ax=axes, shrink=0.75)
+        if is_signed:
+            ends = (shown.norm.vmin, 0.0, shown.norm.vmax)
+            bar.set_ticks(ends, labels=[f"{end:.2g}" for end in ends])
+            bar.minorticks_off()
         bar.ax.tick_params(labelsize=7)
     figure.suptitle(title, fontsize=10)
-    figure.text(0.01, 0.005, f"{SIMULATION}; eta upwards, phi to the right", fontsize=7, style="italic")
+    label = f"{SIMULATION}; eta upwards, phi to the right"
+    figure.supxlabel(label, x=0.01, horizontalalignment="left", fontsize=7, style="italic")
     return figure
 
 
-def _colours(image: NDArray[np.float32], is_signed: bool) -> dict[str, Any]:
+def _show(axes: Any, image: NDArray[np.float32], is_signed: bool) -> Any:
+    """As an image; where few pixels of a large frame are occupied, which would not be seen, as squares of one size."""
     highest = float(np.abs(image).max()) or 1.0
-    common: dict[str, Any] = {"origin": "lower", "interpolation": "nearest"}
     if is_signed:
         norm = matplotlib.colors.SymLogNorm(highest * 1e-2, vmin=-highest, vmax=highest)
-        return {**common, "norm": norm, "cmap": "RdBu_r"}
-    return {**common, "norm": matplotlib.colors.LogNorm(_DECADES * highest, highest), "cmap": "viridis_r"}
+        return axes.imshow(image, origin="lower", interpolation="nearest", norm=norm, cmap="RdBu_r")
+    colours: dict[str, Any] = {"norm": matplotlib.colors.LogNorm(_DECADES * highest, highest), "cmap": "viridis_r"}
+    row, column = np.nonzero(image > 0)
+    if len(row) < _FEW * image.size and min(image.shape) > _LARGE:
+        axes.set(xlim=(-0.5, image.shape[1] - 0.5), ylim=(-0.5, image.shape[0] - 0.5), aspect="equal")
+        return axes.scatter(column, row, c=image[row, column], s=5, marker="s", linewidth=0, **colours)
+    return axes.imshow(np.where(image > 0, image, np.nan), origin="lower", interpolation="nearest", **colours)

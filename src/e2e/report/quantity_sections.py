@@ -41,8 +41,8 @@ def summary(evaluations: Sequence[Evaluation], differences: Sequence[dict[str, A
     line("parameters", (f"{one.provenance['parameters']:,}" for one in evaluations))
     text = (
         f"{results[0]['signal_candidates']:,} {task.signal.name} inside the trained range, which no network has seen; "
-        f"errors, bias, resolution and lengths in {task.output.unit}. Bias: median difference to the truth; resolution: half "
-        "of its middle 68 %; tails: share beyond two resolutions."
+        f"errors, bias, resolution and lengths in {task.output.unit}. Bias: median difference to the truth; "
+        "resolution: half of its middle 68 %; tails: share beyond two resolutions."
     )
     return Section("Numbers", text, [], rows)
 
@@ -67,7 +67,7 @@ def sections(evaluations: Sequence[Evaluation], numbers: Sequence[dict[str, Any]
 def _response(one: Evaluation) -> Figure:
     figure = response_figure(one.task, one.answers.own[:, 0], one.answers)
     figure.axes[0].set_title(one.name, loc="right", fontsize=9)
-    figure.set_size_inches(5.4, 4.4)
+    figure.set_size_inches(5.0, 4.0)
     return Figure(figure, f"Response of {one.name}", f"response-{file_name(one.name)}.pdf")
 
 

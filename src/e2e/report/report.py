@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -95,4 +94,9 @@ def _provenance(found: Sequence[Evaluation]) -> Section:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    """JSON values for people."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_text(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return "; ".join(map(_text, value)) if any(isinstance(part, dict) for part in value) else str(value)
+    return str(value)

@@ -10,8 +10,8 @@ from e2e.frames.candidates import Candidates
 
 
 def attributions(bundle: Bundle, candidates: Candidates) -> NDArray[np.float32]:
-    """Gradient times value of every pixel, (pixels,) in the order of `candidates.pixel_value`: by how much the first raw
-    number of the network, a logit or a quantity in units of its scale, changes per relative change of the pixel.
+    """Gradient times value of every pixel, (pixels,) in the order of `candidates.pixel_value`: by how much the first
+    raw number of the network, a logit or a quantity in units of its scale, changes per relative change of the pixel.
 
     Of the raw number, since a probability near 0 or 1 hardly moves. By PyTorch: ONNX Runtime gives no gradients.
     """

@@ -100,7 +100,7 @@ def _bin_figures(many: Sequence[Measured]) -> Iterator[Figure]:
                 points = [row[kind] for row in rows]
                 plot_bins(axes, rows, points, place, len(many), label, **({} if face is None else {"mfc": face}))
         axes.axhline(WORKING_POINT, color="gray", linestyle=":", linewidth=1)
-        axes.set(xlabel=title, ylabel="efficiency", ylim=(0, None))
+        axes.set(xlabel=title, ylabel="efficiency", ylim=(0, 1.2 * axes.get_ylim()[1]))
         axes.legend(fontsize=8)
         yield Figure(figure, f"Efficiencies against {title}", f"efficiency-{name.replace('_', '-')}.pdf")
 

@@ -16,11 +16,10 @@ from e2e.metrics import FloatArray
 from e2e.report.drawing import colour, histogram, named_axes, plot_steps
 from e2e.report.evaluations import Evaluation
 
-NUM_BINS = 30  # from the lowest value, of a mass 0, to the quantile below
+NUM_BINS = 20  # from the lowest value, of a mass 0, to the quantile below
 _HIGHEST = 0.995
 _SHUFFLES = 50  # of who passes, for the divergence that chance gives
-_LEAST = 50  # background candidates
-_KEY = f"{min(EFFICIENCIES):.0%}"  # of several models, the efficiency that is drawn
+_LEAST = 50  # background candidates, to be drawn as well
 
 Spectra = dict[str, tuple[str, FloatArray]]  # by variable: its axis, and (candidates,) its values
 
@@ -54,6 +53,7 @@ def _measure(name: str, values: FloatArray, passes: dict[str, NDArray[np.bool_]]
     place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, NUM_BINS - 1)
     passing = {
         key: {
+            "background_candidates": int(chosen.sum()),
             "background_efficiency": float(chosen.mean()),
             "shares": histogram(values[chosen], edges),
             "divergence": divergence(place, chosen),
@@ -96,8 +96,9 @@ def section(evaluations: Sequence[Evaluation], numbers: Sequence[dict[str, Any]]
     )
     text = (
         f"Spectra of {evaluations[0].task.other.name} that pass at efficiencies for the signal. A cut that bends the "
-        f"background towards the signal makes bumps. {mass}Divergence: Jensen-Shannon, in bits, between what passes and "
-        "what does not; 0: the cut bends nothing. Beside it what chance gives."
+        f"background towards the signal makes bumps. {mass}Divergence: Jensen-Shannon, in bits, between what passes "
+        "and what does not; 0: the cut bends nothing. In brackets what chance alone gives. "
+        f"Drawn where {_LEAST} and more pass."
     )
     return Section(title, text, list(_figures(evaluations, numbers, spectra)), _table(evaluations, numbers, spectra))
 
@@ -118,18 +119,21 @@ def _cell(point: dict[str, Any]) -> str:
 def _figures(
     evaluations: Sequence[Evaluation], numbers: Sequence[dict[str, Any]], spectra: Spectra
 ) -> Iterator[Figure]:
+    """Of one model at every efficiency, of several at the lowest; where enough of the background passes."""
     for name, (title, _) in spectra.items():
         figure, axes = named_axes("" if len(evaluations) > 1 else evaluations[0].name)
-        first = numbers[0][name]
+        first, drawn = numbers[0][name], _drawn([found[name]["passing"] for found in numbers])
         plot_steps(axes, first["all"], first["edges"], "all of the background", color="gray", fill=True, alpha=0.35)
         for place, (one, found) in enumerate(zip(evaluations, numbers, strict=True)):
-            points = found[name]["passing"]
-            if len(evaluations) > 1:
-                shares = points[_KEY]["shares"]
-                plot_steps(axes, shares, first["edges"], f"{one.name}, at {_KEY}", color=colour(place), linewidth=1.5)
-                continue
-            for step, (key, point) in enumerate(points.items()):
-                plot_steps(axes, point["shares"], first["edges"], f"at {key}", color=colour(step), linewidth=1.5)
+            for step, key in enumerate(drawn if len(evaluations) == 1 else drawn[-1:]):
+                label = f"at {key}" if len(evaluations) == 1 else f"{one.name}, at {key}"
+                shares = found[name]["passing"][key]["shares"]
+                plot_steps(axes, shares, first["edges"], label, color=colour(place + step), linewidth=1.5)
         axes.set(xlabel=f"background's {title}", ylabel="share of the candidates")
         axes.legend(fontsize=8)
         yield Figure(figure, f"Background's {title}, before and after cuts", f"background-{name}.pdf")
+
+
+def _drawn(passing: Sequence[dict[str, Any]]) -> list[str]:
+    """Efficiencies at which enough passes, whichever model cuts."""
+    return [key for key in passing[0] if min(each[key]["background_candidates"] for each in passing) >= _LEAST]
