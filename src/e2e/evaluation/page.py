@@ -127,5 +127,5 @@ def _to_svg(picture: Any, prefix: str) -> str:
         from e2e.evaluation.plots import to_svg
 
         text = to_svg(picture)
-    text = text[text.index("<svg") :]
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], count=1, flags=re.DOTALL)
     return re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{prefix}-", text)

@@ -19,7 +19,7 @@ from e2e.problems import InputError, known_names
 from e2e.tasks import TASKS, Task
 
 _REMEDY = "give a folder that `e2e evaluate` wrote"
-_NEEDED = {"task", "bundle", "engine", "candidates", "data", "published", "by_pt", "by_abs_eta", "by_vertices"}
+_NEEDED = {"task", "bundle", "engine", "candidates", "data", "made_with", "by_pt", "by_abs_eta", "by_vertices"}
 _OF_KIND = {"probability": {"auc", "rejection", "calibration_error"}, "quantity": {"whole_range", "by_true_value"}}
 _IDENTITY = ("input", "run", "luminosity_block", "event", "number", "pt", "eta", "target")  # of a candidate
 
@@ -36,7 +36,7 @@ class Evaluation:
 
     @property
     def provenance(self) -> dict[str, Any]:
-        return self.result.get("made_with", {})
+        return self.result["made_with"]
 
 
 def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
@@ -72,6 +72,8 @@ def _read(path: Path) -> Evaluation:
     answers = read_answers(path / ANSWERS)
     if len(answers) != result["candidates"] or answers.about.get("data") != result["data"]:
         raise InputError(path / ANSWERS, f"not the answers that {EVALUATION} measures", "call `e2e evaluate` again")
+    if strange := int((~np.isfinite(answers.own)).any(axis=1).sum()):
+        raise InputError(path / ANSWERS, f"{strange} answers are no finite numbers", "try `e2e verify` on the bundle")
     return Evaluation(Path(result["bundle"]).name or path.name, path, task, result, answers)
 
 

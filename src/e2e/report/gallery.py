@@ -70,7 +70,8 @@ def _bundle(evaluation: Evaluation) -> tuple[Bundle | None, str]:
 def _about(evaluation: Evaluation, row: int) -> dict[str, Any]:
     known = evaluation.answers
     event = {name: int(known.labels[name][row]) for name in ("input", "run", "luminosity_block", "event", "number")}
-    answer = dict(zip(known.names, map(float, known.outputs[row]), strict=True))
+    outputs = (float(number) if np.isfinite(number) else None for number in known.outputs[row])
+    answer = dict(zip(known.names, outputs, strict=True))
     return {"candidate": row, **event, "target": float(known.target[row]), "answer": answer}
 
 

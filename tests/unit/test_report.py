@@ -1,0 +1,260 @@
+"""A report says what the evaluations say, of one model or of several, and refuses what does not belong together."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from e2e.evaluation import examples
+from e2e.evaluation.answers import ANSWERS, read_answers, write_answers
+from e2e.evaluation.evaluate import evaluate
+from e2e.evaluation.examples import EXAMPLES, choose_examples, read_examples
+from e2e.metrics import efficiency
+from e2e.problems import InputError
+from e2e.report.evaluations import read_evaluations
+from e2e.report.report import report
+from e2e.report.sculpting import divergence
+from e2e.simulation.simulate import simulate
+from e2e.tasks import TASKS
+
+ZOO = Path(__file__).parents[2] / "zoo"
+TAGGER, REGRESSION = ZOO / "electron-photon-nano", ZOO / "diphoton-mass-nano"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory, untrained_bundle):
+    """Evaluations of a tagger, of another on the same events and on others, and of a regression; with few examples."""
+    folder = tmp_path_factory.mktemp("evaluations")
+    patch = pytest.MonkeyPatch()
+    patch.setattr(examples, "NUM_EXAMPLES", 2)
+    simulate("electron-photon", folder / "events", num_events=300, seed=31)
+    simulate("electron-photon", folder / "others", num_events=300, seed=32)
+    simulate("diphoton-mass", folder / "pairs", num_events=300, seed=33)
+    evaluate(TAGGER, [folder / "events"], folder / "tagger")
+    evaluate(untrained_bundle.path, [folder / "events"], folder / "untrained")
+    evaluate(TAGGER, [folder / "others"], folder / "elsewhere")
+    evaluate(REGRESSION, [folder / "pairs"], folder / "regression")
+    patch.undo()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def compared(made):
+    return report([made / "tagger", made / "untrained"], made / "compared")
+
+
+def titles(page):
+    return [part.split("</h2>")[0] for part in page.read_text().split("<h2>")[1:]]
+
+
+def test_a_comparison_has_every_section_and_every_plot_as_pdf(made, compared):
+    page = (made / "compared" / "index.html").read_text()
+    assert titles(made / "compared" / "index.html") == [
+        *("Numbers", "Mistag against efficiency", "Scores", "Efficiency in bins", "Calibration"),
+        *("Background after cuts", "Training", "Candidates of which electron-photon-nano is surest"),
+        *("Candidates of which untrained is surest", "Provenance"),
+    ]
+    pdfs = {path.name for path in (made / "compared").glob("*.pdf")}
+    assert {f'href="{name}"' in page for name in pdfs} == {True}
+    assert page.count('.pdf">PDF</a>') == len(pdfs) == page.count("<figure>") - 1  # the zoo's training curve is SVG
+    assert {"roc.pdf", "calibration.pdf", "efficiency-pt.pdf", "efficiency-abs-eta.pdf"} <= pdfs
+    assert all((made / "compared" / name).read_bytes().startswith(b"%PDF") for name in pdfs)
+
+
+def test_its_numbers_are_those_of_the_evaluations(made, compared):
+    assert json.loads((made / "compared" / "report.json").read_text()) == json.loads(json.dumps(compared))
+    for name, folder in (("electron-photon-nano", "tagger"), ("untrained", "untrained")):
+        assert compared["evaluations"][name] == json.loads((made / folder / "evaluation.json").read_text())
+    (difference,) = compared["differences"]
+    first, second = (compared["evaluations"][name]["auc"]["value"] for name in ("electron-photon-nano", "untrained"))
+    assert difference["model"] == "untrained"
+    assert difference["auc"]["value"] == pytest.approx(second - first, abs=1e-5)
+    assert difference["auc"]["error"] > 0
+
+
+def test_plots_are_of_the_answers(made, compared):
+    answers, plots = read_answers(made / "tagger" / ANSWERS), compared["plots"]["electron-photon-nano"]
+    score, is_signal = answers.own[:, 0], answers.target > 0.5
+    bins = plots["efficiency"]["bins"]
+    assert bins["vertices"] == []  # events without pile-up have none that is found
+    passing = score >= plots["efficiency"]["threshold"]
+    assert passing[is_signal].mean() == pytest.approx(0.5, abs=0.01)
+    for row in bins["pt"]:
+        inside = is_signal & (answers.pt >= row["low"]) & (answers.pt < row["high"])
+        assert row["signal"] == efficiency(passing[inside])
+    said = [row["said"] for row in plots["reliability"]]
+    assert np.mean(said) == pytest.approx(score.mean(), abs=0.01)
+    example = plots["examples"]["wrong"][0]
+    assert example["answer"]["score"] == pytest.approx(score[example["candidate"]])
+    assert (example["answer"]["score"] > 0.5) != (example["target"] > 0.5)
+
+
+def test_the_same_evaluations_give_the_same_bytes(made, tmp_path):
+    for name in ("one", "two"):
+        report([made / "regression"], tmp_path / name)
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    for name in files:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
+    found = titles(tmp_path / "one" / "index.html")
+    assert found[:5] == ["Numbers", "Response", "Bias and resolution in bins", "Calibration", "Spectra"]
+    assert {"bins-true-value.pdf", "bins-pt.pdf", "response-diphoton-mass-nano.pdf"} <= set(files)
+    assert "bins-vertices.pdf" not in files
+
+
+def test_saliency_needs_the_bundle_that_was_evaluated(made, tmp_path):
+    shutil.copytree(TAGGER, tmp_path / "bundle")
+    evaluate(tmp_path / "bundle", [made / "events"], tmp_path / "evaluation")
+    shutil.rmtree(tmp_path / "bundle")
+    shutil.copytree(made / "untrained", tmp_path / "kept")
+    result = report([tmp_path / "evaluation"], tmp_path / "gone")
+    assert "no such bundle" in result["plots"]["bundle"]["examples"]["saliency"]
+    page = (tmp_path / "gone" / "index.html").read_text()
+    assert "No saliency: the bundle cannot be read" in page and "Not kept, or the bundle is gone: bundle" in page
+    shutil.copytree(ZOO / "electron-photon", tmp_path / "bundle")
+    result = report([tmp_path / "evaluation"], tmp_path / "another")
+    assert "is now another bundle" in result["plots"]["bundle"]["examples"]["saliency"]
+
+
+def test_candidates_of_one_kind_have_no_curve_but_a_page(made, tmp_path, untrained_bundle):
+    simulate("electron", tmp_path / "electrons", num_events=60, seed=7)
+    evaluate(untrained_bundle.path, [tmp_path / "electrons"], tmp_path / "evaluation")
+    result = report([tmp_path / "evaluation"], tmp_path / "report")
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "The candidates are of one kind alone" in page and "not measurable" in page
+    assert "Too few candidates of one kind to say." in page
+    assert result["plots"]["untrained"]["roc"] is None
+    assert not (tmp_path / "report" / "roc.pdf").exists()
+
+
+def damaged(path, name, change):
+    (path / name).write_bytes(change((path / name).read_bytes()))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda path: shutil.rmtree(path), "no such folder"),
+        (lambda path: (path / "evaluation.json").unlink(), "not an evaluation: no evaluation.json in it"),
+        (lambda path: damaged(path, "evaluation.json", lambda text: text[:-20]), "damaged: not JSON"),
+        (lambda path: (path / "evaluation.json").write_text("[1]"), "not what `e2e evaluate` writes"),
+        (
+            lambda path: damaged(path, "evaluation.json", lambda t: t.replace(b"n-photon", b"n-foton", 1)),
+            "unknown task",
+        ),
+        (lambda path: (path / ANSWERS).unlink(), "an older e2e did not write it; call `e2e evaluate` again"),
+        (lambda path: damaged(path, ANSWERS, lambda data: data[: len(data) // 2]), "truncated or damaged"),
+        (lambda path: damaged(path, EXAMPLES, lambda data: data[: len(data) // 2]), "truncated or damaged"),
+    ],
+)
+def test_what_is_no_evaluation_is_one_line(made, tmp_path, spoil, message):
+    shutil.copytree(made / "tagger", tmp_path / "evaluation")
+    spoil(tmp_path / "evaluation")
+    with pytest.raises(InputError, match=message) as caught:
+        report([tmp_path / "evaluation"], tmp_path / "report")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "report").exists()
+
+
+def test_what_does_not_belong_together_is_refused(made, tmp_path):
+    for other, message in (
+        ("elsewhere", "was taken on other candidates than"),
+        ("regression", "an evaluation of diphoton-mass, .* is one of electron-photon"),
+        ("tagger", "given twice"),
+    ):
+        with pytest.raises(InputError, match=message):
+            report([made / "tagger", made / other], tmp_path / "report")
+    with pytest.raises(InputError, match="a bundle, not an evaluation; give it to `e2e evaluate` first"):
+        report([TAGGER], tmp_path / "report")
+    with pytest.raises(InputError, match="no evaluation"):
+        report([], tmp_path / "report")
+    assert not (tmp_path / "report").exists()
+
+
+def test_bundles_of_one_name_are_told_apart_by_their_folders(made, tmp_path):
+    shutil.copytree(made / "tagger", tmp_path / "again")
+    names = [one.name for one in read_evaluations([made / "tagger", tmp_path / "again"])]
+    assert names == ["electron-photon-nano, tagger", "electron-photon-nano, again"]
+
+
+def test_answers_come_back_as_they_were(made, tmp_path):
+    answers, evaluation = read_answers(made / "regression" / ANSWERS), made / "regression" / "evaluation.json"
+    assert answers.names == ("mass", "mass_lower", "mass_upper", "mass_out_of_range")
+    assert answers.own.shape == (len(answers), 4)
+    is_measured = answers.is_measured(TASKS["diphoton-mass"])
+    result = json.loads(evaluation.read_text())
+    assert is_measured.sum() == result["signal_candidates"]
+    truth, given = answers.target[is_measured], np.maximum(answers.own[is_measured, 0], 0.0)
+    error = result["mean_absolute_error"]["network"]["value"]
+    assert np.abs(given - truth.astype(np.float64)).mean() == pytest.approx(error, abs=1e-5)
+    assert np.isfinite(answers.labels["calorimeter_mass"]).all()
+
+
+def test_answers_that_are_no_numbers_are_refused(made, tmp_path):
+    shutil.copytree(made / "tagger", tmp_path / "evaluation")
+    path = tmp_path / "evaluation" / ANSWERS
+    answers = read_answers(path)
+    answers.outputs[3] = np.nan
+    write_answers(
+        path, TASKS["electron-photon"], answers_as_candidates(answers), answers.names, answers.outputs, answers.about
+    )
+    with pytest.raises(InputError, match="1 answers are no finite numbers"):
+        report([tmp_path / "evaluation"], tmp_path / "report")
+
+
+def answers_as_candidates(answers):
+    from e2e.contract import FrameSpec
+    from e2e.datasets import CandidateSet
+    from e2e.frames import Candidates, Seeds
+
+    count = len(answers)
+    spec, none = FrameSpec(channels=("ecal_energy",)), np.zeros(count)
+    pixels = Candidates.from_dense(spec, np.zeros((count, *spec.shape)), Seeds.from_columns(none, none, none, none))
+    return CandidateSet(pixels, answers.labels, [])
+
+
+def test_examples_are_the_surest_of_each_kind():
+    target = np.array([1, 1, 1, 0, 0, 0], dtype=np.float32)
+    score = np.array([0.9, 0.1, 0.6, 0.2, 0.99, 0.4])
+    known = answers_as_candidates(_labelled(target))
+    chosen = choose_examples(TASKS["electron-photon"], score[:, None], known)
+    assert chosen == {"right": [0, 2, 3, 5], "wrong": [1, 4]}
+
+
+def test_examples_of_an_interval_are_the_shortest_that_hold_and_the_furthest_that_miss():
+    truth = np.array([0.5, 0.5, 0.5, 0.5], dtype=np.float32)
+    outputs = np.array([[0.5, 0.4, 0.6, 0], [0.5, 0.1, 0.9, 0], [0.9, 0.8, 1.0, 0], [0.7, 0.6, 1.2, 0]])
+    known = answers_as_candidates(_labelled(truth, pdg_id=36.0))
+    chosen = choose_examples(TASKS["diphoton-mass"], outputs, known)
+    assert chosen == {"right": [0, 1], "wrong": [2, 3]}
+    chosen = choose_examples(TASKS["diphoton-mass"], outputs[:, :1], known)
+    assert chosen == {"right": [0, 1, 3, 2], "wrong": [2, 3, 0, 1]}
+
+
+def _labelled(target, pdg_id=np.nan):
+    from e2e.datasets.labels import complete_labels
+    from e2e.evaluation.answers import Answers
+
+    count = len(target)
+    labels = complete_labels(count, {"target": target, "truth.pdg_id": np.full(count, pdg_id)})
+    return Answers(labels, ("x",), np.zeros((count, 1)), {"num_own": 1})
+
+
+def test_stored_examples_are_the_chosen_candidates(made):
+    chosen, candidates = read_examples(made / "tagger" / EXAMPLES)
+    assert list(chosen) == ["right", "wrong"] and sum(map(len, chosen.values())) == len(candidates) == 4
+
+
+def test_divergence_is_none_to_one():
+    place = np.repeat(np.arange(20), 10)
+    assert divergence(place, place < 10) == pytest.approx(1.0)
+    assert divergence(place, np.arange(200) % 2 == 0) == pytest.approx(0.0, abs=1e-9)
+    assert divergence(place, np.ones(200, dtype=bool)) is None
+
+
+def test_efficiency_has_an_interval_where_none_or_all_pass():
+    assert efficiency([]) == {"value": None, "lower": None, "upper": None}
+    none, every = efficiency([False] * 10), efficiency([True] * 10)
+    assert none["value"] == none["lower"] == 0.0 and none["upper"] == pytest.approx(1 - every["lower"])
+    assert 0.1 < none["upper"] < 0.2  # 1 - 0.1587^(1/10) = 0.168
