@@ -2,19 +2,30 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
+from e2e.bundles import load_bundle
+from e2e.bundles.bundle import TRAINING_HISTORY, read_golden
+from e2e.bundles.network import load_network, run_network
+from e2e.contract import FrameSpec
+from e2e.datasets import CandidateSet
+from e2e.datasets.labels import complete_labels
 from e2e.evaluation import examples
-from e2e.evaluation.answers import ANSWERS, read_answers, write_answers
+from e2e.evaluation.answers import ANSWERS, Answers, read_answers, write_answers
 from e2e.evaluation.evaluate import evaluate
 from e2e.evaluation.examples import EXAMPLES, choose_examples, read_examples
+from e2e.frames import Candidates, Seeds
 from e2e.metrics import efficiency
 from e2e.problems import InputError
+from e2e.report import curves, gallery, score_numbers, score_sections, sculpting
 from e2e.report.evaluations import read_evaluations
 from e2e.report.report import report
+from e2e.report.saliency import attributions
 from e2e.report.sculpting import divergence
 from e2e.simulation.simulate import simulate
 from e2e.tasks import TASKS
@@ -35,6 +46,7 @@ def made(tmp_path_factory, untrained_bundle):
     evaluate(TAGGER, [folder / "events"], folder / "tagger")
     evaluate(untrained_bundle.path, [folder / "events"], folder / "untrained")
     evaluate(TAGGER, [folder / "others"], folder / "elsewhere")
+    patch.setattr(examples, "NUM_EXAMPLES", 1)
     evaluate(REGRESSION, [folder / "pairs"], folder / "regression")
     patch.undo()
     return folder
@@ -78,7 +90,7 @@ def test_plots_are_of_the_answers(made, compared):
     answers, plots = read_answers(made / "tagger" / ANSWERS), compared["plots"]["electron-photon-nano"]
     score, is_signal = answers.own[:, 0], answers.target > 0.5
     bins = plots["efficiency"]["bins"]
-    assert bins["vertices"] == []  # events without pile-up have none that is found
+    assert [row["high"] for row in bins["vertices"]] == [5.0]  # without pile-up: the other bins are empty
     passing = score >= plots["efficiency"]["threshold"]
     assert passing[is_signal].mean() == pytest.approx(0.5, abs=0.01)
     for row in bins["pt"]:
@@ -91,33 +103,88 @@ def test_plots_are_of_the_answers(made, compared):
     assert (example["answer"]["score"] > 0.5) != (example["target"] > 0.5)
 
 
-def test_the_same_evaluations_give_the_same_bytes(made, tmp_path):
-    for name in ("one", "two"):
-        report([made / "regression"], tmp_path / name)
-    files = sorted(path.name for path in (tmp_path / "one").iterdir())
-    for name in files:
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes(), name
-    found = titles(tmp_path / "one" / "index.html")
+def test_a_regression_has_its_response_in_bins(made, tmp_path):
+    result = report([made / "regression"], tmp_path)
+    found = titles(tmp_path / "index.html")
     assert found[:5] == ["Numbers", "Response", "Bias and resolution in bins", "Calibration", "Spectra"]
-    assert {"bins-true-value.pdf", "bins-pt.pdf", "response-diphoton-mass-nano.pdf"} <= set(files)
-    assert "bins-vertices.pdf" not in files
+    pdfs = {path.name for path in tmp_path.glob("*.pdf")}
+    assert {"bins-true-value.pdf", "bins-pt.pdf", "response-diphoton-mass-nano.pdf", "calibration.pdf"} <= pdfs
+    assert result["evaluations"]["diphoton-mass-nano"] == json.loads((made / "regression/evaluation.json").read_text())
+    plots = result["plots"]["diphoton-mass-nano"]
+    assert [row["said"] for row in plots["quantiles"]] == [0.16, 0.5, 0.84]
+    whole = result["evaluations"]["diphoton-mass-nano"]["whole_range"]["coverage"]["value"]
+    shares = [row["is_so"]["value"] for row in plots["quantiles"]]
+    assert shares[2] - shares[0] == pytest.approx(whole, abs=0.01)
 
 
 def test_saliency_needs_the_bundle_that_was_evaluated(made, tmp_path):
     shutil.copytree(TAGGER, tmp_path / "bundle")
-    evaluate(tmp_path / "bundle", [made / "events"], tmp_path / "evaluation")
+    shutil.copytree(made / "tagger", tmp_path / "evaluation")
+    bundle = json.dumps(str(tmp_path / "bundle")).encode()
+    here = json.dumps(str(TAGGER)).encode()
+    damaged(tmp_path / "evaluation", "evaluation.json", lambda text: text.replace(here, bundle))
+
+    def look():
+        (one,) = read_evaluations([tmp_path / "evaluation"])
+        section, numbers = gallery.section(one)
+        for figure in section.figures:
+            plt.close(figure.picture)
+        return section.text, numbers["saliency"], [len(figure.picture.axes) for figure in section.figures]
+
+    text, saliency, panels = look()
+    assert (saliency, panels) == ("gradient times value", [4] * 4)  # two pictures, each with its bar
     shutil.rmtree(tmp_path / "bundle")
-    shutil.copytree(made / "untrained", tmp_path / "kept")
-    result = report([tmp_path / "evaluation"], tmp_path / "gone")
-    assert "no such bundle" in result["plots"]["bundle"]["examples"]["saliency"]
-    page = (tmp_path / "gone" / "index.html").read_text()
-    assert "No saliency: the bundle cannot be read" in page and "Not kept, or the bundle is gone: bundle" in page
+    text, saliency, panels = look()
+    assert "No saliency: the bundle cannot be read" in text and "no such bundle" in saliency and panels == [2] * 4
+    (gone,) = read_evaluations([tmp_path / "evaluation"])
+    assert "Not kept, or the bundle is gone: bundle" in curves.section([gone])[0].text
     shutil.copytree(ZOO / "electron-photon", tmp_path / "bundle")
-    result = report([tmp_path / "evaluation"], tmp_path / "another")
-    assert "is now another bundle" in result["plots"]["bundle"]["examples"]["saliency"]
+    assert "is now another bundle" in look()[1]
 
 
-def test_candidates_of_one_kind_have_no_curve_but_a_page(made, tmp_path, untrained_bundle):
+def test_saliency_says_what_a_small_change_does():
+    bundle = load_bundle(TAGGER)
+    packed, _ = read_golden(bundle)
+    is_pixel = packed.pixel_index >= 0
+    lengths = is_pixel.sum(axis=1)
+    offsets = np.concatenate(([0], np.cumsum(lengths)))
+    seeds = Seeds.from_columns(np.arange(len(lengths)), *packed.seed.T, np.ones(len(lengths)))
+    index, value = packed.pixel_index[is_pixel].astype(np.int32), packed.pixel_value[is_pixel]
+    shown = Candidates(bundle.contract.frame, offsets, index, value, seeds)
+    found = np.array([part.sum() for part in np.split(attributions(bundle, shown), offsets[1:-1])])
+
+    def logit(factor):
+        scaled = replace(shown, pixel_value=(value * np.float32(factor)).astype(np.float32))
+        score = run_network(load_network(bundle), bundle.inputs(scaled.pack()))[:, 0].astype(np.float64)
+        return np.log(score / (1 - score)) / bundle.contract.model.answers[0].scale
+
+    np.testing.assert_allclose(found, (logit(1.01) - logit(0.99)) / 0.02, rtol=0.05, atol=0.01)
+
+
+def test_a_curve_is_drawn_from_the_numbers_of_the_bundle_where_it_keeps_them(made, tmp_path):
+    rows = [{"epoch": 0.0, "loss": 0.7, "validation_loss": 0.6}, {"epoch": 1.0, "loss": 0.5, "validation_loss": 0.4}]
+    (tmp_path / TRAINING_HISTORY).write_text(json.dumps(rows))
+    assert curves.read_history(tmp_path) == rows
+    (tmp_path / TRAINING_HISTORY).write_text("[{]")
+    assert curves.read_history(tmp_path) is None
+
+
+def test_unknown_vertices_and_pt_are_left_out(made, tmp_path):
+    (one,) = read_evaluations([made / "tagger"])
+    unknown = np.full(len(one.answers), np.nan, dtype=np.float32)
+    labels = {**one.answers.labels, "vertices": unknown, "pt": unknown}
+    blind = replace(one, answers=replace(one.answers, labels=labels))
+    numbers = score_numbers.measure(blind)
+    assert numbers["efficiency"]["bins"]["vertices"] == numbers["efficiency"]["bins"]["pt"] == []
+    sections = {section.title: section for section in score_sections.sections([blind], [numbers])}
+    assert [figure.file for figure in sections["Efficiency in bins"].figures] == ["efficiency-abs-eta.pdf"]
+    plt.close("all")
+    assert sculpting.find_spectra([blind]) == {}
+    assert "pT" not in sculpting.section([blind], [sculpting.measure(blind, {})], {}).text
+
+
+def test_candidates_of_one_kind_have_no_curve_but_the_same_page_twice(tmp_path, untrained_bundle, monkeypatch):
+    monkeypatch.setattr(examples, "NUM_EXAMPLES", 2)
     simulate("electron", tmp_path / "electrons", num_events=60, seed=7)
     evaluate(untrained_bundle.path, [tmp_path / "electrons"], tmp_path / "evaluation")
     result = report([tmp_path / "evaluation"], tmp_path / "report")
@@ -126,6 +193,9 @@ def test_candidates_of_one_kind_have_no_curve_but_a_page(made, tmp_path, untrain
     assert "Too few candidates of one kind to say." in page
     assert result["plots"]["untrained"]["roc"] is None
     assert not (tmp_path / "report" / "roc.pdf").exists()
+    report([tmp_path / "evaluation"], tmp_path / "again")
+    for path in (tmp_path / "report").iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
 
 
 def damaged(path, name, change):
@@ -204,10 +274,6 @@ def test_answers_that_are_no_numbers_are_refused(made, tmp_path):
 
 
 def answers_as_candidates(answers):
-    from e2e.contract import FrameSpec
-    from e2e.datasets import CandidateSet
-    from e2e.frames import Candidates, Seeds
-
     count = len(answers)
     spec, none = FrameSpec(channels=("ecal_energy",)), np.zeros(count)
     pixels = Candidates.from_dense(spec, np.zeros((count, *spec.shape)), Seeds.from_columns(none, none, none, none))
@@ -233,9 +299,6 @@ def test_examples_of_an_interval_are_the_shortest_that_hold_and_the_furthest_tha
 
 
 def _labelled(target, pdg_id=np.nan):
-    from e2e.datasets.labels import complete_labels
-    from e2e.evaluation.answers import Answers
-
     count = len(target)
     labels = complete_labels(count, {"target": target, "truth.pdg_id": np.full(count, pdg_id)})
     return Answers(labels, ("x",), np.zeros((count, 1)), {"num_own": 1})

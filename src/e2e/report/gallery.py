@@ -24,7 +24,7 @@ from e2e.report.saliency import attributions
 _SHOWN = {"track_pt": "tracks", "ecal_energy": "ECAL", "hcal_energy": "HCAL"}  # channels, and their names
 _LAYERS = ("bpix", "tib", "tob")  # channels of hits, which are added up
 _DECADES = 1e-3  # of the highest value, to be seen
-_WIDTH = 5.0  # of a picture, inches
+_WIDTH, _WIDEST = 5.0, 2.8  # inches, of a picture and of each image in it
 _FEW, _LARGE = 0.01, 64  # share of a frame, and its side in pixels: see `_show`
 
 
@@ -106,9 +106,10 @@ def _images(
 
 
 def _draw(images: dict[str, tuple[NDArray[np.float32], bool]], title: str) -> Any:
-    columns = 2 if len(images) <= 4 else 3
+    columns = min(len(images), 2) if len(images) <= 4 else 3
     rows = -(-len(images) // columns)
-    size = _WIDTH, (_WIDTH / columns - 0.4) * rows + 0.5
+    width = min(_WIDTH, _WIDEST * columns)
+    size = width, (width / columns - 0.4) * rows + 0.5
     figure, places = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
     for axes in places.flat[len(images) :]:
         axes.set_axis_off()
