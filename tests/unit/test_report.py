@@ -36,16 +36,14 @@ TAGGER, REGRESSION = ZOO / "electron-photon-nano", ZOO / "diphoton-mass-nano"
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory, untrained_bundle):
-    """Evaluations of a tagger, of another on the same events and on others, and of a regression; with few examples."""
+    """Evaluations of two taggers on the same events, and of a regression; with few examples."""
     folder = tmp_path_factory.mktemp("evaluations")
     patch = pytest.MonkeyPatch()
     patch.setattr(examples, "NUM_EXAMPLES", 2)
     simulate("electron-photon", folder / "events", num_events=300, seed=31)
-    simulate("electron-photon", folder / "others", num_events=300, seed=32)
     simulate("diphoton-mass", folder / "pairs", num_events=300, seed=33)
     evaluate(TAGGER, [folder / "events"], folder / "tagger")
     evaluate(untrained_bundle.path, [folder / "events"], folder / "untrained")
-    evaluate(TAGGER, [folder / "others"], folder / "elsewhere")
     patch.setattr(examples, "NUM_EXAMPLES", 1)
     evaluate(REGRESSION, [folder / "pairs"], folder / "regression")
     patch.undo()
@@ -228,8 +226,12 @@ def test_what_is_no_evaluation_is_one_line(made, tmp_path, spoil, message):
 
 
 def test_what_does_not_belong_together_is_refused(made, tmp_path):
+    shutil.copytree(made / "tagger", tmp_path / "elsewhere")
+    answers = read_answers(tmp_path / "elsewhere" / ANSWERS)
+    moved = replace(answers, labels={**answers.labels, "pt": answers.pt + 1})
+    rewrite(tmp_path / "elsewhere" / ANSWERS, moved)
     for other, message in (
-        ("elsewhere", "was taken on other candidates than"),
+        (tmp_path / "elsewhere", "was taken on other candidates than"),
         ("regression", "an evaluation of diphoton-mass, .* is one of electron-photon"),
         ("tagger", "given twice"),
     ):
@@ -266,11 +268,14 @@ def test_answers_that_are_no_numbers_are_refused(made, tmp_path):
     path = tmp_path / "evaluation" / ANSWERS
     answers = read_answers(path)
     answers.outputs[3] = np.nan
-    write_answers(
-        path, TASKS["electron-photon"], answers_as_candidates(answers), answers.names, answers.outputs, answers.about
-    )
+    rewrite(path, answers)
     with pytest.raises(InputError, match="1 answers are no finite numbers"):
         report([tmp_path / "evaluation"], tmp_path / "report")
+
+
+def rewrite(path, answers):
+    task = TASKS["electron-photon"]
+    write_answers(path, task, answers_as_candidates(answers), answers.names, answers.outputs, answers.about)
 
 
 def answers_as_candidates(answers):
@@ -307,6 +312,22 @@ def _labelled(target, pdg_id=np.nan):
 def test_stored_examples_are_the_chosen_candidates(made):
     chosen, candidates = read_examples(made / "tagger" / EXAMPLES)
     assert list(chosen) == ["right", "wrong"] and sum(map(len, chosen.values())) == len(candidates) == 4
+
+
+def test_a_score_that_follows_the_mass_sculpts_it(made):
+    (one,) = read_evaluations([made / "tagger"])
+    rng, count = np.random.default_rng(1), 4000
+    mass, is_signal = rng.uniform(0, 100, count), np.arange(count) % 2 == 0
+    known = _labelled(is_signal.astype(np.float32))
+    labels = {**known.labels, "pt": rng.uniform(20, 100, count).astype(np.float32), "calorimeter_mass": mass}
+    answers = replace(known, labels=labels, outputs=np.where(is_signal, rng.random(count), mass / 100)[:, None])
+    made_up = replace(one, answers=answers)
+    spectra = sculpting.find_spectra([made_up])
+    assert spectra["mass"][0] == "mass of the calorimeters [GeV]"
+    found = sculpting.measure(made_up, spectra)
+    bent, straight = (found[name]["passing"]["50%"] for name in ("mass", "pt"))
+    assert bent["divergence"] > 0.8 and bent["divergence_by_chance"] < 0.02
+    assert straight["divergence"] < 0.02
 
 
 def test_divergence_is_none_to_one():

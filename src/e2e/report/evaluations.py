@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,4 @@ def _named_apart(found: Sequence[Evaluation]) -> list[Evaluation]:
     ):
         if max(Counter(names).values()) == 1:
             break
-    return [
-        Evaluation(name, one.path, one.task, one.result, one.answers) for name, one in zip(names, found, strict=True)
-    ]
+    return [replace(one, name=name) for name, one in zip(names, found, strict=True)]

@@ -9,8 +9,7 @@ import numpy as np
 
 from e2e.contract.answers import QUANTILES
 from e2e.evaluation.quantity import span_of
-from e2e.metrics import FloatArray, efficiency, paired_means
-from e2e.metrics import Measured as Number
+from e2e.metrics import FloatArray, Measured, efficiency, paired_means
 from e2e.report.drawing import histogram
 from e2e.report.evaluations import Evaluation
 
@@ -56,7 +55,7 @@ def compare(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
     for place, one in enumerate(evaluations[1:], start=1):
         ahead = float(errors[0].mean() - errors[place].mean())
         error = float((means[:, 0] - means[:, place]).std(ddof=1))
-        number = Number(ahead, error).to_json()
+        number = Measured(ahead, error).to_json()
         found.append({"model": one.name, "ahead_of": evaluations[0].name, "mean_absolute_error": number})
     return found
 

@@ -12,7 +12,7 @@ from e2e.report.drawing import file_name, named_axes, plot_bins, plot_steps, rel
 from e2e.report.evaluations import Evaluation
 from e2e.report.quantity_numbers import VARIABLES
 
-Measured = tuple[Evaluation, dict[str, Any]]  # and what `quantity_numbers.measure` says of it
+Measurement = tuple[Evaluation, dict[str, Any]]  # and what `quantity_numbers.measure` says of it
 
 _GUESSES = {"constant": "a constant", "pt_only": "pT alone", "calorimeter_mass": "mass of the calorimeters"}
 _WHOLE = {"bias": "median_bias", "resolution": "resolution_68", "tails": "tails"}
@@ -49,7 +49,7 @@ def summary(evaluations: Sequence[Evaluation], differences: Sequence[dict[str, A
 
 def sections(evaluations: Sequence[Evaluation], numbers: Sequence[dict[str, Any]]) -> list[Section]:
     """numbers: of `measure`, one for each."""
-    many: list[Measured] = list(zip(evaluations, numbers, strict=True))
+    many: list[Measurement] = list(zip(evaluations, numbers, strict=True))
     task = evaluations[0].task
     in_bins = "Median difference to the truth, half of its middle 68 %, and the share whose interval holds the truth."
     found = [
@@ -97,7 +97,7 @@ def _bin_figures(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
         yield Figure(figure, caption, f"bins-{variable.replace('_', '-')}.pdf")
 
 
-def _quantile_figure(many: Sequence[Measured]) -> Figure:
+def _quantile_figure(many: Sequence[Measurement]) -> Figure:
     rows = {one.name: numbers["quantiles"] for one, numbers in many}
     figure = reliability_figure(rows, "quantile stated", "share of the truth below")
     return Figure(figure, "Reliability of the interval's ends and of the median", "calibration.pdf")

@@ -13,7 +13,7 @@ from e2e.report.drawing import colour, file_name, named_axes, plot_bins, plot_st
 from e2e.report.evaluations import Evaluation
 from e2e.report.score_numbers import VARIABLES, WORKING_POINT
 
-Measured = tuple[Evaluation, dict[str, Any]]  # and what `score_numbers.measure` says of it
+Measurement = tuple[Evaluation, dict[str, Any]]  # and what `score_numbers.measure` says of it
 
 
 def summary(evaluations: Sequence[Evaluation], differences: Sequence[dict[str, Any]]) -> Section:
@@ -63,7 +63,7 @@ def sections(evaluations: Sequence[Evaluation], numbers: Sequence[dict[str, Any]
     ]
 
 
-def _roc(many: Sequence[Measured]) -> Figure:
+def _roc(many: Sequence[Measurement]) -> Figure:
     figure, axes = named_axes(width=6.0, height=5.0)
     for place, (one, numbers) in enumerate(many):
         curve, area = numbers["roc"], plus_minus(one.result["auc"])
@@ -88,7 +88,7 @@ def _scores(one: Evaluation, numbers: dict[str, Any]) -> Figure:
     return Figure(figure, f"Scores of {one.name}", f"scores-{file_name(one.name)}.pdf")
 
 
-def _bin_figures(many: Sequence[Measured]) -> Iterator[Figure]:
+def _bin_figures(many: Sequence[Measurement]) -> Iterator[Figure]:
     for name, title in VARIABLES.items():
         if not any(numbers["efficiency"]["bins"][name] for _, numbers in many):
             continue
@@ -105,7 +105,7 @@ def _bin_figures(many: Sequence[Measured]) -> Iterator[Figure]:
         yield Figure(figure, f"Efficiencies against {title}", f"efficiency-{name.replace('_', '-')}.pdf")
 
 
-def _reliability_figure(many: Sequence[Measured]) -> Figure:
+def _reliability_figure(many: Sequence[Measurement]) -> Figure:
     rows = {one.name: numbers["reliability"] for one, numbers in many}
     figure = reliability_figure(rows, "probability said", f"share of {many[0][0].task.signal.name}")
     return Figure(figure, "Reliability: what was said, and what is so", "calibration.pdf")
