@@ -28,6 +28,7 @@ VERBS = {
     "train": "e2e.training.train",
     "export": "e2e.release",
     "evaluate": "e2e.evaluation.evaluate",
+    "report": "e2e.report.report",
     "stress": "e2e.evaluation.stress",
     "compare": "e2e.comparison.compare",
     "verify": "e2e.inference.verify",
@@ -183,6 +184,13 @@ def _evaluate(as_json: bool, **options: Any) -> int:
     return _show(result, summary, options["output"], as_json)
 
 
+def _write_report(as_json: bool, **options: Any) -> int:
+    from e2e.report.report import summary
+
+    result = verb_function("report")(**options)
+    return _show(result, summary, options["output"], as_json)
+
+
 def _stress(as_json: bool, **options: Any) -> int:
     from e2e.evaluation.stress import format_table
 
@@ -257,6 +265,7 @@ _RUN: dict[str, Callable[..., int]] = {
     "train": _train,
     "export": _export,
     "evaluate": _evaluate,
+    "report": _write_report,
     "stress": _stress,
     "compare": _compare,
     "verify": _verify,

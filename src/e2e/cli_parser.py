@@ -188,6 +188,11 @@ def make_parser() -> Parser:
     add("--engine", default="onnxruntime", choices=LOCAL_ENGINES, help="what runs the bundle")
     add("--precision", default="fp32", choices=PRECISIONS, help=_PRECISION)
 
+    add = verb("report", "a page of one evaluation, or of several on the same candidates: curves, bins, examples")
+    add("evaluations", nargs="+", type=Path, metavar="EVALUATION", help="folders that `e2e evaluate` wrote")
+    add("-o", "--output", type=Path, default=Path("report"), metavar="DIR", help="page, PDFs and JSON")
+    as_json(add)
+
     add = verb("stress", "ask a bundle about candidates that are changed, or made otherwise: do its answers move?")
     add("bundle", type=Path, metavar="BUNDLE", help="folder of a bundle")
     inputs(add, "data")

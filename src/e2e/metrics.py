@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata
+from scipy.stats import binomtest, rankdata
 
 FloatArray = NDArray[np.float64]
 
@@ -73,6 +73,16 @@ def proportion(passes: ArrayLike) -> Measured:
     """The share that passes; error binomial. passes: (candidates,) of truth values, at least one."""
     share = float(np.asarray(passes, dtype=np.float64).mean())
     return Measured(share, float(np.sqrt(share * (1 - share) / np.size(passes))))
+
+
+def efficiency(passes: ArrayLike) -> dict[str, float | None]:
+    """The share that passes, with the ends of its 68 % interval (Clopper-Pearson); null where there is none at all.
+    passes: (candidates,) of truth values."""
+    total, passing = int(np.size(passes)), int(np.count_nonzero(passes))
+    if not total:
+        return {"value": None, "lower": None, "upper": None}
+    interval = binomtest(passing, total).proportion_ci(confidence_level=0.6827)
+    return {"value": passing / total, "lower": float(interval.low), "upper": float(interval.high)}
 
 
 def calibration_error(probability: ArrayLike, is_signal: ArrayLike, bins: int = 15) -> float:

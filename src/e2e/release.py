@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from e2e.bundles.bundle import TRAINING_CURVE, WORKING_POINTS, digest_file
+from e2e.bundles.bundle import TRAINING_CURVE, TRAINING_HISTORY, WORKING_POINTS, digest_file
 from e2e.bundles.columns import answer_for
 from e2e.bundles.export import export_bundle, move_bundle
 from e2e.cmssw import write_for_cmssw
@@ -30,9 +30,9 @@ def export(run: Path, output: Path | None = None, *, test: Sequence[Path] = (), 
 
     cmssw: put it into this area of CMSSW as well, see `write_for_cmssw`; `run` may then be a bundle, without an
     `output`, and the configuration written is returned. The temperature found at the end of the training, if one was,
-    is inside; the training curve lies beside the card. test: candidates the network has not seen; their numbers go on
-    the card, a tagger's working points into `working_points.json`. Raises InputError for an unfinished run, ParityError
-    where PyTorch and ONNX Runtime disagree.
+    is inside; the training curve and its numbers lie beside the card. test: candidates the network has not seen; their
+    numbers go on the card, a tagger's working points into `working_points.json`. Raises InputError for an unfinished
+    run, ParityError where PyTorch and ONNX Runtime disagree.
     """
     if cmssw is not None:
         return write_for_cmssw(run if output is None else export(run, output, test=test), cmssw)
@@ -66,7 +66,11 @@ def export(run: Path, output: Path | None = None, *, test: Sequence[Path] = (), 
         trial = Path(folder) / "trial"
         answers = [_answer(about, task), *map(_fitted, about.get("beside", {}).values())]
         export_bundle(network, task, trial, answers=answers, training=training, provenance=provenance)
-        beside = {TRAINING_CURVE: to_svg(training_figure(read_history(run)))}
+        history = read_history(run)
+        beside = {
+            TRAINING_CURVE: to_svg(training_figure(history)),
+            TRAINING_HISTORY: json.dumps(history, indent=1) + "\n",
+        }
         if test:
             result = evaluate(trial, test, Path(folder) / "evaluation")
             training |= {"test data": result["data"], "test candidates": result["candidates"]}

@@ -18,7 +18,7 @@ from e2e.release import export
 from e2e.simulation.simulate import simulate
 from e2e.tasks import TASKS
 from e2e.training import intervals
-from e2e.training.run_folder import read_run, start_from, trained_before
+from e2e.training.run_folder import read_history, read_run, start_from, trained_before
 from e2e.training.train import train
 
 
@@ -43,6 +43,12 @@ def test_the_card_carries_measured_numbers(made):
     assert 0.3 < metrics["mean absolute error, a constant"]["value"] < 0.5  # flat from 0 to 1.6: a quarter of it
     assert contract.training["test data"][0]["seed"] == 12
     assert "a constant" in (made / "new" / "bundle" / "README.md").read_text()
+
+
+def test_the_bundle_keeps_the_numbers_of_its_training_curve(made):
+    history = json.loads((made / "new" / "bundle" / "training.json").read_text())
+    assert history == read_history(made / "run")
+    assert [row["epoch"] for row in history] == [0.0, 1.0] and all("validation_loss" in row for row in history)
 
 
 def test_evaluation_writes_valid_json_and_pictures(made, tmp_path):

@@ -166,7 +166,8 @@ def test_simulate_check_and_evaluate_by_hand(tmp_path, capsys, untrained_bundle)
     result = json.loads(capsys.readouterr().out)
     assert result["candidates"] == 60
     assert 0 <= result["auc"]["value"] <= 1
-    assert {file.name for file in (tmp_path / "evaluation").iterdir()} == {"evaluation.json", "score.svg", "roc.svg"}
+    written = {"evaluation.json", "score.svg", "roc.svg", "answers.parquet", "examples.parquet"}
+    assert {file.name for file in (tmp_path / "evaluation").iterdir()} == written
 
 
 def test_help_of_simulate_names_all_that_it_makes():

@@ -27,7 +27,8 @@ CONTRACT, ONNX, WEIGHTS, GOLDEN, CARD = (
     "golden.safetensors",
     "README.md",
 )
-TRAINING_CURVE, WORKING_POINTS = "training.svg", "working_points.json"  # for people, and for analyses
+# for people, and for analyses
+TRAINING_CURVE, TRAINING_HISTORY, WORKING_POINTS = "training.svg", "training.json", "working_points.json"
 DIGESTED_FILES = (ONNX, WEIGHTS, GOLDEN)  # not the card: its words may be improved
 
 

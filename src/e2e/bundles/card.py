@@ -43,7 +43,8 @@ def write_card(contract: Contract) -> str:
     ]
     if training:
         sections.append(
-            "Loss by epoch: `training.svg`. Where measured, thresholds at fixed mistag: `working_points.json`."
+            "Loss by epoch: `training.svg`, `training.json`. Where measured, thresholds at fixed mistag: "
+            "`working_points.json`."
         )
     if metrics:
         sections += [

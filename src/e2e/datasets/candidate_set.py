@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.contract import FrameSpec
-from e2e.datasets.labels import BESIDE_PREFIX, TRUTH_PREFIX, Labels
+from e2e.datasets.labels import BESIDE_PREFIX, Labelled, Labels
 from e2e.datasets.order import IntArray, num_batches, share_of, shuffled, visit
 from e2e.frames.candidates import Candidates, Packed
 from e2e.tasks import Task
@@ -61,7 +61,7 @@ class PixelSource(Protocol):
 
 
 @dataclass(frozen=True)
-class CandidateSet:
+class CandidateSet(Labelled):
     """Candidates and what is known of each.
 
     labels: the columns of `LABEL_COLUMNS`, and those of `with_beside`. provenance: one entry for each way the events
@@ -81,11 +81,6 @@ class CandidateSet:
         return len(self.candidates)
 
     @property
-    def target(self) -> NDArray[np.float32]:
-        """In the unit of the task's output."""
-        return self.labels["target"]
-
-    @property
     def targets(self) -> NDArray[np.float32]:
         """(candidates, answers): the task's own, then those of `with_beside`; NaN: not known."""
         beside = [column for name, column in self.labels.items() if name.startswith(BESIDE_PREFIX)]
@@ -95,33 +90,6 @@ class CandidateSet:
         """The same, with the targets of what the task has beside its own output."""
         found = {BESIDE_PREFIX + beside.output.name: beside.target(self.truth) for beside in task.beside}
         return CandidateSet(self.candidates, {**self.labels, **found}, self.provenance)
-
-    @property
-    def pt(self) -> NDArray[np.float32]:
-        """As measured where the candidate was, GeV."""
-        return self.labels["pt"]
-
-    @property
-    def eta(self) -> NDArray[np.float32]:
-        """As measured where the candidate was."""
-        return self.labels["eta"]
-
-    @property
-    def truth(self) -> dict[str, NDArray[Any]]:
-        """Columns of the truth table, and `event`, the event's number."""
-        columns = {k.removeprefix(TRUTH_PREFIX): v for k, v in self.labels.items() if k.startswith(TRUTH_PREFIX)}
-        return {**columns, "event": self.labels["event"]}
-
-    def is_signal(self, task: Task) -> NDArray[np.bool_]:
-        """True for the task's signal: by the true particle, else by a target that says so."""
-        is_unknown = np.isnan(self.labels[TRUTH_PREFIX + "pdg_id"])
-        by_target = self.target > 0.5 if task.output.kind == "probability" else ~np.isnan(self.target)
-        return np.where(is_unknown, by_target, task.is_signal(self.truth))
-
-    def is_measured(self, task: Task) -> NDArray[np.bool_]:
-        """True for what a regressed quantity is measured on: the signal inside the trained range."""
-        low, high = task.output.trained_range or (-np.inf, np.inf)
-        return self.is_signal(task) & (self.target >= low) & (self.target <= high)
 
     def select(self, indices: Any) -> CandidateSet:
         labels = {name: column[indices] for name, column in self.labels.items()}

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.events.record import OBJECT_COLUMNS, Events
+from e2e.tasks import Task
 
 TRUTH_PREFIX = "truth."
 BESIDE_PREFIX = "beside."  # of further targets, which are not stored: they follow from the truth
@@ -35,6 +36,44 @@ LABEL_COLUMNS: dict[str, type] = {
 SEED_COLUMNS: dict[str, type] = {"seed_row": np.int32, "seed_column": np.int32, "seed_energy": np.float32}
 
 Labels = Mapping[str, NDArray[Any]]
+
+
+class Labelled:
+    """What follows from the labels of candidates alone."""
+
+    labels: Labels
+
+    @property
+    def target(self) -> NDArray[np.float32]:
+        """In the unit of the task's output."""
+        return self.labels["target"]
+
+    @property
+    def pt(self) -> NDArray[np.float32]:
+        """As measured where the candidate was, GeV."""
+        return self.labels["pt"]
+
+    @property
+    def eta(self) -> NDArray[np.float32]:
+        """As measured where the candidate was."""
+        return self.labels["eta"]
+
+    @property
+    def truth(self) -> dict[str, NDArray[Any]]:
+        """Columns of the truth table, and `event`, the event's number."""
+        columns = {k.removeprefix(TRUTH_PREFIX): v for k, v in self.labels.items() if k.startswith(TRUTH_PREFIX)}
+        return {**columns, "event": self.labels["event"]}
+
+    def is_signal(self, task: Task) -> NDArray[np.bool_]:
+        """True for the task's signal: by the true particle, else by a target that says so."""
+        is_unknown = np.isnan(self.labels[TRUTH_PREFIX + "pdg_id"])
+        by_target = self.target > 0.5 if task.output.kind == "probability" else ~np.isnan(self.target)
+        return np.where(is_unknown, by_target, task.is_signal(self.truth))
+
+    def is_measured(self, task: Task) -> NDArray[np.bool_]:
+        """True for what a regressed quantity is measured on: the signal inside the trained range."""
+        low, high = task.output.trained_range or (-np.inf, np.inf)
+        return self.is_signal(task) & (self.target >= low) & (self.target <= high)
 
 
 def complete_labels(count: int, known: Mapping[str, Any]) -> dict[str, NDArray[Any]]:

@@ -68,6 +68,11 @@ def isolation_score(task: Task, candidates: CandidateSet) -> FloatArray | None:
     return np.nan_to_num(-isolation(candidates, task.isolation), neginf=-1e9)
 
 
+def sees_calorimeters(whole: FrameSpec, frame: FrameSpec) -> bool:
+    """Has `frame` every calorimeter energy that `whole` has?"""
+    return set(whole.channels) & _LEAST.keys() <= set(frame.channels)
+
+
 def isolation(candidates: CandidateSet, cone: Cone) -> FloatArray:
     """Transverse momentum of the tracks in the ring about the seed over that in the cone inside of it, both of tracks
     that start near the primary vertex; (candidates,). Small: isolated. Infinite where the cone holds none. Needs the

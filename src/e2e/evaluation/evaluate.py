@@ -8,11 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from e2e import __version__
 from e2e.bundles import load_bundle
+from e2e.bundles.contract_file import Contract
 from e2e.datasets import load_candidates
 from e2e.datasets.candidate_set import CandidateSet
 from e2e.datasets.fingerprint import is_simulated
+from e2e.evaluation.answers import ANSWERS, write_answers
 from e2e.evaluation.beside import measure_beside
+from e2e.evaluation.examples import EXAMPLES, choose_examples, write_examples
 from e2e.evaluation.plots import plot_evaluation
 from e2e.evaluation.quantity import measure_quantity
 from e2e.evaluation.score import measure_score
@@ -22,6 +26,8 @@ from e2e.inference.names import Precision
 from e2e.metrics import plus_minus
 from e2e.problems import InputError
 from e2e.tasks import TASKS
+
+EVALUATION = "evaluation.json"
 
 
 def evaluate(
@@ -35,8 +41,9 @@ def evaluate(
 ) -> dict[str, Any]:
     """Write `evaluation.json` and plots (SVG) of a bundle's answers to the folder `output`; returns the numbers.
 
-    A number that the data do not give (one class only, say) is null. Raises InputError for data of another task, or
-    made with the seed the bundle was trained with.
+    Beside them `answers.parquet`, every candidate with its answer, and `examples.parquet`, a few with their pixels:
+    what `e2e report` reads. A number that the data do not give (one class only, say) is null. Raises InputError for
+    data of another task, or made with the seed the bundle was trained with.
     """
     loaded = load_bundle(bundle)
     task = TASKS[loaded.contract.task]
@@ -57,10 +64,28 @@ def evaluate(
         "published": task.published,
         **measure(task, given, candidates),
         "beside": measure_beside(task, loaded.contract.model.answers[1:], outputs[:, own.shape[1] :], candidates),
+        "made_with": _provenance(loaded.contract),
     }
     plot_evaluation(task, own, candidates, output)
-    write_json(output / "evaluation.json", result)
+    about = {key: result[key] for key in ("task", "bundle", "engine", "data", "made_with")}
+    about["num_own"] = loaded.contract.num_own
+    write_answers(output / ANSWERS, task, candidates, loaded.contract.output_names, outputs, about)
+    write_examples(output / EXAMPLES, task, candidates, choose_examples(task, own, candidates))
+    write_json(output / EVALUATION, result)
     return result
+
+
+def _provenance(contract: Contract) -> dict[str, Any]:
+    """Of the network, and of this measurement."""
+    kept = ("data", "candidates", "seed", "epochs trained", "selection", "machine")
+    return {
+        "e2e": __version__,
+        "network": contract.model.family,
+        "parameters": contract.model.num_parameters,
+        "model_sha256": contract.files["model.onnx"].sha256,
+        "exported_with": dict(contract.provenance),
+        "training": {key: contract.training[key] for key in kept if key in contract.training},
+    }
 
 
 def check_unseen(where: object, trained_on: Sequence[dict[str, Any]], candidates: CandidateSet) -> None:

@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from e2e.contract import CHANNELS, FrameSpec
-from e2e.datasets.candidate_set import CandidateSet
+from e2e.datasets.labels import Labelled
+from e2e.files import replacing, writing
 from e2e.metrics import half_width_68
 from e2e.tasks import Task
 
 matplotlib.use("Agg")
 matplotlib.rcParams["svg.hashsalt"] = "e2e"  # the same plot gives the same bytes
+matplotlib.rcParams["figure.max_open_warning"] = 0  # a page's figures are open until it is written
 
 import matplotlib.pyplot as plt  # noqa: E402 - after the back end is chosen
 import mplhep  # noqa: E402
@@ -30,6 +32,13 @@ def new_axes(label: str = SIMULATION, width: float = 6.0, height: float = 5.0) -
     figure, axes = plt.subplots(figsize=(width, height), layout="constrained")
     axes.text(0, 1.015, label, transform=axes.transAxes, style="italic", fontsize=10)
     return figure, axes
+
+
+def save_pdf(figure: Any, path: Path) -> None:
+    """The figure stays open, and as it is laid out. Raises InputError when `path` cannot be written."""
+    with replacing(path) as hidden, writing(path):
+        figure.savefig(hidden, format="pdf", metadata={"CreationDate": None})
+    figure.set_layout_engine("none")  # found once, which takes long
 
 
 def save(figure: Any, path: Path | io.StringIO) -> None:
@@ -56,7 +65,7 @@ def training_figure(history: Sequence[Mapping[str, float]]) -> Any:
     return figure
 
 
-def plot_evaluation(task: Task, outputs: NDArray[np.float64], candidates: CandidateSet, output: Path) -> None:
+def plot_evaluation(task: Task, outputs: NDArray[np.float64], candidates: Labelled, output: Path) -> None:
     """Score and ROC of a classification; response, bias and resolution of a regression. outputs: (candidates, columns
     of the task's own output)."""
     answer = outputs[:, 0]
@@ -68,7 +77,7 @@ def plot_evaluation(task: Task, outputs: NDArray[np.float64], candidates: Candid
         save(residual_figure(task, outputs, candidates), output / "residual.svg")
 
 
-def score_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any:
+def score_figure(task: Task, answer: ArrayLike, candidates: Labelled) -> Any:
     score, is_signal = np.asarray(answer), candidates.target > 0.5
     figure, axes = new_axes()
     samples = {task.signal.name: score[is_signal], task.other.name: score[~is_signal]}
@@ -77,7 +86,7 @@ def score_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any
     return figure
 
 
-def roc_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any:
+def roc_figure(task: Task, answer: ArrayLike, candidates: Labelled) -> Any:
     figure, axes = new_axes()
     plot_roc(axes, answer, candidates.target > 0.5)
     axes.set(xlabel=f"efficiency for {task.signal.name}", ylabel=f"efficiency for {task.other.name}")
@@ -85,14 +94,19 @@ def roc_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any:
 
 
 def plot_roc(axes: Any, answer: ArrayLike, is_signal: NDArray[np.bool_], label: str | None = None) -> None:
-    order = np.argsort(-np.asarray(answer), kind="stable")
-    signal, background = (np.cumsum(part[order]) / max(part.sum(), 1) for part in (is_signal, ~is_signal))
-    shown = np.unique(np.linspace(0, len(order) - 1, 400).astype(int))
-    axes.plot(signal[shown], background[shown], label=label)
+    axes.plot(*roc_points(answer, is_signal), label=label)
     axes.set(xlim=(0, 1), ylim=(1e-3, 1), yscale="log")
 
 
-def response_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> Any:
+def roc_points(answer: ArrayLike, is_signal: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Efficiencies for the signal and for the rest, at 400 thresholds or fewer."""
+    order = np.argsort(-np.asarray(answer), kind="stable")
+    signal, background = (np.cumsum(part[order]) / max(part.sum(), 1) for part in (is_signal, ~is_signal))
+    shown = np.unique(np.linspace(0, len(order) - 1, 400).astype(int))
+    return signal[shown], background[shown]
+
+
+def response_figure(task: Task, answer: ArrayLike, candidates: Labelled) -> Any:
     """Column by column: where the answers to one true value go."""
     is_signal = candidates.is_signal(task)
     low, high = task.output.trained_range or (0.0, 1.0)
@@ -107,7 +121,7 @@ def response_figure(task: Task, answer: ArrayLike, candidates: CandidateSet) -> 
     return figure
 
 
-def residual_figure(task: Task, outputs: NDArray[np.float64], candidates: CandidateSet) -> Any:
+def residual_figure(task: Task, outputs: NDArray[np.float64], candidates: Labelled) -> Any:
     """Median difference to the truth and the band of its middle 68 %, against the truth; the interval that the network
     gives beside it, where it gives one."""
     is_signal = candidates.is_signal(task)

@@ -23,6 +23,7 @@ QUARK_GLUON = Task(
     other=GLUONS,
     pt_edges=(70.0, 90.0, 110.0, 140.0, 180.0, 240.0, 300.0),
     balance=Balance((70, 80, 90, 105, 120, 140, 165, 190, 215, 240, 270, 300), (0.0, 0.35, 0.7, 1.05, 1.4)),
+    mass_radius=0.5,
     network={"has_pool": True, "patch": 5},
     published={"auc": 0.8077, "what": "arXiv:1902.08276, ResNet-15, CMS full simulation, 794,000 jets"},
     limits=("Trained on our own fast simulation; jets of charm and bottom quarks are not among the light quarks.",),

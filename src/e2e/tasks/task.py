@@ -92,10 +92,10 @@ class Task:
     spectra; None where they are made alike. flat: what keeps a network from preferring the values it saw most; None
     where they are made flat. network: numbers of the network that go with this frame. pt_edges: of the tables in
     reports. efficiencies: at which a contest says how much background is left. published: numbers to measure against.
-    mass_radius: in (eta, phi), of the energies whose invariant mass is the classical estimate of the quantity.
-    isolation: what a cut-based selection asks of a candidate. jets: what `predict` looks at on the stitched grid, of
-    each event the first collection that it has. beside: what a joint training learns as well. limits: what a user of a
-    bundle must know; on its card.
+    mass_radius: in (eta, phi), of the energies whose invariant mass is the classical estimate of the quantity, or what
+    a tagger should not sculpt. isolation: what a cut-based selection asks of a candidate. jets: what `predict` looks at
+    on the stitched grid, of each event the first collection that it has. beside: what a joint training learns as well.
+    limits: what a user of a bundle must know; on its card.
     """
 
     name: str

@@ -25,6 +25,7 @@ TOP = Task(
     other=QCD,
     pt_edges=(400.0, 450.0, 500.0, 600.0, 800.0, 1000.0),
     balance=Balance((400, 425, 450, 475, 500, 540, 580, 620, 670, 720, 800, 900, 1000), (0.0, 0.35, 0.7, 1.05, 1.4)),
+    mass_radius=0.8,
     beside=(true_pt(500.0, 400.0, 1000.0),),
     network={"has_pool": True, "patch": 5, "log_channels": ("track_d0", "track_dz")},
     published={"auc": 0.9824, "what": "arXiv:2104.14659, ResNet-15, all 8 channels, CMS full simulation, 4M jets"},

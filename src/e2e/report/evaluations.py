@@ -1,0 +1,104 @@
+"""What `e2e evaluate` left behind: read again, and held against each other."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from e2e.bundles.bundle import CONTRACT
+from e2e.evaluation.answers import ANSWERS, Answers, read_answers
+from e2e.evaluation.evaluate import EVALUATION
+from e2e.files import reading
+from e2e.problems import InputError, known_names
+from e2e.tasks import TASKS, Task
+
+_REMEDY = "give a folder that `e2e evaluate` wrote"
+_NEEDED = {"task", "bundle", "engine", "candidates", "data", "made_with", "by_pt", "by_abs_eta", "by_vertices"}
+_OF_KIND = {"probability": {"auc", "rejection", "calibration_error"}, "quantity": {"whole_range", "by_true_value"}}
+_IDENTITY = ("input", "run", "luminosity_block", "event", "number", "pt", "eta", "target")  # of a candidate
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """name: in legends and tables, its own among those of a report. result: content of `evaluation.json`."""
+
+    name: str
+    path: Path
+    task: Task
+    result: dict[str, Any]
+    answers: Answers
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        return self.result["made_with"]
+
+
+def read_evaluations(paths: Sequence[Path]) -> list[Evaluation]:
+    """Raises InputError for what is no evaluation, is damaged, or was taken on other candidates than the first."""
+    found = [_read(path) for path in paths]
+    for other in found[1:]:
+        _check_same(found[0], other)
+    return _named_apart(found)
+
+
+def _read(path: Path) -> Evaluation:
+    if not path.exists():
+        raise InputError(path, "no such folder", _REMEDY)
+    if (path / CONTRACT).exists():
+        raise InputError(path, "a bundle, not an evaluation", "give it to `e2e evaluate` first")
+    if (path / "run.json").exists():
+        raise InputError(path, "a training run, not an evaluation", "`e2e export` it, then `e2e evaluate` the bundle")
+    if not (path / EVALUATION).is_file():
+        raise InputError(path, f"not an evaluation: no {EVALUATION} in it", _REMEDY)
+    with reading(path):
+        text = (path / EVALUATION).read_bytes()
+    try:
+        result = json.loads(text)
+    except ValueError:
+        raise InputError(path / EVALUATION, "damaged: not JSON", "call `e2e evaluate` again") from None
+    if not isinstance(result, dict) or not set(result) >= _NEEDED:
+        raise InputError(path / EVALUATION, "not what `e2e evaluate` writes", _REMEDY)
+    if result["task"] not in TASKS:
+        raise InputError(path / EVALUATION, f"unknown task {result['task']!r}", known_names(str(result["task"]), TASKS))
+    task = TASKS[result["task"]]
+    if not set(result) >= _OF_KIND[task.output.kind]:
+        raise InputError(path / EVALUATION, f"not an evaluation of {task.name}", "call `e2e evaluate` again")
+    answers = read_answers(path / ANSWERS)
+    if len(answers) != result["candidates"] or answers.about.get("data") != result["data"]:
+        raise InputError(path / ANSWERS, f"not the answers that {EVALUATION} measures", "call `e2e evaluate` again")
+    if strange := int((~np.isfinite(answers.own)).any(axis=1).sum()):
+        raise InputError(path / ANSWERS, f"{strange} answers are no finite numbers", "try `e2e verify` on the bundle")
+    return Evaluation(Path(result["bundle"]).name or path.name, path, task, result, answers)
+
+
+def _check_same(first: Evaluation, other: Evaluation) -> None:
+    if other.path.resolve() == first.path.resolve():
+        raise InputError(other.path, "given twice", "give each evaluation once")
+    if other.task != first.task:
+        what = f"an evaluation of {other.task.name}, {first.path} is one of {first.task.name}"
+        raise InputError(other.path, what, "report them apart")
+    columns = [(first.answers.labels[name], other.answers.labels[name]) for name in _IDENTITY]
+    is_same = len(first.answers) == len(other.answers) and all(
+        np.array_equal(one, two, equal_nan=one.dtype.kind == "f") for one, two in columns
+    )
+    if not is_same:
+        what = f"was taken on other candidates than {first.path}"
+        raise InputError(other.path, what, "evaluate both bundles on the same data, or report them apart")
+
+
+def _named_apart(found: Sequence[Evaluation]) -> list[Evaluation]:
+    """By bundle, where that is not enough by folder."""
+    for names in (
+        [one.name for one in found],
+        [f"{one.name}, {one.path.name}" for one in found],
+        [str(one.path) for one in found],
+    ):
+        if max(Counter(names).values()) == 1:
+            break
+    return [replace(one, name=name) for name, one in zip(names, found, strict=True)]
