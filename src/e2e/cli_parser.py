@@ -245,7 +245,9 @@ def make_parser() -> argparse.ArgumentParser:
     inputs(add)
     named = "places from 0, such as 3 or 0-9, or RUN:BLOCK:EVENT; the first 20 unless given"
     add("--events", "--event", nargs="+", default=(), metavar="N", help=named)
-    add("--bundles", "--bundle", nargs="+", type=Path, default=(), metavar="BUNDLE", help="whose crops and answers to show")
+    add(
+        "--bundles", "--bundle", nargs="+", type=Path, default=(), metavar="BUNDLE", help="whose crops and answers show"
+    )
     add("-o", "--output", type=Path, default=None, metavar="OUT.html", help="one file, instead of serving the page")
     add("--phoenix", type=Path, default=None, metavar="OUT.json", help="events for Phoenix (HSF)")
     add("--port", type=int, default=8400, metavar="P", help="to serve the page on; 0: any")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from e2e.detector import detid as ids
 from e2e.detector.crystals import COLUMNS_PER_SUPERMODULE, FloatArray, barrel_table, endcap_table

@@ -1,4 +1,4 @@
-"""The windows that networks look at, with their answers: `e2e.inference.predict` on the events shown, joined to them."""
+"""The windows that networks look at, with their answers: rows of `e2e.inference.predict` joined to the events shown."""
 
 from __future__ import annotations
 

@@ -14,27 +14,27 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-# module -> file beside `assets/`; three.js under the names that its own modules ask for
+_OWN = (
+    "events.js",
+    "geometry.js",
+    "colours.js",
+    "options.js",
+    "boxes.js",
+    "outline.js",
+    "layers.js",
+    "scene.js",
+    "plane.js",
+    "etaphi.js",
+    "hover.js",
+    "panel.js",
+    "display.js",
+)
+# module -> file of `assets/`; three.js by the names that its own modules ask for
 MODULES: dict[str, str] = {
     "three": "vendor/three/three.module.min.js",
     "three.core.min.js": "vendor/three/three.core.min.js",
     "OrbitControls.js": "vendor/three/OrbitControls.js",
-    **{
-        name: name
-        for name in (
-            "events.js",
-            "geometry.js",
-            "colours.js",
-            "boxes.js",
-            "layers.js",
-            "outline.js",
-            "scene.js",
-            "etaphi.js",
-            "hover.js",
-            "panel.js",
-            "display.js",
-        )
-    },
+    **{name: name for name in _OWN},
 }
 _RELATIVE_IMPORT = re.compile(r"""(\bfrom\s*|\bimport\s*)(["'])\./([\w.]+)\2""")
 

@@ -28,8 +28,8 @@ def to_phoenix(shown: Sequence[Shown], crops: Sequence[Sequence[Crop]]) -> dict[
     """One entry an event, its key `Run R, LS L, Event E` (with a number behind it where that comes twice).
 
     Cells of the calorimeters are `CaloCells`, one collection a subdetector; photons and electrons are linked to
-    `CaloClusters` of their own; crops are the `CaloClusters` collection `candidates`, which carries the bundles' answers
-    as decoration. A collection that is empty or that the source does not give is left out.
+    `CaloClusters` of their own; crops are the `CaloClusters` collection `candidates`, with the bundles' answers as
+    decoration. A collection that is empty or that the source does not give is left out.
     """
     content: dict[str, Any] = {}
     for one, of_event in zip(shown, crops, strict=True):
@@ -55,7 +55,7 @@ def _event(one: Shown, crops: Sequence[Crop]) -> dict[str, Any]:
         name: [{"LinkedClusters": [f"{name}:{i}"], **_kinematics(cluster)} for i, cluster in enumerate(of_kind)]
         for name, of_kind in clusters.items()
     }
-    types = {
+    types: dict[str, dict[str, list[Any]]] = {
         "Tracks": {"tracks": _tracks(found["tracks"])},
         "CaloCells": cells,
         "CaloClusters": {**clusters, "candidates": [_candidate(crop) for crop in crops]},

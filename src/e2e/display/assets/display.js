@@ -1,10 +1,11 @@
 // The page put together: one event at a time in both views, what is under the pointer in words, keys.
 
-import { CELLS, countAbove, readPayload } from "./events.js";
+import { readPayload } from "./events.js";
 import { themeOf } from "./colours.js";
 import { EtaPhiMap } from "./etaphi.js";
 import { describe } from "./hover.js";
-import { details, element, Options, Panel } from "./panel.js";
+import { Options } from "./options.js";
+import { details, element, Panel } from "./panel.js";
 import { Scene, VIEWS } from "./scene.js";
 
 const MIN_COLOUR_RANGE_GEV = 10; // that the colours reach to at least
@@ -179,15 +180,6 @@ class Display {
     const top = pointer.clientY + 16 + offsetHeight > innerHeight ? pointer.clientY - offsetHeight - 12 : pointer.clientY + 16;
     this.tip.style.transform = `translate(${Math.max(left, 8)}px, ${Math.max(top, 8)}px)`;
   }
-
-  // How many of a collection are above their threshold and switched on.
-  numShown(name) {
-    const table = this.event.table(name);
-    if (!table || !this.options.visible[name]) return 0;
-    if (name === "crops") return this.event.crops.filter((crop) => this.options.isCropShown(crop)).length;
-    const column = CELLS.includes(name) ? table.energy : table.pt;
-    return column ? countAbove(column, this.options.lowest(name)) : table.count;
-  }
 }
 
 // What tests and other scripts may use.
@@ -219,7 +211,7 @@ function handle(display) {
     select: (kind, index) => display.select(kind, index),
     setTheme: (name) => display.setTheme(name),
     view: (name) => display.scene?.view(name),
-    numShown: (kind) => display.numShown(kind),
+    numShown: (kind) => display.options.numShown(display.event, kind),
     column: (kind, name) => Array.from(display.event.table(kind)?.[name] ?? []),
     // Points of a track as they are drawn, cm.
     line: (kind, index) => display.scene.layers[kind].line(index),

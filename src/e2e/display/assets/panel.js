@@ -3,38 +3,14 @@
 import { COLLECTIONS } from "./events.js";
 import { MIN_COLOUR_GEV } from "./colours.js";
 import { answersOf, cropTitle, describe, number } from "./hover.js";
+import { THRESHOLDS } from "./options.js";
 
-// Sliders run over the logarithm; at the left end all is shown.
-const THRESHOLDS = [
-  { name: "ecal", title: "ECAL crystals above", low: 0.01, high: 50, start: 0.3, unit: "GeV" },
-  { name: "hcal", title: "HCAL towers above", low: 0.01, high: 50, start: 1, unit: "GeV" },
-  { name: "tracks", title: "Tracks above pT", low: 0.05, high: 50, start: 0.7, unit: "GeV" },
-  { name: "jets", title: "Jets above pT", low: 1, high: 200, start: 20, unit: "GeV" },
-];
 const SLIDER_STEPS = 100;
 
 export function element(tag, properties = {}, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children);
   return made;
-}
-
-export class Options {
-  quantity = "et";
-  isLogarithmic = false;
-  visible = Object.fromEntries(COLLECTIONS.map(({ name, isHidden }) => [name, !isHidden]));
-  thresholds = Object.fromEntries(THRESHOLDS.map(({ name, start }) => [name, start]));
-
-  // Those of jets share the jets' threshold.
-  isCropShown(crop) {
-    return crop.source !== "jet" || crop.pt >= this.thresholds.jets;
-  }
-
-  // Of a collection: GeV.
-  lowest(name) {
-    const family = COLLECTIONS.find((one) => one.name === name).family;
-    return this.thresholds[family] ?? this.thresholds[name] ?? -Infinity;
-  }
 }
 
 export class Panel {
