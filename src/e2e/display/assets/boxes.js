@@ -14,14 +14,16 @@ const PLATE_CM = 4; // below this, no sides
 const LOG_DECADES = 3; // below the largest that a logarithmic length shows
 const WIDTH_SHARE = 0.96; // of a tower, so that neighbours stay apart
 
-// Faces of a box over z 0 to 1, foot and top first: corners, and shades that stand in for light.
+// Four corners of the foot, anticlockwise as seen from outside, and the four above them. Faces, foot and top first, with
+// shades that stand in for light.
+const CORNERS = [[-1, -1], [1, -1], [1, 1], [-1, 1]];
 const FACES = [
-  { corners: [[-1, 1, 0], [1, 1, 0], [1, -1, 0], [-1, -1, 0]], shade: 0.75 },
-  { corners: [[-1, -1, 1], [1, -1, 1], [1, 1, 1], [-1, 1, 1]], shade: 1 },
-  { corners: [[1, -1, 0], [1, 1, 0], [1, 1, 1], [1, -1, 1]], shade: 0.82 },
-  { corners: [[-1, 1, 0], [-1, -1, 0], [-1, -1, 1], [-1, 1, 1]], shade: 0.82 },
-  { corners: [[1, 1, 0], [-1, 1, 0], [-1, 1, 1], [1, 1, 1]], shade: 0.62 },
-  { corners: [[-1, -1, 0], [1, -1, 0], [1, -1, 1], [-1, -1, 1]], shade: 0.62 },
+  { corners: [3, 2, 1, 0], shade: 0.75 },
+  { corners: [4, 5, 6, 7], shade: 1 },
+  { corners: [1, 2, 6, 5], shade: 0.82 },
+  { corners: [3, 0, 4, 7], shade: 0.82 },
+  { corners: [2, 3, 7, 6], shade: 0.62 },
+  { corners: [0, 1, 5, 4], shade: 0.62 },
 ];
 const VERTICES = 4 * FACES.length; // of a box
 const TRIANGLES = [0, 1, 2, 0, 2, 3]; // of a face
@@ -55,19 +57,14 @@ export class Boxes {
   size(lengthOf) {
     if (this.mesh === null) return;
     const { index, attributes } = this.mesh.geometry;
-    const matrix = new THREE.Matrix4();
-    const point = new THREE.Vector3();
     let [vertex, end] = [0, 0];
     for (let i = 0; i < this.table.count; i++) {
-      const length = lengthOf(this.table, i);
-      const numFaces = lengthInCm(length) < PLATE_CM ? 2 : FACES.length;
-      this.matrixOf(i, length, matrix);
+      const length = lengthInCm(lengthOf(this.table, i));
+      const numFaces = length < PLATE_CM ? 2 : FACES.length;
+      const points = this.#corners(i, length);
       FACES.forEach(({ corners }, face) => {
         if (face < numFaces) for (const corner of TRIANGLES) index.array[end++] = vertex + corner;
-        for (const [x, y, z] of corners) {
-          point.set(x / 2, y / 2, z).applyMatrix4(matrix);
-          attributes.position.setXYZ(vertex++, point.x, point.y, point.z);
-        }
+        for (const corner of corners) attributes.position.setXYZ(vertex++, ...points[corner]);
       });
       this.ends[i] = end;
     }
@@ -75,8 +72,9 @@ export class Boxes {
     this.mesh.geometry.boundingSphere = null; // else picking goes by the old one
   }
 
-  // The box stands on the front, along the direction from the origin; endcap crystals are square in x and y.
-  matrixOf(i, length, matrix) {
+  // The box stands on the front and widens outwards as all that points to the origin does: it keeps its eta and phi.
+  // Endcap crystals are square in x and y.
+  #corners(i, length) {
     const [eta, phi] = [this.table.eta[i], this.table.phi[i]];
     const along = new THREE.Vector3(...direction(eta, phi));
     const distance = distanceTo(this.surface, eta);
@@ -85,10 +83,26 @@ export class Boxes {
     across.addScaledVector(along, -across.dot(along)).normalize();
     const third = new THREE.Vector3().crossVectors(along, across);
     const [width, height] = this.#widths(i, distance);
-    matrix.makeBasis(
-      across.multiplyScalar(width), third.multiplyScalar(height), along.clone().multiplyScalar(lengthInCm(length)),
-    );
-    return matrix.setPosition(along.multiplyScalar(distance));
+    return [0, length].flatMap((depth) => CORNERS.map(([x, y]) => {
+      const widened = (distance + depth) / distance / 2;
+      return along.clone().multiplyScalar(distance + depth)
+        .addScaledVector(across, x * width * widened).addScaledVector(third, y * height * widened).toArray();
+    }));
+  }
+
+  // A box around cell i, a little larger.
+  around(i, length) {
+    const points = this.#corners(i, lengthInCm(length) + 1);
+    const middle = points.reduce((sum, point) => sum.add(new THREE.Vector3(...point)), new THREE.Vector3()).divideScalar(8);
+    const geometry = new THREE.BufferGeometry().setFromPoints(points.map((point) =>
+      new THREE.Vector3(...point).sub(middle).multiplyScalar(1.15).add(middle)));
+    return geometry.setIndex(FACES.flatMap(({ corners }) => TRIANGLES.map((corner) => corners[corner])));
+  }
+
+  // On the axis of cell i, half way up.
+  middleOf(i, length) {
+    const [eta, phi] = [this.table.eta[i], this.table.phi[i]];
+    return direction(eta, phi).map((component) => component * (distanceTo(this.surface, eta) + lengthInCm(length) / 2));
   }
 
   #widths(i, distance) {

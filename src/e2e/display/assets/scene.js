@@ -11,12 +11,14 @@ import { ecalPoint } from "./geometry.js";
 const MAX_PIXEL_RATIO = 2;
 const LINE_REACH_CM = 4; // within which the pointer finds a line or a point
 
-// Where the camera stands; all look at the centre. The usual pictures: along the beam, and from the side.
+// Where the camera stands, and half the width and height in cm that it must see; all look at the centre. The usual
+// pictures are along the beam, and from the side.
 export const VIEWS = {
-  "3-D": { from: [790, 560, 1080], up: [0, 1, 0] },
-  "r-φ": { from: [0, 0, 1350], up: [0, 1, 0] },
-  "r-z": { from: [1750, 0, 0.01], up: [0, 1, 0] },
+  "3-D": { from: [0.54, 0.38, 0.75], half: [470, 390] },
+  "r-φ": { from: [0, 0, 1], half: [340, 340] },
+  "r-z": { from: [1, 0, 1e-5], half: [480, 340] },
 };
+const FIELD_OF_VIEW = 30; // degree, upwards
 
 function nameOf(gl) {
   const extension = gl.getExtension("WEBGL_debug_renderer_info");
@@ -41,16 +43,16 @@ export class Scene {
     this.renderer = new THREE.WebGLRenderer({ canvas, antialias: !drawsInSoftware() });
     this.renderer.setPixelRatio(Math.min(window.devicePixelRatio, MAX_PIXEL_RATIO));
     this.scene = new THREE.Scene();
-    this.camera = new THREE.PerspectiveCamera(30, 1, 10, 6000);
+    this.camera = new THREE.PerspectiveCamera(FIELD_OF_VIEW, 1, 10, 9000);
     this.controls = new OrbitControls(this.camera, canvas);
     Object.assign(this.controls, { minDistance: 30, maxDistance: 4000, zoomToCursor: true });
     this.controls.addEventListener("change", () => this.ask());
     this.raycaster = new THREE.Raycaster();
     for (const kind of ["Line", "Points"]) this.raycaster.params[kind].threshold = LINE_REACH_CM;
     this.#build();
+    this.#resize();
     this.view("3-D");
     new ResizeObserver(() => this.#resize()).observe(canvas.parentElement);
-    this.#resize();
   }
 
   #build() {
@@ -64,7 +66,7 @@ export class Scene {
     Object.assign(this.layers, {
       tracks: new Flights("tracks", { opacity: 0.85, hasMarkers: false }),
       tracker_hits: new Points("tracker_hits", 2),
-      vertices: new Points("vertices", 5),
+      vertices: new Points("vertices", 4),
       photons: new Flights("photons"),
       electrons: new Flights("electrons"),
       truth: new Flights("truth", { opacity: 0.7 }),
@@ -127,10 +129,7 @@ export class Scene {
     const { box, line, sheet } = this.markMaterials;
     const layer = this.layers[kind];
     if (CELLS.includes(kind)) {
-      const mesh = new THREE.Mesh(new THREE.BoxGeometry(1.3, 1.3, 1.04).translate(0, 0, 0.5), box);
-      layer.matrixOf(index, this.lengthOf(layer.table, index), mesh.matrix);
-      mesh.matrixAutoUpdate = false;
-      return [mesh];
+      return [new THREE.Mesh(layer.around(index, this.lengthOf(layer.table, index)), box)];
     }
     if (kind === "crops") {
       const { window } = this.event.crops[index];
@@ -178,24 +177,16 @@ export class Scene {
   // Middle of a cell's box.
   middleOf(kind, index) {
     const layer = this.layers[kind];
-    const matrix = layer.matrixOf(index, this.lengthOf(layer.table, index), new THREE.Matrix4());
-    return new THREE.Vector3(0, 0, 0.5).applyMatrix4(matrix).toArray();
+    return layer.middleOf(index, this.lengthOf(layer.table, index));
   }
 
   view(name) {
-    const { from, up } = VIEWS[name];
-    this.camera.position.set(...from);
-    this.camera.up.set(...up);
+    const { from, half: [width, height] } = VIEWS[name];
+    const distance = Math.max(height, width / this.camera.aspect) / Math.tan(THREE.MathUtils.degToRad(FIELD_OF_VIEW / 2));
+    this.camera.position.set(...from).setLength(distance);
     this.controls.target.set(0, 0, 0);
-    this.#fit();
     this.controls.update();
     this.ask();
-  }
-
-  // On a narrow window the camera stands further back.
-  #fit() {
-    const narrow = Math.max(1, 1.4 / this.camera.aspect);
-    this.camera.position.multiplyScalar(narrow);
   }
 
   #resize() {
