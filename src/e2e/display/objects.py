@@ -62,9 +62,9 @@ def drawn_path(state: State, bend: FloatArray) -> FloatArray:
     with np.errstate(divide="ignore"):
         half_turn = np.pi / np.abs(bend)
     curled = np.fmin(half_turn, path_to_plane(state.z_cm, state.eta, ECAL_ENDCAP_FRONT_Z_CM))
+    path = np.where(np.isnan(path) & np.isfinite(curled), curled, path)
     is_inside = np.hypot(state.x_cm, state.y_cm) < ECAL_BARREL_FRONT_RADIUS_CM
-    path = np.where(np.isnan(path) & is_inside & np.isfinite(curled), curled, path)
-    return np.nan_to_num(path)
+    return np.where(is_inside, np.nan_to_num(path), 0.0)
 
 
 def polyline(columns: Columns, num_points: int) -> FloatArray:
