@@ -2,7 +2,7 @@
 
 import { TWO_PI, wrapPhi } from "./geometry.js";
 
-const MARGIN = { left: 46, right: 12, top: 10, bottom: 38 };
+const MARGIN = { left: 54, right: 12, top: 10, bottom: 38 };
 const WHOLE = { eta: [-3.15, 3.15], phi: [-Math.PI, Math.PI] };
 const FORWARD_ETA = 5.3; // of the whole plane where HF is shown
 
@@ -25,9 +25,9 @@ export class Plane {
     this.ask();
   }
 
-  // The map around a window, with as much again about it.
+  // The map around a window, with half as much again about it.
   zoomTo({ eta, phi }) {
-    const half = Math.max(eta[1] - eta[0], phi[1]) * 0.9;
+    const half = Math.max(eta[1] - eta[0], phi[1]) * 0.75;
     const middle = [(eta[0] + eta[1]) / 2, wrapPhi(phi[0] + phi[1] / 2)];
     const ratio = this.height / this.width;
     this.range = { eta: [middle[0] - half, middle[0] + half], phi: [middle[1] - half * ratio, middle[1] + half * ratio] };
