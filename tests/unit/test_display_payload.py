@@ -183,7 +183,9 @@ def test_nothing_in_the_data_can_end_a_script():
     assert "<" not in text
     assert json.loads(text) == {"a": evil}
     events = busy_event()
-    events = Events(events.run, events.luminosity_block, events.event, events.hits, {}, {"note": evil})
+    events = Events(
+        events.run, events.luminosity_block, events.event, events.hits, {}, {"note": evil, "x": float("nan")}
+    )
     page = make_page(payload_of(events, Path("a <b>.ig")), "<i> & {{payload}}")
     assert evil not in page
     assert "<title>&lt;i&gt; &amp; {{payload}}</title>" in page

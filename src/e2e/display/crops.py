@@ -74,6 +74,8 @@ def find_crops(bundles: Sequence[Bundle], shown: Sequence[Shown], problems: Prob
             for row in rows:
                 window = window_of(frame, row["seed_ieta"], row["seed_iphi"])
                 key = (tuple(window.values()), *(row[column] for column in _SAME[:-1]))
+                if not np.isfinite(row["share_outside"]):
+                    row["share_outside"] = None
                 crop = crops[row["event"]].setdefault(
                     key, {column: row[column] for column in _SAME} | {"window": window, "answers": {}}
                 )

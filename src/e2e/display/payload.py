@@ -7,6 +7,7 @@ the bit of float32.
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,7 +57,7 @@ def _event(one: Shown, crops: list[Crop]) -> dict[str, Any]:
         "event": str(event),  # 64 bits are more than a number of JavaScript holds
         "label": label_of(events),
         "input": one.path.name,
-        "provenance": dict(events.provenance),
+        "provenance": json.dumps(dict(events.provenance), indent=1, sort_keys=True),  # as text: it may hold a NaN
         "cells": {name: encode_columns(cells_of(events, 0, name)) for name in SURFACES},
         "objects": {name: encode_columns(objects_of(events, 0, name)) for name in COLLECTIONS},
         "crops": crops,

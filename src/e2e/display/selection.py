@@ -42,7 +42,7 @@ def select_events(inputs: Sequence[Path], wanted: Sequence[str], problems: Probl
         places = set(range(min(total, DEFAULT_EVENTS)))
     shown = list(_at(sizes, places, problems))
     if numbers:
-        shown += _numbered(sizes, numbers, problems, where)
+        shown += _numbered(sizes, numbers, where)
     if len(shown) > MAX_EVENTS:
         raise InputError("display", f"{len(shown)} events on one page", f"choose at most {MAX_EVENTS} with --events")
     if not shown:
@@ -78,24 +78,20 @@ def _at(sizes: Sequence[tuple[Path, int]], places: set[int], problems: Problems)
         first += count
 
 
-def _numbered(
-    sizes: Sequence[tuple[Path, int]], numbers: set[tuple[int, ...]], problems: Problems, where: str
-) -> list[Shown]:
+def _numbered(sizes: Sequence[tuple[Path, int]], numbers: set[tuple[int, ...]], where: str) -> list[Shown]:
     found: list[Shown] = []
     missing = set(numbers)
-    unseen = Problems()  # of events that nobody asked for
     for path, _ in sizes:
-        for batch in read_events(path, unseen):
+        for batch in read_events(path, Problems()):
             for one in _single(path, batch):
                 number = identity(one.events)
                 if number in numbers:
                     found.append(one)
                     missing.discard(number)
-    if missing:
-        problems.extend(unseen)
-        text = ":".join(str(part) for part in min(missing))
-        raise InputError(where, f"no event {text}", "check run, luminosity block and event")
-    return found
+            if not missing:
+                return found
+    text = ":".join(str(part) for part in min(missing))
+    raise InputError(where, f"no event {text}", "check run, luminosity block and event")
 
 
 def _single(path: Path, batch: Events) -> Iterator[Shown]:

@@ -78,7 +78,7 @@ class Display {
       `${event.input}: event ${index + 1} of ${this.payload.events.length} shown, ${this.payload.total} in the input. ` +
       `e2e ${this.payload.e2e}, ${this.payload.detector.field_tesla} T.`;
     document.getElementById("provenance").textContent =
-      JSON.stringify({ events: event.provenance, bundles: this.payload.bundles }, null, 1);
+      [event.provenance, ...this.payload.bundles.map((bundle) => JSON.stringify(bundle, null, 1))].join("\n");
   }
 
   select(kind, index) {
