@@ -34,6 +34,7 @@ VERBS = {
     "verify": "e2e.inference.verify",
     "serve": "e2e.serving.serve",
     "bench": "e2e.bench.bench",
+    "display": "e2e.display.display",
     "demo": "e2e.demo",
     "completion": "e2e.completion",
 }
@@ -235,6 +236,13 @@ def _bench(**options: Any) -> int:
     return _contest("bench", format_table, **options)
 
 
+def _display(**options: Any) -> int:
+    result = verb_function("display")(**options, say=partial(print, flush=True))
+    for path in result.paths:
+        print(f"{result.num_events} of {result.total} events in {path}")
+    return _report(result.problems)
+
+
 def _contest(verb: str, to_text: Callable[[dict[str, Any]], str], as_json: bool, **options: Any) -> int:
     """What could not take part is left out, and said at the end."""
     problems = Problems()
@@ -271,6 +279,7 @@ _RUN: dict[str, Callable[..., int]] = {
     "verify": _verify,
     "serve": _serve,
     "bench": _bench,
+    "display": _display,
     "demo": _demo,
     "completion": _completion,
 }

@@ -259,6 +259,19 @@ def make_parser() -> Parser:
     add("--against", type=Path, default=None, metavar="BENCH", help="a saved bench.json: what has changed since?")
     as_json(add)
 
+    add = verb("display", "look at events in the browser: cells, tracks, jets, what the networks see and say")
+    inputs(add)
+    named = "places from 0, such as 3 or 0-9, or RUN:BLOCK:EVENT; the first 20 unless given"
+    add("--events", "--event", nargs="+", default=(), metavar="N", help=named)
+    add(
+        "--bundles", "--bundle", nargs="+", type=Path, default=(), metavar="BUNDLE", help="whose crops and answers show"
+    )
+    add("-o", "--output", type=Path, default=None, metavar="OUT.html", help="one file, instead of serving the page")
+    add("--phoenix", type=Path, default=None, metavar="OUT.json", help="events for Phoenix (HSF)")
+    add("--port", type=int, default=8400, metavar="P", help="to serve the page on; 0: any")
+    add("--host", default="127.0.0.1", metavar="ADDRESS", help="to listen on; this machine alone unless given")
+    add("--open", dest="open_browser", action="store_true", help="open the page in the browser")
+
     add = verb("demo", "simulate fresh events, predict both tasks, compare with the truth, write an HTML page")
     add("-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="for the page; demo")
     add("-n", "--num-events", type=int, default=4000, metavar="N", help="of each task; 4000")

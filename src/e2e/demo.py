@@ -12,6 +12,7 @@ from e2e import __version__
 from e2e.bundles import load_bundle
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.evaluation import plots
+from e2e.evaluation.labels import OPEN_DATA
 from e2e.evaluation.page import Section, write_page
 from e2e.files import make_folder
 from e2e.inference.predict import predict
@@ -128,7 +129,7 @@ def real_figure(task: Task, result: Predictions) -> Any:
     answer = table[task.output.name].astype(np.float64)
     edges = np.linspace(0, 1, 11) if task.output.kind == "probability" else np.linspace(-0.3, 1.7, 21)
     samples = {"electrons": answer[is_hard & is_electron], "photons": answer[is_hard & is_photon]}
-    figure, axes = plots.new_axes(plots.OPEN_DATA)
+    figure, axes = plots.new_axes(OPEN_DATA)
     plots.plot_histograms(axes, samples, edges, has_errors=True)
     axes.set(xlabel=f"{task.output.name} [{task.output.unit}]", ylabel="candidates, normalised")
     return figure

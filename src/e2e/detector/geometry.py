@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from e2e.detector import detid as ids
 from e2e.detector.crystals import COLUMNS_PER_SUPERMODULE, FloatArray, barrel_table, endcap_table
@@ -59,6 +59,23 @@ def endcap_position(ix: ArrayLike, iy: ArrayLike, side: ArrayLike) -> Position:
 def hcal_position(name: str, ieta: ArrayLike, iphi: ArrayLike, depth: ArrayLike) -> Position:
     """Centre of valid HCAL towers; a tower of |ieta| > 20 is 10 degrees wide, of |ieta| > 39 (HF) 20 degrees."""
     ieta, iphi, depth = np.asarray(ieta), np.asarray(iphi), np.asarray(depth)
+    low, high = _hcal_edges(name, ieta, depth)
+    centre = (low + high) / 2
+    if name == "HF":
+        plane_cm = np.where(depth % 2 == 1, _HF_LONG_FIBRE_CM, _HF_SHORT_FIBRE_CM)
+        centre = centre + np.log(plane_cm / _HF_EDGE_PLANE_CM)
+    phi = np.deg2rad(5.0 * (iphi - 1) + 2.5 * _hcal_phi_steps(ieta))
+    return Position(np.sign(ieta) * centre, wrap_phi(phi))
+
+
+def hcal_tower_size(name: str, ieta: ArrayLike, depth: ArrayLike) -> Position:
+    """How wide valid HCAL towers are in eta and in phi (radian)."""
+    low, high = _hcal_edges(name, np.asarray(ieta), np.asarray(depth))
+    return Position(high - low, np.deg2rad(5.0 * _hcal_phi_steps(np.asarray(ieta))))
+
+
+def _hcal_edges(name: str, ieta: NDArray[Any], depth: NDArray[Any]) -> tuple[FloatArray, FloatArray]:
+    """|eta| between which a tower lies; of HF in the plane of `_HF_EDGE_PLANE_CM`."""
     size = np.abs(ieta)
     if name == "HF":
         edges, first = _HF_EDGES, _HF_FIRST_IETA
@@ -70,13 +87,13 @@ def hcal_position(name: str, ieta: ArrayLike, iphi: ArrayLike, depth: ArrayLike)
     if name == "HO":
         for gap_ieta, gap_edges in _HO_RING_GAPS.items():
             low, high = (np.where(size == gap_ieta, g, e) for g, e in zip(gap_edges, (low, high), strict=True))
-    centre = (low + high) / 2
-    if name == "HF":
-        plane_cm = np.where(depth % 2 == 1, _HF_LONG_FIBRE_CM, _HF_SHORT_FIBRE_CM)
-        centre = centre + np.log(plane_cm / _HF_EDGE_PLANE_CM)
-    width = np.where(size >= _HF_FIRST_WIDE_IETA, 4, np.where(size > 20, 2, 1))  # in steps of 5 degrees
-    phi = np.deg2rad(5.0 * (iphi - 1) + 2.5 * width)
-    return Position(np.sign(ieta) * centre, wrap_phi(phi))
+    return low, high
+
+
+def _hcal_phi_steps(ieta: NDArray[Any]) -> NDArray[np.int64]:
+    """Width of a tower in steps of 5 degrees."""
+    size = np.abs(ieta)
+    return np.where(size >= _HF_FIRST_WIDE_IETA, 4, np.where(size > 20, 2, 1))
 
 
 def position(detid: ArrayLike, name: str) -> Position:

@@ -82,10 +82,11 @@ def to_barrel(
     return Direction(np.arcsinh(z / ECAL_BARREL_FRONT_RADIUS_CM), np.arctan2(y, x))
 
 
-def to_ecal(
+def path_to_ecal(
     x_cm: FloatArray, y_cm: FloatArray, z_cm: FloatArray, eta: FloatArray, phi: FloatArray, bend: FloatArray
-) -> Direction:
-    """Impact on the ECAL: the barrel's front where that lies within |eta| 1.479, else the plane of the endcap.
+) -> FloatArray:
+    """Transverse path in cm to the ECAL: the barrel's front where that lies within |eta| 1.479, else the plane of the
+    endcap.
 
     NaN: does not get there, or only after more than a full turn, by when the tracker has stopped it.
     """
@@ -94,6 +95,14 @@ def to_ecal(
         z = z_cm + path * np.sinh(eta)
         is_barrel = np.abs(z) < ECAL_BARREL_FRONT_RADIUS_CM * np.sinh(BARREL_MAX_ETA)
         path = np.where(is_barrel, path, path_to_plane(z_cm, eta, ECAL_ENDCAP_FRONT_Z_CM))
-        path = np.where(np.abs(bend) * path < 2 * np.pi, path, np.nan)
+        return np.where(np.abs(bend) * path < 2 * np.pi, path, np.nan)
+
+
+def to_ecal(
+    x_cm: FloatArray, y_cm: FloatArray, z_cm: FloatArray, eta: FloatArray, phi: FloatArray, bend: FloatArray
+) -> Direction:
+    """Impact on the ECAL after `path_to_ecal`; NaN where that is."""
+    path = path_to_ecal(x_cm, y_cm, z_cm, eta, phi, bend)
+    with np.errstate(invalid="ignore", over="ignore"):
         x, y, z = follow(x_cm, y_cm, z_cm, eta, phi, bend, path)
         return Direction(np.arcsinh(z / np.sqrt(x**2 + y**2)), np.arctan2(y, x))

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from e2e.contract import CHANNELS, FrameSpec
 from e2e.datasets.labels import Labelled
+from e2e.evaluation.labels import SIMULATION
 from e2e.files import replacing, writing
 from e2e.metrics import half_width_68
 from e2e.tasks import Task
@@ -24,8 +25,6 @@ matplotlib.rcParams["figure.max_open_warning"] = 0  # a page's figures are open 
 
 import matplotlib.pyplot as plt  # noqa: E402 - after the back end is chosen
 import mplhep  # noqa: E402
-
-SIMULATION, OPEN_DATA = "Private work (CMS simulation)", "Private work (CMS open data)"
 
 
 def new_axes(label: str = SIMULATION, width: float = 6.0, height: float = 5.0) -> tuple[Any, Any]:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from e2e.bundles import Bundle, load_bundle
 from e2e.contract import CHANNELS
 from e2e.evaluation.examples import EXAMPLES, read_examples
+from e2e.evaluation.labels import SIMULATION
 from e2e.evaluation.page import Figure, Section
-from e2e.evaluation.plots import SIMULATION, plt
+from e2e.evaluation.plots import plt
 from e2e.frames.candidates import Candidates
 from e2e.problems import InputError
 from e2e.report.drawing import file_name

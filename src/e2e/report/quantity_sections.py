@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from e2e.evaluation.labels import SIMULATION
 from e2e.evaluation.page import Figure, Section
-from e2e.evaluation.plots import SIMULATION, plt, response_figure
+from e2e.evaluation.plots import plt, response_figure
 from e2e.metrics import plus_minus
 from e2e.report.drawing import file_name, named_axes, plot_bins, plot_steps, reliability_figure
 from e2e.report.evaluations import Evaluation

@@ -1,0 +1,75 @@
+"""The verb: events in, a page to look at them out; served on this machine, as a file, or for Phoenix."""
+
+from __future__ import annotations
+
+import webbrowser
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from e2e.display.crops import describe_bundles, find_crops
+from e2e.display.page import make_page
+from e2e.display.payload import make_payload
+from e2e.display.phoenix import to_phoenix
+from e2e.display.selection import select_events
+from e2e.display.server import serve_page
+from e2e.files import write_json, write_text
+from e2e.problems import InputError, Problems
+
+
+@dataclass(frozen=True)
+class Displayed:
+    """num_events: on the page, of `total` in the inputs. paths: what was written. problems: of inputs and answers."""
+
+    num_events: int
+    total: int
+    paths: list[Path]
+    problems: Problems
+
+
+def display(
+    inputs: Sequence[Path],
+    *,
+    events: Sequence[str] = (),
+    bundles: Sequence[Path] = (),
+    output: Path | None = None,
+    phoenix: Path | None = None,
+    port: int = 8400,
+    host: str = "127.0.0.1",
+    open_browser: bool = False,
+    say: Callable[[str], None] = lambda _: None,
+) -> Displayed:
+    """Show events of files or folders (`.ig`, EDM, event stores) in the browser.
+
+    events: places from 0 in the inputs (`3`, `0-9`) or `RUN:BLOCK:EVENT`; the first 20 unless given. bundles: whose
+    crops and answers are shown, candidates as `predict` takes them. output: one HTML file, which needs nothing beside
+    it. phoenix: a JSON file for Phoenix (HSF). With neither the page is served until interrupted; port 0: any that is
+    free; `say` gets its address.
+    Raises InputError for what cannot be used; nothing is written then. What is wrong with one event or answer is in
+    `problems` of the result.
+    """
+    if output is not None and output.suffix not in (".html", ".htm"):
+        raise InputError(output, "the page is HTML", "give a name ending in .html")
+    problems = Problems()
+    loaded, described = describe_bundles(bundles)
+    shown, total = select_events(inputs, events, problems)
+    crops = find_crops(loaded, shown, problems)
+    written = []
+    if phoenix is not None:
+        write_json(phoenix, to_phoenix(shown, crops))
+        written.append(phoenix)
+    if output is not None or phoenix is None:
+        title = "e2e display: " + ", ".join(path.name for path in inputs)
+        page = make_page(make_payload(shown, crops, described, total), title)
+        if output is not None:
+            write_text(output, page)
+            written.append(output)
+        else:
+            serve_page(page, host, port, lambda url: _ready(url, len(shown), total, open_browser, say))
+    return Displayed(len(shown), total, written, problems)
+
+
+def _ready(url: str, count: int, total: int, open_browser: bool, say: Callable[[str], None]) -> None:
+    say(f"ready: {count} of {total} events at {url}")
+    if open_browser:
+        webbrowser.open(url)
