@@ -37,7 +37,7 @@ def test_tutorial_goes_the_whole_road_and_shows_nothing_that_is_not_run(task):
     assert TUTORIALS[task].name in (DOCS / "tutorials" / "index.md").read_text()
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.md"], ids=lambda page: page.stem)
 def test_commands_and_names_are_known(page):
     """What the slow tests run, looked at: no option, recipe or function that is gone."""
     for step in steps(page):
