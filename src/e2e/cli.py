@@ -236,10 +236,13 @@ def _bench(**options: Any) -> int:
     return _contest("bench", format_table, **options)
 
 
-def _display(**options: Any) -> int:
-    result = verb_function("display")(**options, say=partial(print, flush=True))
-    for path in result.paths:
-        print(f"{result.num_events} of {result.total} events in {path}")
+def _display(as_json: bool, **options: Any) -> int:
+    result = verb_function("display")(**options, say=partial(print, flush=True, file=sys.stderr if as_json else None))
+    if as_json:
+        _print_json(result.to_json())
+    else:
+        for path in result.paths:
+            print(f"{result.num_events} of {result.total} events in {path}")
     return _report(result.problems)
 
 

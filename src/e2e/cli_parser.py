@@ -271,6 +271,7 @@ def make_parser() -> Parser:
     add("--port", type=int, default=8400, metavar="P", help="to serve the page on; 0: any")
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="to listen on; this machine alone unless given")
     add("--open", dest="open_browser", action="store_true", help="open the page in the browser")
+    as_json(add)
 
     add = verb("demo", "simulate fresh events, predict both tasks, compare with the truth, write an HTML page")
     add("-o", "--output", type=Path, default=Path("demo"), metavar="DIR", help="for the page; demo")

@@ -6,6 +6,7 @@ import webbrowser
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from e2e.display.crops import describe_bundles, find_crops
 from e2e.display.page import make_page
@@ -25,6 +26,9 @@ class Displayed:
     total: int
     paths: list[Path]
     problems: Problems
+
+    def to_json(self) -> dict[str, Any]:
+        return {"events": self.num_events, "total": self.total, "written": [str(path) for path in self.paths]}
 
 
 def display(
