@@ -23,6 +23,8 @@ VERBS = {
     "simulate": "e2e.simulation.simulate",
     "convert": "e2e.datasets.convert",
     "export-data": "e2e.datasets.export_data",
+    "compress": "e2e.compression.compress",
+    "decompress": "e2e.compression.decompress",
     "validate-simulation": "e2e.validation.validate",
     "train": "e2e.training.train",
     "export": "e2e.release",
@@ -129,6 +131,20 @@ def _export_data(**options: Any) -> int:
         count = verb_function("export-data")(**options, progress=progress)
     print(f"{count} candidates in {options['output']}")
     return EXIT_OK
+
+
+def _compress(**options: Any) -> int:
+    with _progress("entries") as progress:
+        result = verb_function("compress")(**options, progress=progress)
+    print(result.summary())
+    return _report(result.problems)
+
+
+def _decompress(**options: Any) -> int:
+    with _progress("candidates") as progress:
+        result = verb_function("decompress")(**options, progress=progress)
+    print(f"{result.num_candidates} candidates in {result.output}")
+    return _report(result.problems)
 
 
 @contextmanager
@@ -243,6 +259,8 @@ _RUN: dict[str, Callable[..., int]] = {
     "simulate": _simulate,
     "convert": _convert,
     "export-data": _export_data,
+    "compress": _compress,
+    "decompress": _decompress,
     "validate-simulation": _validate_simulation,
     "train": _train,
     "export": _export,
