@@ -27,6 +27,7 @@ VERBS = {
     "decompress": "e2e.compression.decompress",
     "validate-simulation": "e2e.validation.validate",
     "train": "e2e.training.train",
+    "pretrain": "e2e.training.pretrain",
     "export": "e2e.release",
     "evaluate": "e2e.evaluation.evaluate",
     "stress": "e2e.evaluation.stress",
@@ -169,11 +170,11 @@ def _validate_simulation(**options: Any) -> int:
     return _report(result.problems)
 
 
-def _train(**options: Any) -> int:
+def _train(verb: str = "train", **options: Any) -> int:
     from e2e.training.distributed import launched
     from e2e.training.run_folder import read_run
 
-    run = verb_function("train")(**options, progress=sys.stderr.isatty())
+    run = verb_function(verb)(**options, progress=sys.stderr.isatty())
     if launched().is_first:
         about = read_run(run)
         print(f"trained: {run} ({about['candidates']} candidates, validation loss {about['best_validation_loss']:.4f})")
@@ -263,6 +264,7 @@ _RUN: dict[str, Callable[..., int]] = {
     "decompress": _decompress,
     "validate-simulation": _validate_simulation,
     "train": _train,
+    "pretrain": partial(_train, verb="pretrain"),
     "export": _export,
     "evaluate": _evaluate,
     "stress": _stress,

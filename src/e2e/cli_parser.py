@@ -24,6 +24,9 @@ OTHER_PROCESSES = ("electron", "photon", "diphoton", "minimum-bias")
 
 _PRECISION = "other than fp32: faster, and other answers by as much as docs/engines.md says"
 
+_LEARNING = ("auto", "32-true", "bf16-mixed", "16-mixed")
+_FAST = "auto unless given: what this machine is fast in"
+
 _EPILOG = """exit codes: 0 all done; 1 some input could not be used (one line on standard error says what, where and
 what to do; other inputs were done); 2 the command line cannot be parsed; 130 interrupted"""
 
@@ -158,8 +161,7 @@ def make_parser() -> argparse.ArgumentParser:
         help="begin with the weights of a run or a bundle, also of fewer channels",
     )
     add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
-    precisions = ("auto", "32-true", "bf16-mixed", "16-mixed")
-    add("--precision", default=None, choices=precisions, help="auto unless given: what this machine is fast in")
+    add("--precision", default=None, choices=_LEARNING, help=_FAST)
     add("--optimiser", default=None, choices=("adamw", "muon"), help="the recipe's unless given")
     add("--learning-rate", type=float, default=None, metavar="R", help="peak; the recipe's unless given")
     add(
@@ -175,6 +177,22 @@ def make_parser() -> argparse.ArgumentParser:
     add("--relative", action="store_true", help="learn the logarithm of a mass: relative errors count alike")
     add("--joint", action="store_true", help="learn what the task has beside its own output too, such as the true pT")
     add("--compile", action="store_true", help="train with torch.compile")
+    add("--max-candidates", type=int, default=None, metavar="N", help="a random so many; all unless given")
+    add("--threads", type=int, default=None, metavar="N")
+
+    add = verb("pretrain", "train an encoder without labels, or a feature vector to compress candidates to; resumes")
+    add("recipe", metavar="RECIPE", help="as of train, for the frame and how to learn")
+    inputs(add, "data")
+    add("-o", "--output", type=Path, required=True, metavar="RUN")
+    add("--model", default="sparse-vit-tiny", metavar="NAME", help="sparse-vit or hybrid in one of their sizes")
+    add("--features", type=int, default=0, metavar="N", help="length of the feature vector; 0: hide and ask, no vector")
+    add("--mask", default="random", choices=("random", "block", "channel"), help="what is hidden together")
+    add("--ratio", type=float, default=None, metavar="R", help="hidden, of what is occupied; 0.75, with features 0")
+    add("--start", type=Path, default=None, metavar="RUN", help="begin with the weights of a run or bundle")
+    add("--seed", type=int, default=1, metavar="S")
+    add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
+    add("--precision", default=None, choices=_LEARNING, help=_FAST)
+    add("--learning-rate", type=float, default=None, metavar="R", help="peak; the recipe's unless given")
     add("--max-candidates", type=int, default=None, metavar="N", help="a random so many; all unless given")
     add("--threads", type=int, default=None, metavar="N")
 

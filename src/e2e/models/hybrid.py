@@ -45,8 +45,8 @@ class Hybrid(TokenNetwork):
         self.embed = nn.Linear(len(config.features) * self.view.num_values, config.stem_width)
         self.stem = nn.ModuleList(SparseConvBlock(config, self.view.grid) for _ in range(config.stem_blocks))
         self.merge = Merge(self.view.grid, config.merge, config.stem_width, config.width)
-        self.grid, self.token_pixels = self.merge.grid, config.stem_patch * config.merge
-        self.encoder = Encoder(config, self.grid)
+        self.token_pixels = config.stem_patch * config.merge
+        self.encoder = Encoder(config, self.merge.grid)
         self.head = nn.Linear(2 * config.width + self.seed.size, config.num_outputs)
 
     def tokens(self, pixel_index: Tensor, pixel_value: Tensor) -> Tokens:

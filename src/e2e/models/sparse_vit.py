@@ -50,10 +50,10 @@ class SparseViTConfig(EncoderConfig):
 class TokenNetwork(nn.Module):
     """Tokens with places -> an encoder of them -> an answer. A subclass makes the tokens, and has `head` and `seed`.
 
-    grid: of the places. token_pixels: rows and columns that a token stands for.
+    token_pixels: rows and columns that a token stands for.
     """
 
-    grid: tuple[int, int]
+    config: EncoderConfig
     token_pixels: int
     seed: SeedFeatures
     encoder: Encoder
@@ -65,9 +65,12 @@ class TokenNetwork(nn.Module):
 
     def forward(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
         """(batch, pixels) twice and the seed's (row, column) (batch, 2) -> (batch, outputs), before any activation."""
+        return self.head(self.summary(pixel_index, pixel_value, seed))
+
+    def summary(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
+        """What the head takes: (batch, 2 * width + numbers of the seed)."""
         tokens = self.tokens(pixel_index, pixel_value)
-        summary = self.encoder(*tokens)  # (batch, 2 * width)
-        return self.head(torch.cat((summary, self.seed(seed)), dim=1))
+        return torch.cat((self.encoder(*tokens), self.seed(seed)), dim=1)
 
 
 class SparseViT(TokenNetwork):
@@ -78,7 +81,7 @@ class SparseViT(TokenNetwork):
         self.config = config
         self.pixels, self.seed = PixelFeatures(config), SeedFeatures(config)
         self.view = PatchView(config.frame, config.patch)
-        self.grid, self.token_pixels = self.view.grid, config.patch
+        self.token_pixels = config.patch
         self.embed = nn.Linear(len(config.features) * self.view.num_values, config.width)
         self.encoder = Encoder(config, self.view.grid)
         self.head = nn.Linear(2 * config.width + self.seed.size, config.num_outputs)
