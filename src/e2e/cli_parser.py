@@ -122,19 +122,20 @@ def make_parser() -> argparse.ArgumentParser:
     add("-o", "--output", type=Path, required=True, metavar="FILE", help="ending in .parquet, .h5 or .hdf5")
     add("--task", default=None, metavar="TASK", help="for events that do not say it")
 
-    add = verb("compress", "candidates of any format to one small file, lossless; any of them can be read alone")
+    add = verb("compress", "candidates of any format to one small file, of which any can be read alone")
     inputs(add)
     add("-o", "--output", type=Path, required=True, metavar="FILE")
     add("--task", default=None, metavar="TASK", help="for events that do not say it")
+    add("--model", type=Path, default=None, metavar="RUN", help="of e2e pretrain --features N; lossless unless given")
+    add("--rate", type=float, default=None, metavar="R", help="bits of each feature; 4 unless given")
     add(
         "--block", type=int, default=64, metavar="N", help="candidates that are compressed, and would be lost, together"
     )
 
-    add = verb(
-        "decompress", "a file of compressed candidates to a candidate store; what is damaged is left out and named"
-    )
+    add = verb("decompress", "a file of compressed candidates to a candidate store; damaged ones are named")
     add("file", type=Path, metavar="FILE")
     add("-o", "--output", type=Path, required=True, metavar="OUT.parquet")
+    add("--model", type=Path, default=None, metavar="RUN", help="that a file of feature vectors was compressed with")
     add("--start", type=int, default=0, metavar="I", help="first candidate to take")
     add("--stop", type=int, default=None, metavar="I", help="the one after the last; all unless given")
 

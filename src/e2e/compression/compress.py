@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from e2e.compression.compressed_file import BLOCK_CANDIDATES, Compressing, Sizes
 from e2e.compression.lossless import SparseZstd
 from e2e.datasets.convert import SHARD_ENTRIES, Account, read_shard
 from e2e.datasets.look import common_layout, look, with_entries
-from e2e.datasets.source import Options
+from e2e.datasets.source import Layout, Options, is_same_window
+from e2e.datasets.stored import with_channels
 from e2e.problems import InputError, Problems
 
 
@@ -38,29 +39,51 @@ def compress(
     output: Path,
     *,
     task: str | None = None,
+    model: Path | None = None,
+    rate: float | None = None,
     block: int = BLOCK_CANDIDATES,
     progress: Callable[[int, int], Any] = lambda done, total: None,
 ) -> Compressed:
     """Write the candidates of files and folders, of any format that `convert` takes, into the file `output`.
 
-    Lossless: pixels and labels come back to the bit. task: key of TASKS; for events that do not say what they were
-    simulated for. block: candidates that are compressed together, and lost together where a bit flips. progress: called
-    with the events or images done, and how many there are.
+    Without a model lossless: pixels and labels come back to the bit. model: a run of `e2e pretrain` with features,
+    whose vectors are then written in place of the pixels; what is read back are images like them. Labels and seeds stay
+    lossless. rate: bits of a feature, 4 unless given; the vectors are rounded to what that allows.
+    task: key of TASKS; for events that do not say what they were simulated for. block: candidates that are compressed
+    together, and lost together where a bit flips. progress: called with the events or images done, and how many there
+    are.
     A file that cannot be read goes to `problems` and the others are compressed. Raises InputError when nothing can be
-    done: an unknown task, no input that can be read, inputs of different frames, or an `output` that cannot be written.
+    done: an unknown task, no input that can be read, inputs of different frames, a model of another frame, or an
+    `output` that cannot be written.
     """
     if block < 1:
         raise InputError("compress", f"blocks of {block} candidates", "give at least 1")
     options, problems = Options(task), Problems()
     some = with_entries(look(inputs, options, problems), problems)
     layout, total = common_layout(some), sum(item.entries for item in some)
-    codec: Codec = SparseZstd(layout.frame)
+    codec = _codec(layout, model, rate)
     with Compressing(output, codec, layout.task, block) as file:
         for number in range(-(-total // SHARD_ENTRIES)):
             for part in read_shard(some, layout, options, number):
                 if isinstance(part, Account):
                     problems += part.problems
                 else:
-                    file.write(part)
+                    file.write(replace(part, candidates=with_channels(part.candidates.load(), codec.frame)))
             progress(min((number + 1) * SHARD_ENTRIES, total), total)
     return Compressed(output, output.stat().st_size, len(file), file.sizes, problems)
+
+
+def _codec(layout: Layout, model: Path | None, rate: float | None) -> Codec:
+    if model is None:
+        if rate is not None:
+            raise InputError(
+                "compress", "a rate without a model", "give a model, or leave the rate out: it is lossless"
+            )
+        return SparseZstd(layout.frame)
+    from e2e.compression.learned import codec_to_write
+
+    codec = codec_to_write(model, rate)
+    if not is_same_window(codec.frame, layout.frame) or not set(codec.frame.channels) <= set(layout.frame.channels):
+        what = f"was trained on {Layout(codec.frame, layout.task)}; the input gives {layout}"
+        raise InputError(model, what, "give a model of this frame")
+    return codec

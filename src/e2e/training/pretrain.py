@@ -10,13 +10,14 @@ from typing import Any
 import torch
 from lightning.pytorch import seed_everything
 
-from e2e.datasets import load_candidates
+from e2e.datasets import CandidateSet, load_candidates
 from e2e.files import make_folder
 from e2e.models import find_model, model_names, numbers_for
-from e2e.models.masked_autoencoder import ENCODERS, DecoderConfig, build_autoencoder
+from e2e.models.masked_autoencoder import ENCODERS, DecoderConfig, MaskedAutoencoder, build_autoencoder
 from e2e.models.reconstruction import LossWeights
 from e2e.problems import InputError, known_names
 from e2e.tasks import TASKS
+from e2e.training.calibration import raw_answers
 from e2e.training.data import CandidateData
 from e2e.training.distributed import launched
 from e2e.training.fitting import check_options, finish, fit_and_keep, num_updates, precision_of, select, split
@@ -91,7 +92,11 @@ def pretrain(
     shuffled = CandidateData(training, validation, plan.batch_size, plan.batch_size, seed)
     fitted = fit_and_keep(plan, output, about, module, shuffled, launch, resume=resume, progress=progress)
     if launch.is_first:
-        finish(output, about, {"config": config, "channels": list(frame.channels), **fitted.result})
+        result = {"config": config, "channels": list(frame.channels), **fitted.result}
+        if features:
+            network.load_state_dict(fitted.weights)
+            result["features"] = _spread(network, validation, plan.batch_size)
+        finish(output, about, result)
     fitted.trainer.strategy.barrier()  # nobody leaves before the run is written
     return output
 
@@ -118,3 +123,9 @@ def _parts(mask: Kind, ratio: float | None, features: int) -> tuple[Masking, Dec
     if not features and not masking.ratio:
         raise InputError("pretrain", "nothing hidden and no features", "give a ratio above 0, or features")
     return masking, decoder, LossWeights()
+
+
+def _spread(network: MaskedAutoencoder, candidates: CandidateSet, batch_size: int) -> dict[str, list[float]]:
+    """Mean and standard deviation of each feature, for who rounds them."""
+    vectors = raw_answers(network.backbone, candidates, batch_size, torch.device("cpu"))
+    return {"mean": vectors.mean(axis=0).tolist(), "scale": vectors.std(axis=0).tolist()}
