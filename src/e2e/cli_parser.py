@@ -128,6 +128,7 @@ def make_parser() -> argparse.ArgumentParser:
     add("--task", default=None, metavar="TASK", help="for events that do not say it")
     add("--model", type=Path, default=None, metavar="RUN", help="of e2e pretrain --features N; lossless unless given")
     add("--rate", type=float, default=None, metavar="R", help="bits of each feature; 4 unless given")
+    add("--tolerance", type=float, default=None, metavar="T", help="images under zfp: what a scaled value may be off")
     add(
         "--block", type=int, default=64, metavar="N", help="candidates that are compressed, and would be lost, together"
     )

@@ -11,6 +11,7 @@ from e2e import __version__
 from e2e.compression.codec import Codec
 from e2e.compression.compressed_file import CompressedFile
 from e2e.compression.lossless import SparseZstd
+from e2e.compression.zfp import Zfp
 from e2e.datasets.candidate_store import CandidateWriter
 from e2e.problems import InputError, Problems
 
@@ -58,11 +59,14 @@ def decompress(
 
 def find_codec(compressed: CompressedFile, model: Path | None = None) -> Codec:
     """That of the file. Raises InputError for one that this version does not know, or another model."""
-    name = compressed.header.codec["name"]
+    said = compressed.header.codec
+    name = said["name"]
     if name == SparseZstd.NAME:
         return SparseZstd(compressed.header.frame)
     if name == "features":
         from e2e.compression.learned import codec_to_read
 
-        return codec_to_read(compressed.path, compressed.header.codec, model)
+        return codec_to_read(compressed.path, said, model)
+    if name == Zfp.NAME:
+        return Zfp(compressed.header.frame, tuple(said["scale"]), said["tolerance"])
     raise InputError(compressed.path, f"compressed by {name!r}, which this e2e does not know", "install a newer e2e")

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor
 
+from e2e.contract import PADDING_INDEX
 from e2e.models.views import PatchView
 from e2e.training.augment import Pixels, lose
 
@@ -58,7 +59,7 @@ def hide(
     is_occupied = place.new_zeros(batch, view.num_places + 1, dtype=torch.bool).scatter(1, place, True)[:, :-1]
     is_hidden = _hidden(is_occupied, num_channels, view.grid, masking, generator)
     lost = torch.cat((is_hidden, is_hidden.new_ones(batch, 1, num_channels)), dim=1).flatten(1)
-    visible = lose(pixels, lost.gather(1, place * num_channels + channel))
+    visible = _without_padding(lose(pixels, lost.gather(1, place * num_channels + channel)))
 
     counts = (is_occupied[:, :, None].expand_as(is_hidden) if asks_all else is_hidden).float()
     num_asked = (counts.sum(dim=2) > 0).sum(dim=1)
@@ -90,6 +91,20 @@ def _hidden(
     number = (masking.ratio * is_there.sum(dim=1)).long()  # rounded down: something is left
     is_hidden = first(key.masked_fill(~is_there, torch.inf), number)
     return is_hidden.reshape(*is_occupied.shape, -1).expand(-1, -1, num_channels)
+
+
+def _without_padding(pixels: Pixels) -> Pixels:
+    """The same pixels, as many columns as the longest candidate has, at least one."""
+    is_there = pixels.pixel_index >= 0
+    rank = is_there.long().cumsum(dim=1)
+    longest = max(int(rank[:, -1].max()), 1) if rank.numel() else rank.shape[1]
+    slot = torch.where(is_there, rank - 1, longest)
+
+    def moved(values: Tensor, nothing: int) -> Tensor:
+        empty = values.new_full((len(values), longest + 1), nothing)
+        return empty.scatter(1, slot, values)[:, :longest]
+
+    return Pixels(moved(pixels.pixel_index, PADDING_INDEX), moved(pixels.pixel_value, 0), pixels.seed)
 
 
 def _random(like: Tensor, generator: torch.Generator) -> Tensor:
