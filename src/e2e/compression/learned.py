@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -25,6 +25,22 @@ from e2e.training.run_folder import WEIGHTS, load_weights, read_run
 
 DEFAULT_RATE = 4.0
 AT_ONCE = 64  # candidates in a pass, whose images are dense
+
+
+class VectorModel(Protocol):
+    """What turns candidates into vectors and back. digest: tells it from every other."""
+
+    @property
+    def frame(self) -> FrameSpec: ...
+
+    @property
+    def digest(self) -> str: ...
+
+    def vectors(self, candidates: Candidates) -> NDArray[np.float32]:
+        """(candidates, features)"""
+
+    def candidates(self, vectors: NDArray[np.float32], seeds: Seeds) -> Candidates:
+        """What is read back."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +95,7 @@ def load_autoencoder(run: Path) -> Autoencoder:
 class LearnedCodec:
     """A block is its quantised vectors; images are read back as `sparsify` has it."""
 
-    model: Autoencoder
+    model: VectorModel
     quantiser: Quantiser
 
     NAME = "features"
