@@ -12,9 +12,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from e2e.cli import main
-from e2e.compression import compressed_file, container
+from e2e.compression import container, header
 from e2e.compression.compress import compress
-from e2e.compression.compressed_file import CompressedFile, Compressing
+from e2e.compression.compressed_file import CompressedFile
+from e2e.compression.compressing import Compressing
 from e2e.compression.decompress import decompress, find_codec
 from e2e.compression.lossless import SparseZstd
 from e2e.contract import FrameSpec
@@ -168,7 +169,7 @@ def test_a_code_of_another_frame_is_refused():
 
 
 def test_a_newer_version_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(compressed_file, "COMPRESSED_VERSION", 99)
+    monkeypatch.setattr(header, "COMPRESSED_VERSION", 99)
     path = compressed(tmp_path / "f", random_candidates(3, seed=1))
     monkeypatch.undo()
     with pytest.raises(InputError, match="version 99; this e2e reads up to"):

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from e2e.compression.codec import Codec
-from e2e.compression.compressed_file import BLOCK_CANDIDATES, Compressing, Sizes
+from e2e.compression.compressing import BLOCK_CANDIDATES, Compressing
+from e2e.compression.header import Sizes
 from e2e.compression.lossless import SparseZstd
 from e2e.compression.zfp import Zfp
 from e2e.datasets.convert import SHARD_ENTRIES, Account, read_shard

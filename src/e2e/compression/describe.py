@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from e2e.compression.compressed_file import CompressedFile, Header, Sizes
+from e2e.compression.compressed_file import CompressedFile
 from e2e.compression.decompress import find_codec
+from e2e.compression.header import Header, Sizes
 from e2e.datasets.candidate_set import CandidateSet, Provenance, merged_provenance
 from e2e.datasets.describe import SAMPLE, Description
 from e2e.datasets.load import concatenate
