@@ -206,6 +206,11 @@ def test_another_model_is_refused_by_name(model, source, tmp_path, capsys):
         assert not (tmp_path / "b.parquet").exists()
     assert main(["info", str(tmp_path / "f")]) == 0
     assert "codec features" in capsys.readouterr().out
+    compress([source], tmp_path / "lossless")
+    assert main(["info", str(tmp_path / "f"), str(tmp_path / "lossless")]) == 1
+    captured = capsys.readouterr()
+    assert "150 candidates" in captured.out
+    assert captured.err.startswith(f"error: {tmp_path / 'lossless'}: of another frame, task or codec")
 
 
 def test_what_is_no_autoencoder_is_refused(model, source, tmp_path):
