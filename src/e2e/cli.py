@@ -24,8 +24,11 @@ VERBS = {
     "simulate": "e2e.simulation.simulate",
     "convert": "e2e.datasets.convert",
     "export-data": "e2e.datasets.export_data",
+    "compress": "e2e.compression.compress",
+    "decompress": "e2e.compression.decompress",
     "validate-simulation": "e2e.validation.validate",
     "train": "e2e.training.train",
+    "pretrain": "e2e.training.pretrain",
     "export": "e2e.release",
     "evaluate": "e2e.evaluation.evaluate",
     "report": "e2e.report.report",
@@ -149,6 +152,22 @@ def _export_data(as_json: bool, **options: Any) -> int:
     return EXIT_OK
 
 
+def _compress(as_json: bool, **options: Any) -> int:
+    with progress_from_start("entries") as progress:
+        result = verb_function("compress")(**options, progress=progress)
+    said = {"output": str(result.output), "candidates": result.num_candidates, "bytes": result.num_bytes}
+    _print_line(as_json, result.summary(), **said)
+    return _report(result.problems)
+
+
+def _decompress(as_json: bool, **options: Any) -> int:
+    with progress_from_start("candidates") as progress:
+        result = verb_function("decompress")(**options, progress=progress)
+    line = f"{result.num_candidates} candidates in {result.output}"
+    _print_line(as_json, line, candidates=result.num_candidates, output=str(result.output))
+    return _report(result.problems)
+
+
 def _validate_simulation(as_json: bool, **options: Any) -> int:
     result = verb_function("validate-simulation")(**options, say=partial(print, file=sys.stderr))
     if as_json:
@@ -158,11 +177,11 @@ def _validate_simulation(as_json: bool, **options: Any) -> int:
     return _report(result.problems)
 
 
-def _train(as_json: bool, **options: Any) -> int:
+def _train(as_json: bool, verb: str = "train", **options: Any) -> int:
     from e2e.training.distributed import launched
     from e2e.training.run_folder import read_run
 
-    run = verb_function("train")(**options, progress=sys.stderr.isatty())
+    run = verb_function(verb)(**options, progress=sys.stderr.isatty())
     if launched().is_first:
         about = read_run(run)
         loss = f"validation loss {about['best_validation_loss']:.4f}"
@@ -272,8 +291,11 @@ _RUN: dict[str, Callable[..., int]] = {
     "simulate": _simulate,
     "convert": _convert,
     "export-data": _export_data,
+    "compress": _compress,
+    "decompress": _decompress,
     "validate-simulation": _validate_simulation,
     "train": _train,
+    "pretrain": partial(_train, verb="pretrain"),
     "export": _export,
     "evaluate": _evaluate,
     "report": _write_report,

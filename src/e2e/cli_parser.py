@@ -26,6 +26,8 @@ OTHER_PROCESSES = ("electron", "photon", "diphoton", "minimum-bias")
 _PRECISION = "other than fp32: faster, and other answers by as much as docs/engines.md says"
 
 SHELLS = ("bash", "zsh", "fish")
+_LEARNING = ("auto", "32-true", "bf16-mixed", "16-mixed")
+_FAST = "auto unless given: what this machine is fast in"
 
 _EPILOG = """exit codes: 0 all done; 1 some input could not be used (one line on standard error says what, where and
 what to do; other inputs were done); 2 the command line cannot be parsed; 130 interrupted"""
@@ -126,6 +128,26 @@ def make_parser() -> Parser:
     add("--task", default=None, metavar="TASK", help="for events that do not say it")
     as_json(add)
 
+    add = verb("compress", "candidates of any format to one small file, of which any can be read alone")
+    inputs(add)
+    add("-o", "--output", type=Path, required=True, metavar="FILE", help="whole or not at all")
+    add("--task", default=None, metavar="TASK", help="for events that do not say it")
+    add("--model", type=Path, default=None, metavar="RUN", help="of e2e pretrain --features N; lossless unless given")
+    add("--rate", type=float, default=None, metavar="R", help="bits of each feature; 4 unless given")
+    add("--tolerance", type=float, default=None, metavar="T", help="images under zfp: what a scaled value may be off")
+    add(
+        "--block", type=int, default=64, metavar="N", help="candidates that are compressed, and would be lost, together"
+    )
+    as_json(add)
+
+    add = verb("decompress", "a file of compressed candidates to a candidate store; damaged ones are named")
+    add("file", type=Path, metavar="FILE", help="that e2e compress wrote")
+    add("-o", "--output", type=Path, required=True, metavar="OUT.parquet", help="a candidate store")
+    add("--model", type=Path, default=None, metavar="RUN", help="that a file of feature vectors was compressed with")
+    add("--start", type=int, default=0, metavar="I", help="first candidate to take")
+    add("--stop", type=int, default=None, metavar="I", help="the one after the last; all unless given")
+    as_json(add)
+
     add = verb("validate-simulation", "set the simulation beside real collisions: pictures and a table of distances")
     add("--against", type=Path, nargs="+", required=True, metavar="INPUT", help="files of real events")
     add("-o", "--output", type=Path, default=Path("validation"), metavar="DIR", help="for the page; validation")
@@ -150,8 +172,7 @@ def make_parser() -> Parser:
         help="begin with the weights of a run or a bundle, also of fewer channels",
     )
     add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
-    precisions = ("auto", "32-true", "bf16-mixed", "16-mixed")
-    add("--precision", default=None, choices=precisions, help="auto unless given: what this machine is fast in")
+    add("--precision", default=None, choices=_LEARNING, help=_FAST)
     add("--optimiser", default=None, choices=("adamw", "muon"), help="the recipe's unless given")
     add("--learning-rate", type=float, default=None, metavar="R", help="peak; the recipe's unless given")
     add(
@@ -167,6 +188,23 @@ def make_parser() -> Parser:
     add("--relative", action="store_true", help="learn the logarithm of a mass: relative errors count alike")
     add("--joint", action="store_true", help="learn what the task has beside its own output too, such as the true pT")
     add("--compile", action="store_true", help="train with torch.compile")
+    add("--max-candidates", type=int, default=None, metavar="N", help="a random so many; all unless given")
+    add("--threads", type=int, default=None, metavar="N", help="of PyTorch; its own choice unless given")
+    as_json(add)
+
+    add = verb("pretrain", "train an encoder without labels, or a feature vector to compress candidates to; resumes")
+    add("recipe", metavar="RECIPE", help="as of train, for the frame and how to learn")
+    inputs(add, "data")
+    add("-o", "--output", type=Path, required=True, metavar="RUN", help="folder of the run; an unfinished one goes on")
+    add("--model", default="sparse-vit-tiny", metavar="NAME", help="sparse-vit or hybrid in one of their sizes")
+    add("--features", type=int, default=0, metavar="N", help="length of the feature vector; 0: hide and ask, no vector")
+    add("--mask", default="random", choices=("random", "block", "channel"), help="what is hidden together")
+    add("--ratio", type=float, default=None, metavar="R", help="hidden, of what is occupied; 0.75, with features 0")
+    add("--start", type=Path, default=None, metavar="RUN", help="begin with the weights of a run or bundle")
+    add("--seed", type=int, default=1, metavar="S", help="of weights, order and masks; 1")
+    add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
+    add("--precision", default=None, choices=_LEARNING, help=_FAST)
+    add("--learning-rate", type=float, default=None, metavar="R", help="peak; the recipe's unless given")
     add("--max-candidates", type=int, default=None, metavar="N", help="a random so many; all unless given")
     add("--threads", type=int, default=None, metavar="N", help="of PyTorch; its own choice unless given")
     as_json(add)

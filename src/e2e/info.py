@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from e2e.compression.compressed_file import is_compressed
+from e2e.compression.describe import describe_compressed
 from e2e.datasets.describe import Description, average_images, describe
 from e2e.datasets.look import raise_first
 from e2e.datasets.source import Options
@@ -23,7 +25,7 @@ def info(
     endcap_factor: float = 1.0,
     hcal_factor: float = 1.0,
 ) -> Description:
-    """Describe files and folders of any format that `convert` takes.
+    """Describe files and folders of any format that `convert` takes, or files of compressed candidates.
 
     plot: a picture (SVG) to write, of the average image of each kind and channel. task: for events that do not say what
     they were simulated for. The others: of images, see `convert`. Raises InputError where nothing can be understood, or
@@ -31,7 +33,11 @@ def info(
     """
     if plot is not None and plot.suffix != ".svg":
         raise InputError(plot, "the picture is an SVG", "give a name ending in .svg")
-    found = describe(inputs, Options(task, channels, endcap_factor, hcal_factor))
+    compressed = [path for path in inputs if path.is_file() and is_compressed(path)]
+    if compressed and len(compressed) < len(inputs):
+        raise InputError(compressed[0], "compressed candidates, beside other files", "ask for them apart")
+    options = Options(task, channels, endcap_factor, hcal_factor)
+    found = describe_compressed(compressed) if compressed else describe(inputs, options)
     if plot is not None:
         if found.frame is None or found.sample is None or not len(found.sample):
             raise_first(found.problems)
@@ -55,6 +61,9 @@ def format_info(found: Description) -> str:
         frame = found.frame
         channels = ", ".join(f"{channel['name']} [{channel['unit']}]" for channel in frame.to_json()["channels"])
         lines.append(f"task {found.task}: {frame.rows} x {frame.columns} of the {frame.grid} grid: {channels}")
+    if found.codec is not None:
+        each = ", ".join(f"{size:g} of {name}" for name, size in found.codec["bytes_per_candidate"].items())
+        lines.append(f"codec {found.codec['name']}: bytes of a candidate: {each}")
     if "sample" in said:
         lines += _sample_lines(said["sample"])
     lines += [f"made by: {entry}" for entry in said["provenance"]]

@@ -42,6 +42,9 @@ def export(run: Path, output: Path | None = None, *, test: Sequence[Path] = (), 
     if about["state"] != "finished":
         raise InputError(run, "the training is not finished", "call `e2e train` again with the same arguments")
     recipe = about["recipe"]
+    if "pretraining" in recipe:
+        what = "was trained without labels, and answers nothing"
+        raise InputError(run, what, f"fine-tune it: e2e train {recipe['task']} DATA -o OTHER --start {run} --model ...")
     if recipe["task"] not in TASKS:
         raise InputError(run, f"unknown task {recipe['task']!r}", f"known: {', '.join(TASKS)}")
     task = TASKS[recipe["task"]]

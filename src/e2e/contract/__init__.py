@@ -37,6 +37,7 @@ from e2e.contract.limits import (
 from e2e.contract.versions import (
     BUNDLE_VERSION,
     CANDIDATE_STORE_VERSION,
+    COMPRESSED_VERSION,
     CONTRACT_VERSION,
     EVENT_STORE_VERSION,
     GRAPH_CONTRACT_VERSION,
@@ -46,6 +47,7 @@ __all__ = [
     "BUNDLE_VERSION",
     "CANDIDATE_STORE_VERSION",
     "CHANNELS",
+    "COMPRESSED_VERSION",
     "CONTRACT_VERSION",
     "CROP_CENTRE",
     "CROP_SIZE",

@@ -5,3 +5,4 @@ GRAPH_CONTRACT_VERSION = 2  # that and neighbour; of graph networks alone, so th
 BUNDLE_VERSION = 2  # files of a bundle and keys of contract.json
 EVENT_STORE_VERSION = 4  # columns of the Parquet event store
 CANDIDATE_STORE_VERSION = 3  # columns of the Parquet candidate store
+COMPRESSED_VERSION = 1  # sections of a file of compressed candidates and keys of its header

@@ -203,11 +203,12 @@ class CandidateFile:
             candidates = Candidates(
                 self.about.frame, offsets, index.flatten().to_numpy(), value.flatten().to_numpy(), seeds
             )
-            _check_index(candidates)
+            check_pixels(candidates)
             return candidates
 
 
-def _check_index(candidates: Candidates) -> None:
+def check_pixels(candidates: Candidates) -> None:
+    """Raises ValueError unless the flat index of each candidate is ascending inside the frame."""
     index = candidates.pixel_index
     rises = np.diff(index) > 0
     rises[candidates.offsets[1:-1][(candidates.offsets[1:-1] > 0) & (candidates.offsets[1:-1] < len(index))] - 1] = True

@@ -28,7 +28,8 @@ SAMPLE = 1000  # candidates; of events, those of as many
 class Description:
     """counts, bytes: of `events` in files of events, and of `candidates` in the others. tables: hits and objects of the
     first events, rows an event. frame, task: of the candidates, None where it is not said what to cut. sample: the
-    first candidates, in memory."""
+    first candidates, in memory. codec: of compressed candidates, what their file says of it, and `bytes_per_candidate`
+    of labels and of pixels."""
 
     formats: list[str]
     files: int
@@ -40,6 +41,7 @@ class Description:
     sample: CandidateSet | None
     provenance: Provenance
     problems: Problems
+    codec: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Numbers for a reader; sizes in bytes."""
@@ -50,6 +52,8 @@ class Description:
             said["rows_per_event"] = self.tables
         if self.frame is not None:
             said |= {"task": self.task, "frame": self.frame.to_json()}
+        if self.codec is not None:
+            said["codec"] = self.codec
         if self.sample is not None and len(self.sample):
             said["sample"] = _sample_json(self.sample, self.task)
         return {**said, "provenance": self.provenance}

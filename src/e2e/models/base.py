@@ -83,10 +83,20 @@ class PixelFeatures(nn.Module):
         value = torch.where(self.is_log[channel], torch.log1p(scaled.abs()), scaled) if self.has_logs else scaled
         known = {
             "value": lambda: value,
-            "log": lambda: torch.log1p(_LOG_GAIN * scaled.abs()) * torch.sign(scaled) / 4.0,
+            "log": lambda: signed_log(scaled) / 4.0,
             "occupied": lambda: (pixel_index >= 0).to(scaled.dtype),
         }
         return tuple(known[name]() for name in self.features)
+
+
+def signed_log(scaled: Tensor) -> Tensor:
+    """A logarithm of the size, with the sign: log(1 + 100 |x|)."""
+    return torch.log1p(_LOG_GAIN * scaled.abs()) * torch.sign(scaled)
+
+
+def signed_exp(logarithm: Tensor) -> Tensor:
+    """The inverse of `signed_log`."""
+    return torch.expm1(logarithm.abs()) * torch.sign(logarithm) / _LOG_GAIN
 
 
 def _scaled(pixel_index: Tensor, pixel_value: Tensor, scale: Tensor, channel_size: int) -> tuple[Tensor, Tensor]:

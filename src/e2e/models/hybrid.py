@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from e2e.models.base import TRANSFORMER_SIZES, PixelFeatures, SeedFeatures
 from e2e.models.layers import plain_mlp
-from e2e.models.sparse_vit import Encoder, EncoderConfig
-from e2e.models.views import PatchView, occupied_slots
+from e2e.models.sparse_vit import Encoder, EncoderConfig, TokenNetwork
+from e2e.models.views import PatchView, Tokens, occupied_slots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class HybridConfig(EncoderConfig):
     }
 
 
-class Hybrid(nn.Module):
+class Hybrid(TokenNetwork):
     def __init__(self, config: HybridConfig) -> None:
         super().__init__()
         self.config = config
@@ -45,17 +45,16 @@ class Hybrid(nn.Module):
         self.embed = nn.Linear(len(config.features) * self.view.num_values, config.stem_width)
         self.stem = nn.ModuleList(SparseConvBlock(config, self.view.grid) for _ in range(config.stem_blocks))
         self.merge = Merge(self.view.grid, config.merge, config.stem_width, config.width)
+        self.token_pixels = config.stem_patch * config.merge
         self.encoder = Encoder(config, self.merge.grid)
         self.head = nn.Linear(2 * config.width + self.seed.size, config.num_outputs)
 
-    def forward(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
-        """(batch, pixels) twice and the seed's (row, column) (batch, 2) -> (batch, outputs), before any activation."""
+    def tokens(self, pixel_index: Tensor, pixel_value: Tensor) -> Tokens:
         tokens = self.view(pixel_index, self.pixels(pixel_index, pixel_value))
         x = self.embed(tokens.values)
         for block in self.stem:
             x = block(x, tokens.place)
-        x, place, is_padding = self.merge(x, tokens.place)
-        return self.head(torch.cat((self.encoder(x, place, is_padding), self.seed(seed)), dim=1))
+        return self.merge(x, tokens.place)
 
     def layers(self) -> list[nn.Module]:
         """From input to output, the head left out."""
@@ -98,8 +97,8 @@ class Merge(nn.Module):
         self.num_places = self.grid[0] * self.grid[1]
         self.project = nn.Linear(merge**2 * width_in, width_out)
 
-    def forward(self, x: Tensor, place: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x: (batch, tokens, width), place: (batch, tokens). Returns merged tokens, their places, and is_padding."""
+    def forward(self, x: Tensor, place: Tensor) -> Tokens:
+        """x: (batch, tokens, width), place: (batch, tokens). Returns merged tokens."""
         batch, tokens, width = x.shape
         columns = self.fine_grid[1]
         is_padding = place == self.fine_grid[0] * columns
@@ -112,4 +111,4 @@ class Merge(nn.Module):
         target = target[:, :, None].expand(batch, tokens, width)
         side_by_side = x.new_zeros(batch, num_tokens * children + 1, width).scatter(1, target, x)[:, :-1]
         merged = self.project(side_by_side.reshape(batch, num_tokens, children * width))
-        return merged, coarse_place, coarse_place == self.num_places
+        return Tokens(merged, coarse_place, coarse_place == self.num_places)

@@ -70,6 +70,32 @@ class Attention(nn.Module):
         return self.out(mixed.transpose(1, 2).clone(memory_format=torch.contiguous_format).view(batch, tokens, width))
 
 
+class CrossBlock(nn.Module):
+    """x + attention of norm(x) to a memory, then x + mlp(norm(x)): what asks does not see what else is asked.
+
+    Source: Fu et al., CrossMAE, arXiv:2401.14391.
+    """
+
+    def __init__(self, config: BlockConfig) -> None:
+        super().__init__()
+        self.heads, self.size, width = config.heads, config.width // config.heads, config.width
+        self.attention_norm = config.make_norm(width)
+        self.q, self.kv = nn.Linear(width, width, bias=False), nn.Linear(width, 2 * width, bias=False)
+        self.q_norm, self.k_norm = config.make_norm(self.size), config.make_norm(self.size)
+        self.out = nn.Linear(width, width)
+        self.mlp_norm = config.make_norm(width)
+        self.mlp = make_mlp(config)
+
+    def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None) -> Tensor:
+        """x: (batch, queries, width). memory: (batch, tokens, width). mask: of the memory, see `Attention`."""
+        (batch, queries, width), tokens = x.shape, memory.shape[1]
+        q = self.q(self.attention_norm(x)).reshape(batch, queries, self.heads, self.size).transpose(1, 2)
+        k, v = self.kv(memory).reshape(batch, tokens, 2, self.heads, self.size).permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = functional.scaled_dot_product_attention(self.q_norm(q), self.k_norm(k), v, attn_mask=mask)
+        x = x + self.out(mixed.transpose(1, 2).reshape(batch, queries, width))
+        return x + self.mlp(self.mlp_norm(x))
+
+
 class LayerScale(nn.Module):
     """A learnt factor for each number of a residual branch, near zero at first, so that deep networks begin shallow."""
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from e2e.models.base import TRANSFORMER_SIZES, ModelConfig, PixelFeatures, SeedFeatures
 from e2e.models.layers import Block, BlockConfig, padding_mask, rotary_angles
-from e2e.models.views import PatchView
+from e2e.models.views import PatchView, Tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,33 @@ class SparseViTConfig(EncoderConfig):
     SIZES: ClassVar[dict[str, dict[str, Any]]] = TRANSFORMER_SIZES
 
 
-class SparseViT(nn.Module):
+class TokenNetwork(nn.Module):
+    """Tokens with places -> an encoder of them -> an answer. A subclass makes the tokens, and has `head` and `seed`.
+
+    token_pixels: rows and columns that a token stands for.
+    """
+
+    config: EncoderConfig
+    token_pixels: int
+    seed: SeedFeatures
+    encoder: Encoder
+    head: nn.Linear
+
+    def tokens(self, pixel_index: Tensor, pixel_value: Tensor) -> Tokens:
+        """(batch, pixels) twice -> tokens of the encoder's width."""
+        raise NotImplementedError
+
+    def forward(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
+        """(batch, pixels) twice and the seed's (row, column) (batch, 2) -> (batch, outputs), before any activation."""
+        return self.head(self.summary(pixel_index, pixel_value, seed))
+
+    def summary(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
+        """What the head takes: (batch, 2 * width + numbers of the seed)."""
+        tokens = self.tokens(pixel_index, pixel_value)
+        return torch.cat((self.encoder(*tokens), self.seed(seed)), dim=1)
+
+
+class SparseViT(TokenNetwork):
     """Embed the occupied patches, let them attend to each other, read the answer from the class token and the mean."""
 
     def __init__(self, config: SparseViTConfig) -> None:
@@ -55,15 +81,14 @@ class SparseViT(nn.Module):
         self.config = config
         self.pixels, self.seed = PixelFeatures(config), SeedFeatures(config)
         self.view = PatchView(config.frame, config.patch)
+        self.token_pixels = config.patch
         self.embed = nn.Linear(len(config.features) * self.view.num_values, config.width)
         self.encoder = Encoder(config, self.view.grid)
         self.head = nn.Linear(2 * config.width + self.seed.size, config.num_outputs)
 
-    def forward(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
-        """(batch, pixels) twice and the seed's (row, column) (batch, 2) -> (batch, outputs), before any activation."""
+    def tokens(self, pixel_index: Tensor, pixel_value: Tensor) -> Tokens:
         tokens = self.view(pixel_index, self.pixels(pixel_index, pixel_value))
-        summary = self.encoder(self.embed(tokens.values), tokens.place, tokens.is_padding)  # (batch, 2 * width)
-        return self.head(torch.cat((summary, self.seed(seed)), dim=1))
+        return tokens._replace(values=self.embed(tokens.values))
 
     def layers(self) -> list[nn.Module]:
         """From input to output, the head left out."""
@@ -92,6 +117,10 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor, place: Tensor, is_padding: Tensor) -> Tensor:
         """x: (batch, tokens, width). place: (batch, tokens), the number of places in padding."""
+        return self.summary(self.attend(x, place, is_padding), is_padding)
+
+    def attend(self, x: Tensor, place: Tensor, is_padding: Tensor) -> Tensor:
+        """What each token has become, after the class token and the registers: (batch, num_prefix + tokens, width)."""
         batch = x.shape[0]
         if self.position is not None:
             x = x + self.position(place)
@@ -101,7 +130,10 @@ class Encoder(nn.Module):
         rotation = self._rotation(place) if self.is_rotary else None
         for block in self.blocks:
             x = block(x, mask, rotation)
-        x = self.norm(x)
+        return self.norm(x)
+
+    def summary(self, x: Tensor, is_padding: Tensor) -> Tensor:
+        """Of what `attend` gave."""
         is_token = (~is_padding).to(x.dtype)[:, :, None]
         mean = (x[:, self.num_prefix :] * is_token).sum(dim=1) / is_token.sum(dim=1).clamp(min=1)
         return torch.cat((x[:, 0], mean), dim=1)

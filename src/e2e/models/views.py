@@ -58,23 +58,28 @@ class PatchView(nn.Module):
 
         The numbers of a token are ordered by feature, channel, row, column. At least one token, which may be padding.
         """
+        place, inside = self.places_of(pixel_index)
+        slot, token_place = occupied_slots(place, self.num_places)
+        num_tokens = token_place.shape[1]
+        target = slot * self.num_values + inside
+        empty = features[0].new_zeros(place.shape[0], (num_tokens + 1) * self.num_values)
+        values = [
+            empty.scatter_add(1, target, feature).reshape(-1, num_tokens + 1, self.num_values)[:, :num_tokens]
+            for feature in features
+        ]
+        return Tokens(torch.cat(values, dim=2), token_place, token_place == self.num_places)
+
+    def places_of(self, pixel_index: Tensor) -> tuple[Tensor, Tensor]:
+        """The patch of each pixel, the number of places in padding; and which of its patch's `num_values` it is, by
+        channel, row, column; int64 (batch, pixels) both."""
         frame, patch = self.frame, self.patch
         is_padding = pixel_index < 0
         index = torch.where(is_padding, 0.0, pixel_index).to(torch.int64)
         column, row = index % frame.columns, index // frame.columns % frame.rows
         channel = index // (frame.rows * frame.columns)
         place = row // patch * self.grid[1] + column // patch
-        place = torch.where(is_padding, self.num_places, place)
         inside = (channel * patch + row % patch) * patch + column % patch
-        slot, token_place = occupied_slots(place, self.num_places)
-        num_tokens = token_place.shape[1]
-        target = slot * self.num_values + inside
-        empty = features[0].new_zeros(index.shape[0], (num_tokens + 1) * self.num_values)
-        values = [
-            empty.scatter_add(1, target, feature).reshape(-1, num_tokens + 1, self.num_values)[:, :num_tokens]
-            for feature in features
-        ]
-        return Tokens(torch.cat(values, dim=2), token_place, token_place == self.num_places)
+        return torch.where(is_padding, self.num_places, place), inside
 
 
 def occupied_slots(place: Tensor, num_places: int) -> tuple[Tensor, Tensor]:

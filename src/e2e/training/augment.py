@@ -71,7 +71,7 @@ def augment(pixels: Pixels, frame: FrameSpec, augmentation: Augmentation, genera
         pixels = smear(pixels, frame, augmentation.smearing * noise)
     if augmentation.pixel_drop:
         chance = torch.rand(pixels.pixel_index.shape, generator=generator, device=generator.device)
-        pixels = _lose(pixels, chance < augmentation.pixel_drop)
+        pixels = lose(pixels, chance < augmentation.pixel_drop)
     return pixels
 
 
@@ -112,7 +112,7 @@ def move(pixels: Pixels, frame: FrameSpec, motion: Motion) -> Pixels:
     value = torch.where(is_turned, -pixels.pixel_value, pixels.pixel_value)
     seed_column = torch.where(seed_column < 0, seed_column, seed_column % grid.columns)
     seed = torch.cat((seed_row, seed_column), dim=1).to(pixels.seed.dtype)
-    return _lose(Pixels(moved, value, seed), is_padding | is_outside)
+    return lose(Pixels(moved, value, seed), is_padding | is_outside)
 
 
 def _move_along(
@@ -142,6 +142,7 @@ def _are(frame: FrameSpec, quantity: str, channel: Tensor) -> Tensor:
     return torch.tensor([name in names for name in frame.channels], device=channel.device)[channel]
 
 
-def _lose(pixels: Pixels, is_lost: Tensor) -> Pixels:
+def lose(pixels: Pixels, is_lost: Tensor) -> Pixels:
+    """Make padding of some. is_lost: (batch, pixels)."""
     index = pixels.pixel_index.masked_fill(is_lost, PADDING_INDEX)
     return pixels._replace(pixel_index=index, pixel_value=pixels.pixel_value.masked_fill(is_lost, 0.0))

@@ -1,4 +1,4 @@
-"""One Lightning module for every task: the output's kind decides loss and metric."""
+"""One Lightning module for every task, on what every training does: the output's kind decides loss and metric."""
 
 from __future__ import annotations
 
@@ -27,48 +27,81 @@ BAD_BATCH = "bad-batch.safetensors"
 
 
 class Surroundings(NamedTuple):
-    """What a training knows beside its network. answers: how its raw numbers are read, the task's own first. updates:
-    of all epochs. folder: of the run, for a batch that must be looked at."""
+    """What a training knows beside its network. updates: of all epochs. folder: of the run, for a batch that must be
+    looked at."""
 
     recipe: Recipe
     frame: FrameSpec
-    answers: tuple[AnswerConfig, ...]
     seed: int
     updates: int
     folder: Path
 
 
-class TaskModule(LightningModule):
-    """The loss is that of the answers, see `e2e.models.answers`."""
+class TrainingModule(LightningModule):
+    """What every training does: augments, stops at a loss that is no number, and learns by the recipe's optimiser."""
 
     def __init__(self, network: nn.Module, surroundings: Surroundings) -> None:
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.surroundings = surroundings
-        self.answers = Answers(surroundings.answers)
-        self._compiled: Callable[..., Tensor] | None = None  # a function: a module would come twice among the weights
-        self._validation: list[tuple[Tensor, Tensor]] = []
+        self._compiled: Callable[..., Any] | None = None  # a function: a module would come twice among the weights
 
     def on_fit_start(self) -> None:
         if self.surroundings.recipe.compile:
             self._compiled = torch.compile(self.network.forward, dynamic=True)
 
-    def training_step(self, batch: TensorBatch, batch_index: int) -> Tensor:
-        """What is random depends on seed, epoch, batch and rank alone, so that a resumed training goes the same way."""
-        recipe, frame = self.surroundings.recipe, self.surroundings.frame
+    def augmented(self, batch: TensorBatch, batch_index: int) -> tuple[Pixels, torch.Generator]:
+        """What is random depends on seed, epoch, batch and rank alone, so that a resumed training goes the same way;
+        the generator is for what else is."""
         number = batch_seed(self.surroundings.seed, self.current_epoch, batch_index, self.global_rank)
         torch.manual_seed(number)  # for networks with dropout
         generator = torch.Generator(batch[0].device).manual_seed(number)
-        pixels = augment(Pixels(*batch[:3]), frame, recipe.augmentation, generator)
-        raw = (self._compiled or self.network)(*self._inputs(pixels)).float()
-        loss = self.answers.loss(raw, batch[3])
-        self._stop_unless_finite(loss, (*pixels, batch[3]), "loss", batch_index)
-        self.log(
-            "loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=len(batch[3]), sync_dist=self._shares
-        )
+        frame, augmentation = self.surroundings.frame, self.surroundings.recipe.augmentation
+        return augment(Pixels(*batch[:3]), frame, augmentation, generator), generator
+
+    def log_step(self, loss: Tensor, count: int) -> None:
+        """count: candidates of the batch."""
+        self.log("loss", loss, prog_bar=True, on_step=False, on_epoch=True, batch_size=count, sync_dist=self.is_shared)
         self.log("step_loss", loss, on_step=True, on_epoch=False)
         rate = max(group["lr"] for group in self.trainer.optimizers[0].param_groups)
         self.log("learning_rate", rate, on_step=True, on_epoch=False)
+
+    @property
+    def is_shared(self) -> bool:
+        return self.trainer.world_size > 1
+
+    def stop_unless_finite(self, loss: Tensor, batch: TensorBatch, what: str, batch_index: int) -> None:
+        if torch.isfinite(loss):
+            return
+        path = self.surroundings.folder / BAD_BATCH
+        names = ("pixel_index", "pixel_value", "seed", "target")
+        with replacing(path) as temporary:
+            save_file({n: part.cpu().contiguous() for n, part in zip(names, batch, strict=True)}, temporary)
+        where = f"epoch {self.current_epoch}, batch {batch_index}"
+        raise FloatingPointError(f"{what} is {loss.item()} in {where}; the batch is in {path}")
+
+    def configure_optimizers(self) -> Any:
+        # Asking the trainer for the number of updates would make it load data before it knows where a run goes on.
+        optimiser, schedule = make_optimiser(self.network, self.surroundings.recipe, self.surroundings.updates)
+        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class TaskModule(TrainingModule):
+    """The loss is that of the answers, see `e2e.models.answers`."""
+
+    def __init__(self, network: nn.Module, surroundings: Surroundings, answers: tuple[AnswerConfig, ...]) -> None:
+        """answers: how the raw numbers are read, the task's own first."""
+        super().__init__(network, surroundings)
+        self.answers = Answers(answers)
+        self._is_tagger = answers[0].kind == "probability"
+        self._validation: list[tuple[Tensor, Tensor]] = []
+
+    def training_step(self, batch: TensorBatch, batch_index: int) -> Tensor:
+        pixels, _ = self.augmented(batch, batch_index)
+        raw = (self._compiled or self.network)(*self._inputs(pixels)).float()
+        loss = self.answers.loss(raw, batch[3])
+        self.stop_unless_finite(loss, (*pixels, batch[3]), "loss", batch_index)
+        self.log_step(loss, len(batch[3]))
         return loss
 
     def _inputs(self, pixels: Pixels) -> tuple[Tensor, ...]:
@@ -83,42 +116,23 @@ class TaskModule(LightningModule):
         with torch.autocast(self.device.type, enabled=False):  # what chooses the best epoch is not rounded
             raw = self.network(*self._inputs(Pixels(*batch[:3]))).float()
         loss = self.answers.loss(raw, batch[3])
-        self._stop_unless_finite(loss, batch, "validation loss", batch_index)
+        self.stop_unless_finite(loss, batch, "validation loss", batch_index)
         self._validation.append((raw, batch[3]))
 
     def on_validation_epoch_end(self) -> None:
         raw, target = (self._of_all_ranks(torch.cat(parts)) for parts in zip(*self._validation, strict=True))
         self._validation.clear()
-        self.log("validation_loss", self.answers.loss(raw, target), prog_bar=True, sync_dist=self._shares)
-        if self.surroundings.answers[0].kind == "probability":
+        self.log("validation_loss", self.answers.loss(raw, target), prog_bar=True, sync_dist=self.is_shared)
+        if self._is_tagger:
             auc = area_under_curve(raw[:, 0].cpu().numpy(), target[:, 0].cpu().numpy())
-            self.log("validation_auc", auc.value, prog_bar=True, sync_dist=self._shares)
-
-    @property
-    def _shares(self) -> bool:
-        return self.trainer.world_size > 1
+            self.log("validation_auc", auc.value, prog_bar=True, sync_dist=self.is_shared)
 
     def _of_all_ranks(self, part: Tensor) -> Tensor:
         """(of this rank, ...) -> (of all, ...), the same on each: the shorter parts travel padded."""
-        if not self._shares:
+        if not self.is_shared:
             return part
         gather = self.trainer.strategy.all_gather
         lengths = gather(torch.tensor(len(part), device=part.device))
         missing = part.new_zeros(int(lengths.max()) - len(part), *part.shape[1:])
         rows = gather(torch.cat((part, missing)))
         return torch.cat([row[:length] for row, length in zip(rows, lengths.tolist(), strict=True)])
-
-    def _stop_unless_finite(self, loss: Tensor, batch: TensorBatch, what: str, batch_index: int) -> None:
-        if torch.isfinite(loss):
-            return
-        path = self.surroundings.folder / BAD_BATCH
-        names = ("pixel_index", "pixel_value", "seed", "target")
-        with replacing(path) as temporary:
-            save_file({n: part.cpu().contiguous() for n, part in zip(names, batch, strict=True)}, temporary)
-        where = f"epoch {self.current_epoch}, batch {batch_index}"
-        raise FloatingPointError(f"{what} is {loss.item()} in {where}; the batch is in {path}")
-
-    def configure_optimizers(self) -> Any:
-        # Asking the trainer for the number of updates would make it load data before it knows where a run goes on.
-        optimiser, schedule = make_optimiser(self.network, self.surroundings.recipe, self.surroundings.updates)
-        return {"optimizer": optimiser, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

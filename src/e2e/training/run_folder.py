@@ -94,7 +94,7 @@ def start_from(network: nn.Module, channels: Sequence[str], start: Path, recipe:
         raise InputError(start, what, "give the model that it was, or begin with another")
     own = network.state_dict()
     with _fitting(start, "begin with one of the same model and channels, or of fewer channels"):
-        weights = load_file(start / WEIGHTS)
+        weights = encoder_of(load_file(start / WEIGHTS))
         if list(known) != list(channels) and set(known) <= set(channels):
             first = str(getattr(network, "CHANNEL_WEIGHT", ""))
             wide = torch.zeros_like(own[first])
@@ -105,6 +105,22 @@ def start_from(network: nn.Module, channels: Sequence[str], start: Path, recipe:
         if means_another or any(name in own and weights[name].shape[0] != own[name].shape[0] for name in head):
             weights |= {name: own[name] for name in head if name in own}
         network.load_state_dict(weights)
+
+
+def encoder_of(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Those of the network alone; an autoencoder's are its encoder's and its decoder's."""
+    prefix = "backbone."
+    own = {name.removeprefix(prefix): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+    return own or weights
+
+
+def start_decoder(network: nn.Module, start: Path) -> None:
+    """Put what the decoder of an earlier run has into that of `network`, where it has the same shape."""
+    own = network.state_dict()
+    with _fitting(start):
+        weights = {name: tensor for name, tensor in load_file(start / WEIGHTS).items() if name.startswith("decoder.")}
+        same = {name: tensor for name, tensor in weights.items() if name in own and own[name].shape == tensor.shape}
+        network.load_state_dict({**own, **same})
 
 
 def trained_before(start: Path) -> dict[str, Any]:

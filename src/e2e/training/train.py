@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import ceil
 from pathlib import Path
 from typing import Any
 
-import lightning
 import numpy as np
 import torch
-from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch import seed_everything
 from torch import nn
 
-from e2e import __version__
 from e2e.bundles.columns import answer_for
 from e2e.contract import FrameSpec
 from e2e.contract.answers import KINDS, AnswerKind
 from e2e.datasets import CandidateSet, load_candidates
-from e2e.datasets.candidate_set import SAMPLE_SEED
-from e2e.files import make_folder, write_json
-from e2e.models import build_model, count_parameters, find_model, graph_of, model_names, numbers_for
+from e2e.files import make_folder
+from e2e.models import build_model, find_model, graph_of, model_names, numbers_for
 from e2e.problems import InputError, known_names
 from e2e.tasks import TASKS, Task
 from e2e.training.calibration import calibrate
-from e2e.training.callbacks import Clock
-from e2e.training.checkpoint import SafeCheckpointIO
 from e2e.training.data import CandidateData
 from e2e.training.distributed import launched
+from e2e.training.fitting import check_options, finish, fit_and_keep, num_updates, precision_of, select, split
 from e2e.training.module import Surroundings, TaskModule
 from e2e.training.optimiser import parameter_groups
-from e2e.training.precision import AUTO, resolve_precision
-from e2e.training.recipes import OPTIMISERS, RECIPES, Optimiser, Recipe
-from e2e.training.run_folder import BEST, RUN, read_run, resume_from, save_weights, start_from, trained_before
-from e2e.training.trainer import best_checkpoint, fit, make_trainer
+from e2e.training.recipes import RECIPES, Optimiser, Recipe
+from e2e.training.run_folder import RUN, read_run, resume_from, start_from, trained_before
 
 
 def train(
@@ -90,9 +82,9 @@ def train(
     if threads:
         torch.set_num_threads(threads)
     earlier = read_run(output) if (output / RUN).exists() else None
-    plan = replace(plan, precision=_precision(plan, earlier))
+    plan = replace(plan, precision=precision_of(plan, earlier))
     frame = replace(task.frame, channels=plan.channels) if plan.channels else task.frame
-    candidates, selection = _select(load_candidates(task, data, frame, plan.max_events), plan, data)
+    candidates, selection = select(load_candidates(task, data, frame, plan.max_events), plan, data)
     outputs = task.outputs if plan.joint else (task.output,)
     if plan.joint:
         candidates = candidates.with_beside(task)
@@ -112,35 +104,19 @@ def train(
     if start is not None:
         start_from(network, frame.channels, start, plan.to_json())
     training, validation = _split(candidates, plan, seed, launch.ranks)
-    updates = plan.epochs * ceil(training.num_batches(plan.batch_size, launch.ranks) / plan.accumulate)
     make_folder(output)
-    module = TaskModule(network, Surroundings(plan, frame, answers, seed, updates, output))
-    best, clock = best_checkpoint(output), Clock()
-    trainer = make_trainer(plan, output, [clock, best], launch, progress=progress and launch.is_first)
-    if launch.is_first:
-        write_json(output / RUN, {**about, "state": "running", "versions": _versions()})
+    surroundings = Surroundings(plan, frame, seed, num_updates(training, plan, launch.ranks), output)
     at_once = plan.batch_size if graph_of(network) else 4 * plan.batch_size  # without gradients; edges are many
-    fit(trainer, module, CandidateData(training, validation, plan.batch_size, at_once, seed), resume)
+    shuffled = CandidateData(training, validation, plan.batch_size, at_once, seed)
+    module = TaskModule(network, surroundings, answers)
+    fitted = fit_and_keep(plan, output, about, module, shuffled, launch, resume=resume, progress=progress)
 
     if launch.is_first:
-        chosen = SafeCheckpointIO().load_checkpoint(output / BEST)
-        weights = {name.removeprefix("network."): tensor for name, tensor in chosen["state_dict"].items()}
-        save_weights(output, weights)
-        result = {
-            "config": config,
-            "channels": list(frame.channels),
-            "parameters": count_parameters(network),
-            "epochs_trained": trainer.current_epoch,
-            "best_epoch": int(chosen["epoch"]),
-            "best_validation_loss": float(best.best_model_score or float("nan")),
-            "training_seconds": round(clock.seconds, 1),
-            "machine": _machine(trainer),
-        }
-        network.load_state_dict(weights)
-        where = at_once, trainer.strategy.root_device
-        result |= calibrate(network, answers, task, validation, *where, corrects_bias=plan.corrects_bias)
-        write_json(output / RUN, {**about, "state": "finished", **result, "versions": _versions()})
-    trainer.strategy.barrier()  # nobody leaves before the run is written
+        network.load_state_dict(fitted.weights)
+        where = at_once, fitted.trainer.strategy.root_device
+        found = calibrate(network, answers, task, validation, *where, corrects_bias=plan.corrects_bias)
+        finish(output, about, {"config": config, "channels": list(frame.channels), **fitted.result, **found})
+    fitted.trainer.strategy.barrier()  # nobody leaves before the run is written
     return output
 
 
@@ -148,12 +124,7 @@ def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe
     """The recipe with what the caller gave; None keeps the recipe's own."""
     if recipe not in RECIPES:
         raise InputError("train", f"unknown recipe {recipe!r}", known_names(recipe, RECIPES))
-    limits = {"epochs": 1, "accumulate": 1, "max_candidates": 2, "threads": 1, "seed": 0}
-    given = {**changes, "threads": threads, "seed": seed}
-    for name, least in limits.items():
-        value = given[name]
-        if value is not None and value < least:
-            raise InputError("train", f"{name} {value}", f"give at least {least}")
+    check_options("train", threads=threads, seed=seed, **changes)
     if changes["joint"] and not TASKS[RECIPES[recipe].task].beside:
         raise InputError(
             "train",
@@ -166,38 +137,14 @@ def _plan(recipe: str, seed: int, threads: int | None, **changes: Any) -> Recipe
             f"a relative training of {recipe}",
             "it asks for no quantity above zero; relative is for " + _names_of(lambda task: task.output.is_positive),
         )
-    if (optimiser := changes["optimiser"]) is not None and optimiser not in OPTIMISERS:
-        raise InputError("train", f"unknown optimiser {optimiser!r}", f"choose one of: {', '.join(OPTIMISERS)}")
     kind = changes["quantity"]
     if kind is not None and (kind not in KINDS or kind == "probability"):
         raise InputError("train", f"quantity {kind!r}", "choose one of: quantiles, gaussian, point")
-    rate = changes["learning_rate"]
-    if rate is not None and not 0 < rate < 1:
-        raise InputError("train", f"learning rate {rate}", "give a number between 0 and 1")
     return replace(RECIPES[recipe], **{key: value for key, value in changes.items() if value is not None})
 
 
 def _names_of(is_one: Callable[[Task], bool]) -> str:
     return ", ".join(name for name, task in TASKS.items() if is_one(task))
-
-
-def _precision(plan: Recipe, earlier: dict[str, Any] | None) -> str:
-    """That of the machine where the run was begun, for all of it."""
-    begun = earlier["recipe"] if earlier is not None else None
-    if plan.precision == AUTO and isinstance(begun, dict) and "precision" in begun:
-        return resolve_precision(str(begun["precision"]))
-    return resolve_precision(plan.precision)
-
-
-def _select(whole: CandidateSet, plan: Recipe, data: Sequence[Path]) -> tuple[CandidateSet, dict[str, Any]]:
-    """What the recipe takes of the candidates, and how `run.json` says it: nothing where it takes all."""
-    if plan.max_candidates is None:
-        return whole, {}
-    if plan.max_candidates > len(whole):
-        what = f"{len(whole)} candidates, fewer than max_candidates {plan.max_candidates}"
-        raise InputError(", ".join(map(str, data)), what, f"give at most {len(whole)}, or more data")
-    of = {"random": plan.max_candidates, "of": len(whole), "seed": SAMPLE_SEED}
-    return whole.sample(plan.max_candidates), {"selection": of}
 
 
 def _with_model(plan: Recipe, model: str) -> Recipe:
@@ -218,20 +165,9 @@ def _network(plan: Recipe, frame: FrameSpec, config: dict[str, Any]) -> nn.Modul
 
 
 def _split(candidates: CandidateSet, plan: Recipe, seed: int, ranks: int) -> tuple[CandidateSet, CandidateSet]:
-    """To train on, and to validate with. Raises InputError when a process would have none of either."""
-    parts = candidates.split(plan.validation_fraction, seed)
-    if not all(part.num_batches(plan.batch_size, ranks) for part in parts):
-        what = f"{len(candidates)} candidates are too few for {ranks} process{'es' if ranks > 1 else ''}"
-        raise InputError("train", what, "give more data")
+    """As `split`; every further answer must be known of some candidates of both."""
+    parts = split(candidates, plan, seed, ranks)
     for number, output in enumerate(TASKS[plan.task].outputs[1:] if plan.joint else (), start=1):
         if any(np.isnan(part.targets[:, number]).all() for part in parts):
             raise InputError("train", f"no candidate's {output.name} is known", "leave joint out, or give other data")
     return parts
-
-
-def _machine(trainer: Trainer) -> str:
-    return f"{platform.machine()}, {type(trainer.accelerator).__name__}, {torch.get_num_threads()} threads"
-
-
-def _versions() -> dict[str, str]:
-    return {"e2e": __version__, "torch": torch.__version__, "lightning": lightning.__version__}
