@@ -7,7 +7,7 @@ import re
 
 import e2e.contract
 from e2e.cli import VERBS
-from e2e.cli_parser import make_parser
+from e2e.cli.parser import make_parser
 from e2e.contract import CHANNELS
 from e2e.events.edm_collections import HIT_LAYOUTS, OBJECT_LAYOUTS
 from e2e.markdown import markdown_table

@@ -8,7 +8,7 @@ from importlib import import_module
 import pytest
 from documents import ROOT, run_page, steps
 
-from e2e.cli_parser import make_parser
+from e2e.cli.parser import make_parser
 from e2e.tasks import TASKS
 from e2e.training.recipes import RECIPES
 

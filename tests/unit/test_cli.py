@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from e2e import cli, cli_errors, cli_parser
-from e2e.completion import completion
+from e2e import cli
+from e2e.cli import arguments as cli_arguments
+from e2e.cli import errors as cli_errors
+from e2e.cli.completion import completion
+from e2e.cli.parser import make_parser
+from e2e.cli.verbs import verb_function
 from e2e.simulation.processes import PROCESSES
 from e2e.tasks import TASKS
 
@@ -20,7 +24,7 @@ HEAVY = ("numpy", "torch", "pyarrow", "matplotlib", "onnxruntime", "lightning", 
 
 
 def arguments_of(verb: str) -> list[argparse.Action]:
-    verbs = next(a for a in cli.make_parser()._actions if isinstance(a, argparse._SubParsersAction))
+    verbs = next(a for a in make_parser()._actions if isinstance(a, argparse._SubParsersAction))
     return verbs.choices[verb]._actions
 
 
@@ -40,7 +44,7 @@ def test_help_loads_nothing_heavy():
 @pytest.mark.parametrize("verb", cli.VERBS)
 def test_verb_is_a_function_with_the_same_defaults(verb):
     options = {a.dest: a.default for a in arguments_of(verb) if a.option_strings and not a.required}
-    function = inspect.signature(cli.verb_function(verb)).parameters
+    function = inspect.signature(verb_function(verb)).parameters
     shared = set(options) & set(function)
     assert shared or verb in ("check", "completion")
     for name in shared:
@@ -51,7 +55,7 @@ def test_verb_is_a_function_with_the_same_defaults(verb):
 def test_a_mistake_is_one_line_and_exit_code_1(capsys, tmp_path):
     code = cli.main(["simulate", "electron-foton", "-o", str(tmp_path / "x")])
     captured = capsys.readouterr()
-    assert code == cli.EXIT_BAD_INPUT
+    assert code == cli_errors.EXIT_BAD_INPUT
     assert captured.err.count("\n") == 1
     assert "did you mean 'electron-photon'" in captured.err
 
@@ -119,14 +123,14 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch, stream, environme
 
 
 def test_completion_knows_verbs_options_and_names(tmp_path):
-    for shell in cli_parser.SHELLS:
+    for shell in cli_arguments.SHELLS:
         script = completion(shell)
         for word in ("validate-simulation", "num-events", "quark-gluon-debug", "sparse-vit-nano", "openvino"):
             assert word in script
     (tmp_path / "e2e.bash").write_text(completion("bash"))
     (tmp_path / "events.parquet").touch()
     for words, offered in (
-        ("e2e pre", "predict"),
+        ("e2e pred", "predict"),
         ("e2e train quark-gluon-d", "quark-gluon-debug"),
         ("e2e predict zoo/top --engine open", "openvino"),
         ("e2e info ev", "events.parquet"),
@@ -171,5 +175,5 @@ def test_simulate_check_and_evaluate_by_hand(tmp_path, capsys, untrained_bundle)
 
 
 def test_help_of_simulate_names_all_that_it_makes():
-    assert set(cli_parser.TASK_NAMES) == set(TASKS)
-    assert {*cli_parser.TASK_NAMES, *cli_parser.OTHER_PROCESSES} == set(PROCESSES)
+    assert set(cli_arguments.TASK_NAMES) == set(TASKS)
+    assert {*cli_arguments.TASK_NAMES, *cli_arguments.OTHER_PROCESSES} == set(PROCESSES)

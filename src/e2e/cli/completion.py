@@ -7,7 +7,8 @@ from pathlib import Path
 
 import shtab
 
-from e2e.cli_parser import OTHER_PROCESSES, SHELLS, TASK_NAMES, make_parser
+from e2e.cli.arguments import OTHER_PROCESSES, SHELLS, TASK_NAMES
+from e2e.cli.parser import make_parser
 from e2e.inference.names import ENGINE_NAMES, LOCAL_ENGINES
 from e2e.problems import InputError
 

@@ -1,4 +1,4 @@
-"""The command line: one verb per step. Each verb is a Python function of the same name and defaults (`VERBS`)."""
+"""Run a verb: its function, its progress, what it prints, its exit code."""
 
 from __future__ import annotations
 
@@ -7,44 +7,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from e2e.cli_errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, print_problem
-from e2e.cli_parser import make_parser
+from e2e.cli.errors import EXIT_BAD_INPUT, EXIT_INTERRUPTED, EXIT_OK, print_problem
+from e2e.cli.parser import make_parser
+from e2e.cli.verbs import verb_function
 from e2e.problems import InputError, Problems
 from e2e.scale.progress import progress_bar, progress_from_start
-
-# verb -> where its function lives; imported only when the verb runs, so that `e2e --help` is instant
-VERBS = {
-    "info": "e2e.info",
-    "check": "e2e.checking.check",
-    "predict": "e2e.inference.predict",
-    "simulate": "e2e.simulation.simulate",
-    "convert": "e2e.datasets.convert",
-    "export-data": "e2e.datasets.export_data",
-    "compress": "e2e.compression.compress",
-    "decompress": "e2e.compression.decompress",
-    "validate-simulation": "e2e.validation.validate",
-    "train": "e2e.training.train",
-    "pretrain": "e2e.training.pretrain",
-    "export": "e2e.release",
-    "evaluate": "e2e.evaluation.evaluate",
-    "report": "e2e.report.report",
-    "stress": "e2e.evaluation.stress",
-    "compare": "e2e.comparison.compare",
-    "verify": "e2e.inference.verify",
-    "serve": "e2e.serving.serve",
-    "bench": "e2e.bench.bench",
-    "display": "e2e.display.display",
-    "demo": "e2e.demo",
-    "completion": "e2e.completion",
-}
-
-
-def verb_function(verb: str) -> Callable[..., Any]:
-    return getattr(import_module(VERBS[verb]), verb.replace("-", "_"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -308,7 +278,3 @@ _RUN: dict[str, Callable[..., int]] = {
     "demo": _demo,
     "completion": _completion,
 }
-
-
-if __name__ == "__main__":
-    sys.exit(main())
