@@ -108,10 +108,10 @@ def candidates(tracks: list[list[tuple[int, float, float]]]) -> CandidateSet:
     return CandidateSet(pixels, complete_labels(number, known), [])
 
 
-def test_isolation_is_the_ring_over_the_cone_of_tracks_from_the_vertex():
+def test_isolation_is_what_tracks_from_the_vertex_have_in_the_ring():
     tracks = [(0, 8.0, 0.0), (3, 2.0, -2.0), (10, 4.0, 1.0), (11, 50.0, 9.0), (20, 90.0, 0.0), (-3, 70.0, -5.0)]
     found = isolation(candidates([tracks, [(10, 1.0, 0.0)], [(1, 2.0, 0.0)], []]), CONE)
-    assert found.tolist() == [0.4, np.inf, 0.0, np.inf]
+    assert found.tolist() == [4.0, 1.0, 0.0, 0.0]
 
 
 def test_a_taggers_area_is_set_beside_that_of_the_isolation():

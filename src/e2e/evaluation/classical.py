@@ -60,12 +60,12 @@ def calorimeter_mass(candidates: CandidateSet, radius: float) -> FloatArray:
 
 
 def isolation_score(task: Task, candidates: CandidateSet) -> FloatArray | None:
-    """The cut-based selection as a score, finite, the more the more isolated; (candidates,). None where the task has
+    """The cut-based selection as a score, the more the more isolated; (candidates,). None where the task has
     no cone, or the candidates lack the channels of tracks."""
     has_tracks = {"track_pt", "track_dz_significance"} <= set(candidates.candidates.spec.channels)
     if task.isolation is None or not has_tracks:
         return None
-    return np.nan_to_num(-isolation(candidates, task.isolation), neginf=-1e9)
+    return -isolation(candidates, task.isolation)
 
 
 def sees_calorimeters(whole: FrameSpec, frame: FrameSpec) -> bool:
@@ -74,22 +74,21 @@ def sees_calorimeters(whole: FrameSpec, frame: FrameSpec) -> bool:
 
 
 def isolation(candidates: CandidateSet, cone: Cone) -> FloatArray:
-    """Transverse momentum of the tracks in the ring about the seed over that in the cone inside of it, both of tracks
-    that start near the primary vertex; (candidates,). Small: isolated. Infinite where the cone holds none. Needs the
-    channels `track_pt` and `track_dz_significance`; a pixel's significance is that of its leading track."""
+    """Transverse momentum, GeV, of the tracks in the ring about the seed that start near the primary vertex;
+    (candidates,). Small: isolated. Needs the channels `track_pt` and `track_dz_significance`; a pixel's significance is
+    that of its leading track. Tracks are where they reach the ECAL. Not over the momentum in the cone, which tells
+    less (docs/results.md)."""
     frame = candidates.candidates.spec
-    parts = [_ring_over_cone(packed, frame, cone) for packed, _ in candidates.batches(_BATCH)]
+    parts = [_in_ring(packed, frame, cone) for packed, _ in candidates.batches(_BATCH)]
     return np.concatenate(parts) if parts else np.zeros(0)
 
 
-def _ring_over_cone(packed: Packed, frame: FrameSpec, cone: Cone) -> FloatArray:
+def _in_ring(packed: Packed, frame: FrameSpec, cone: Cone) -> FloatArray:
     pt, dz = (_of_channel(packed, frame, name) for name in ("track_pt", "track_dz_significance"))
     row, column = np.indices((frame.rows, frame.columns)).reshape(2, -1)
     far = np.hypot(row - frame.centre_row, column - frame.centre_column) * (2 * np.pi / GRIDS[frame.grid].columns)
     near = np.where(np.abs(dz) < cone.max_dz_significance, pt, 0.0)
-    inside, ring = near[:, far < cone.inner].sum(axis=1), near[:, (far >= cone.inner) & (far < cone.outer)].sum(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(inside > 0, ring / inside, np.inf)
+    return near[:, (far >= cone.inner) & (far < cone.outer)].sum(axis=1)
 
 
 def _of_channel(packed: Packed, frame: FrameSpec, name: str) -> FloatArray:

@@ -52,7 +52,7 @@ TAU = Task(
     balance=Balance((10, 12, 14, 17, 20, 24, 28, 32, 36, 41, 47, 53, 60), (0.0, 0.35, 0.7, 1.05, 1.4)),
     jets=("taus", "jets"),
     mass_radius=0.4,
-    isolation=Cone(inner=0.12, outer=0.4, max_dz_significance=3.0),
+    isolation=Cone(inner=0.16, outer=0.6, max_dz_significance=3.0),  # the best of a scan, see docs/results.md
     beside=(
         _decays("one_prong", "one charged hadron", ONE_PRONG),
         _decays("one_prong_pi0", "one charged hadron and neutral pions", ONE_PRONG_AND_PIONS),
