@@ -83,7 +83,7 @@ def test_wrong_usage_is_one_line_with_the_nearest_name_and_exit_code_2(capsys, a
     assert said in captured.err and "--help` shows what it takes" in captured.err
 
 
-@pytest.mark.parametrize("verb", set(cli.VERBS) - {"completion"})
+@pytest.mark.parametrize("verb", sorted(set(cli.VERBS) - {"completion"}))
 def test_every_verb_speaks_json_and_explains_every_argument(verb):
     arguments = arguments_of(verb)
     assert "as_json" in {action.dest for action in arguments}
