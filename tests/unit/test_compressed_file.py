@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,11 +14,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from e2e.cli import main
-from e2e.compression import container, header
+from e2e.compression import compressed_writer, container, header
+from e2e.compression.codecs import find_codec
 from e2e.compression.compress import compress
 from e2e.compression.compressed_file import CompressedFile
-from e2e.compression.compressing import Compressing
-from e2e.compression.decompress import decompress, find_codec
+from e2e.compression.compressed_writer import CompressedWriter
+from e2e.compression.decompress import decompress
 from e2e.compression.lossless import SparseZstd
 from e2e.contract import FrameSpec
 from e2e.datasets import CandidateSet
@@ -30,7 +33,7 @@ BLOCK = 8
 
 
 def compressed(path: Path, *parts: CandidateSet, spec: FrameSpec = SPEC) -> Path:
-    with Compressing(path, SparseZstd(spec), "electron-photon", BLOCK) as file:
+    with CompressedWriter(path, SparseZstd(spec), "electron-photon", BLOCK) as file:
         for part in parts:
             file.write(part)
     return path
@@ -74,6 +77,20 @@ def test_the_bytes_depend_on_the_candidates_not_on_the_batches(tmp_path):
     whole = (tmp_path / "whole").read_bytes()
     assert (tmp_path / "singles").read_bytes() == whole
     assert (tmp_path / "sevens").read_bytes() == whole
+
+
+@pytest.mark.parametrize("border", [4, 8, 11, 40])
+def test_the_bytes_depend_on_the_provenance_not_on_the_batches(tmp_path, border):
+    sample = random_candidates(45, seed=2)
+    halves = sample.select(slice(0, border)), replace(sample.select(slice(border, None)), provenance=[{"sample": 9}])
+    written = set()
+    for size in (45, 7, 1):
+        parts = [half.select(slice(i, i + size)) for half in halves for i in range(0, len(half), size)]
+        nothing = replace(sample.select(slice(0, 0)), provenance=[{"sample": 9}])  # of no candidate
+        written.add(compressed(tmp_path / "f", nothing, *parts).read_bytes())
+    assert len(written) == 1
+    with CompressedFile(tmp_path / "f") as file:
+        assert file.provenance == [{"sample": 2}, {"sample": 9}]
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
@@ -238,3 +255,71 @@ def test_bad_input_of_compress(tmp_path):
     assert mixed.problems.has_errors
     with pytest.raises(InputError, match="ask for them apart"):
         info([tmp_path / "f", source])
+
+
+def test_an_input_is_not_replaced(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    source = stored(tmp_path / "in" / "a.parquet", random_candidates(5, seed=7))
+    file = compress([source], tmp_path / "f").output
+    (tmp_path / "link").symlink_to(source)
+    for verb, taken, output in (
+        ("compress", source, source),
+        ("compress", source, tmp_path / "link"),
+        ("compress", tmp_path / "in", source),
+        ("decompress", file, file),
+    ):
+        before = output.read_bytes()
+        assert main([verb, str(taken), "-o", str(output)]) == 1
+        assert capsys.readouterr().err == f"error: {output}: exists among the inputs; choose another place\n"
+        assert output.read_bytes() == before
+
+
+def test_a_disk_that_is_full_is_one_line(tmp_path):
+    """Python's files hold bytes back: it may be the closing that fails."""
+    sample = random_candidates(45, seed=7)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    for limit in (0, 1000, 4096):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+        try:
+            with pytest.raises(InputError, match="cannot be written"):
+                compressed(tmp_path / "f", sample)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_read_behind_the_block(tmp_path):
+    with CompressedFile(compressed(tmp_path / "f", random_candidates(45, seed=7))) as file:
+        parts = file.read(find_codec(file))
+    with pytest.raises(ValueError, match="was closed"):
+        next(parts)
+    assert not file.problems
+
+
+def test_an_unreadable_file_does_not_stop_the_others(tmp_path, monkeypatch):
+    good, bad = (stored(tmp_path / name, random_candidates(5, seed=7)) for name in ("a.parquet", "b.parquet"))
+    open_path = Path.open
+
+    def refused(path, *args, **kwargs):
+        if path == bad:
+            raise PermissionError(13, "Permission denied")
+        return open_path(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "open", refused)
+    found = info([good, bad])
+    assert found.counts == {"candidates": 5}
+    assert [problem.where for problem in found.problems] == [str(bad)]
+
+
+def test_files_of_two_versions_are_described_together(tmp_path, monkeypatch):
+    paths = [compressed(tmp_path / "a", random_candidates(5, seed=7))]
+    monkeypatch.setattr(compressed_writer, "__version__", "99.0")
+    paths.append(compressed(tmp_path / "b", random_candidates(6, seed=7)))
+    found = info(paths)
+    assert found.counts == {"candidates": 11}
+    assert not found.problems
+
+
+def test_a_model_for_a_lossless_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match="leave the model out"):
+        decompress(compressed(tmp_path / "f", random_candidates(5, seed=7)), tmp_path / "b.parquet", model=tmp_path)

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from e2e.cli import main
+from e2e.compression.codecs import find_codec
 from e2e.compression.compress import compress
 from e2e.compression.compressed_file import CompressedFile
-from e2e.compression.decompress import decompress, find_codec
+from e2e.compression.decompress import decompress
 from e2e.compression.learned import load_autoencoder
 from e2e.compression.quantise import Quantiser
 from e2e.compression.sparsify import sparsify
