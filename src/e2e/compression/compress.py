@@ -102,10 +102,9 @@ def _codec(layout: Layout, model: Path | None, rate: float | None, tolerance: fl
 
 
 def _zfp(layout: Layout, tolerance: float) -> Zfp:
-    if layout.task is None:
-        raise InputError(
-            "compress", "candidates of no known task, whose scale a tolerance needs", "convert with --task"
-        )
+    if layout.task not in TASKS:
+        what = "candidates of no known task, whose scale a tolerance needs"
+        raise InputError("compress", what, "convert with --task, or compress without a tolerance")
     try:
         return Zfp(layout.frame, TASKS[layout.task].scales_of(layout.frame), tolerance)
     except ValueError as error:
