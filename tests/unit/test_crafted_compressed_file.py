@@ -10,41 +10,26 @@ from struct import pack_into, unpack_from
 from typing import Any
 
 import pytest
-from candidate_samples import SPEC, assert_same_candidates, random_candidates
+from candidate_samples import assert_same_candidates, random_candidates
+from compressed_samples import BLOCK, compressed, read
 
 from e2e.cli import main
 from e2e.compression import container
 from e2e.compression.block import COLUMNS, MAX_BLOCK_CANDIDATES
-from e2e.compression.codecs import find_codec
 from e2e.compression.compressed_file import CompressedFile
-from e2e.compression.compressed_writer import CompressedWriter
-from e2e.compression.lossless import SparseZstd
-from e2e.datasets import CandidateSet
 from e2e.datasets.load import concatenate
 from e2e.problems import InputError
 
-BLOCK = 8
 SAMPLE = random_candidates(45, seed=5)
-
-
-def compressed(path: Path, sample: CandidateSet = SAMPLE) -> Path:
-    with CompressedWriter(path, SparseZstd(SPEC), "electron-photon", BLOCK) as file:
-        file.write(sample)
-    return path
 
 
 @pytest.fixture
 def path(tmp_path):
-    return compressed(tmp_path / "f")
+    return compressed(tmp_path / "f", SAMPLE)
 
 
 def blocks_of(content: bytes) -> list[int]:
     return [offset for kind, offset in container.find_sections(content) if kind == container.BLOCK]
-
-
-def read(path: Path) -> tuple[list[CandidateSet], list[str]]:
-    with CompressedFile(path) as file:
-        return list(file.read(find_codec(file))), [problem.what for problem in file.problems]
 
 
 def with_index(path: Path, change: Callable[[dict[str, Any]], Any], *more: bytes) -> Path:

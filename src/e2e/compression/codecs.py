@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from e2e.compression.codec import Codec
+from e2e.compression.codec import FEATURES, Codec
 from e2e.compression.compressed_file import AGAIN, CompressedFile
 from e2e.compression.lossless import SparseZstd
 from e2e.compression.zfp import Zfp
 from e2e.parquet import READ_ERRORS
 from e2e.problems import InputError
-
-_FEATURES = "features"  # `LearnedCodec.NAME`, whose module brings PyTorch
 
 
 def find_codec(compressed: CompressedFile, model: Path | None = None) -> Codec:
@@ -29,7 +27,7 @@ def find_codec(compressed: CompressedFile, model: Path | None = None) -> Codec:
 def _codec(compressed: CompressedFile, model: Path | None) -> Codec:
     said = compressed.header.codec
     name = said["name"]
-    if name == _FEATURES:
+    if name == FEATURES:
         from e2e.compression.learned import codec_to_read
 
         return codec_to_read(compressed.path, said, model)

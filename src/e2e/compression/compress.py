@@ -52,6 +52,8 @@ def compress(
 ) -> Compressed:
     """Write the candidates of files and folders, of any format that `convert` takes, into the file `output`.
 
+    Images whose channels or factors must be told are converted first: there is no `channels` here.
+
     Without a model or a tolerance lossless: pixels and labels come back to the bit. model: a run of `e2e pretrain` with
     features, whose vectors are then written in place of the pixels; what is read back are images like them. Labels and
     seeds stay lossless. rate: bits of a feature, 4 unless given; the vectors are rounded to what that allows.

@@ -27,8 +27,8 @@ class CompressedFile:
     """Opened for reading, in a `with` block.
 
     Where the index is lost, as of a truncated file, the blocks that are there are found by a search. problems: what was
-    found wrong so far. Raises InputError for another file, one of a newer version, or one whose header is lost, as are
-    files whose first bytes do not say what they are.
+    found wrong so far. Raises InputError for another file, to which damage of the first 8 bytes makes it, one of a
+    newer version, or one whose header is lost.
     """
 
     def __init__(self, path: Path) -> None:
@@ -123,8 +123,8 @@ class CompressedFile:
         for kind, offset in container.find_sections(self._data):
             with suppress(ValueError):  # what it held is missing below
                 section = container.read_section(self._data, offset, kind)
-                if kind == FROM:
-                    self.provenance.append(json.loads(section.content))
+                if kind == FROM and isinstance(entry := json.loads(section.content), dict):
+                    self.provenance.append(entry)
                 if kind == BLOCK:
                     head = read_head(section.content)
                     if head.first >= len(self):  # else one of another file

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from e2e.bundles.bundle import digest_file
+from e2e.compression.codec import FEATURES
 from e2e.compression.quantise import Quantiser
 from e2e.compression.sparsify import AT_ONCE, in_parts, sparsify
 from e2e.contract import FrameSpec
@@ -106,7 +107,7 @@ class LearnedCodec:
     model: VectorModel
     quantiser: Quantiser
 
-    NAME = "features"
+    NAME = FEATURES
 
     @property
     def frame(self) -> FrameSpec:

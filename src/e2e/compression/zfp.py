@@ -52,7 +52,7 @@ class Zfp:
             raise ValueError("an image of no bytes") from None
         shape = tuple(said[axis] for axis in ("nw", "nz", "ny", "nx"))
         if shape != (0, *self.frame.shape) or said["type"] is not np.float32 or said["mode"] != "tolerance":
-            raise ValueError(f"an image of {shape[1:]} in {said['type']}")
+            raise ValueError(f"an image of {shape[1:]} in {said['type'].__name__} by {said['mode']}")
 
     def to_json(self) -> dict[str, Any]:
         return {"name": self.NAME, "is_lossless": False, "scale": list(self.scale), "tolerance": self.tolerance}
