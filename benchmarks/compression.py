@@ -18,7 +18,7 @@ from typing import Any
 
 from e2e.bundles import load_bundle
 from e2e.compression.codec import Codec
-from e2e.compression.compressing import BLOCK_CANDIDATES
+from e2e.compression.compressed_writer import BLOCK_CANDIDATES
 from e2e.compression.frozen import measure_frozen
 from e2e.compression.image_scores import measure_images
 from e2e.compression.learned import LearnedCodec, load_autoencoder

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, BinaryIO, Self
 from uuid import uuid4
 
 from e2e.problems import InputError
@@ -56,6 +57,65 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror or error})", "check the path") from None
+
+
+class GrowingFile:
+    """A file that is written as its content comes, and gets its name when the block ends without an exception.
+
+    Subclasses begin it in `_begin_file`, put what they held back in `_finish`, and let go of it in `_release`, which
+    may be called twice. Raises InputError when `path` cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            hidden = stack.enter_context(replacing(self._path))
+            with writing(self._path):
+                self._file = hidden.open("wb")
+            stack.push(self._close)
+            self._begin_file()
+            self._on_exit = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._on_exit.__exit__(kind, error, trace)
+
+    def _begin_file(self) -> None:
+        """Put what comes before anything else."""
+
+    def _finish(self) -> None:
+        """Put what is held back."""
+
+    def _release(self) -> None:
+        """Close what writes to the file."""
+
+    def _close(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+                with writing(self._path):
+                    self._release()
+                    self._file.close()
+        finally:
+            for close in (self._release, self._file.close):
+                with suppress(OSError):  # what is closed after an error is thrown away
+                    close()
+
+
+def check_output(output: Path, inputs: Iterable[Path]) -> None:
+    """An input must not be replaced by what is made of it. Raises InputError for an output that is one of the inputs,
+    or exists in a folder that is one."""
+    given, place = {path.resolve() for path in inputs}, output.resolve()
+    with writing(output):
+        if place.exists() and given & {place, place.parent}:
+            raise InputError(output, "exists among the inputs", "choose another place")
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from e2e.files import replacing, writing
+from e2e.files import GrowingFile, writing
 from e2e.problems import InputError
 
 MAGIC = b"PAR1"
 
 # What Arrow raises on damaged bytes, and the JSON library on damaged metadata.
-_READ_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError, RecursionError)
+READ_ERRORS = (pa.ArrowException, OSError, ValueError, TypeError, KeyError, OverflowError, MemoryError, RecursionError)
 
 
-class ParquetOutput:
+class ParquetOutput(GrowingFile):
     """Takes row groups; the file gets its name when the block ends without an exception.
 
     What a subclass holds back it puts in `_finish`. options: of `pyarrow.parquet.ParquetWriter`.
@@ -29,23 +28,9 @@ class ParquetOutput:
     """
 
     def __init__(self, path: Path, **options: Any) -> None:
-        self._path, self._options = path, options
-        self._file: Any = None
+        super().__init__(path)
+        self._options = options
         self._parquet: pq.ParquetWriter | None = None
-
-    def __enter__(self) -> Self:
-        with ExitStack() as stack:
-            hidden = stack.enter_context(replacing(self._path))
-            with writing(self._path):
-                self._file = hidden.open("wb")
-            stack.push(self._close)
-            self._on_exit = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._on_exit.__exit__(kind, error, trace)
 
     @property
     def is_begun(self) -> bool:
@@ -61,24 +46,9 @@ class ParquetOutput:
             table = pa.Table.from_batches([rows]) if isinstance(rows, pa.RecordBatch) else rows
             self._parquet.write_table(table, row_group_size=max(1, len(rows)))
 
-    def _finish(self) -> None:
-        """Put what is held back."""
-
-    def _close(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._finish()
-                with writing(self._path):
-                    if self._parquet is not None:
-                        self._parquet.close()
-                    self._file.close()
-        finally:
-            with suppress(OSError):  # what is closed after an error is thrown away
-                if self._parquet is not None:
-                    self._parquet.close()
-                self._file.close()
+    def _release(self) -> None:
+        if self._parquet is not None:
+            self._parquet.close()
 
 
 def is_parquet(path: Path) -> bool:
@@ -90,7 +60,7 @@ def read_footer(path: Path) -> pq.FileMetaData | None:
     """None where `path` is no Parquet file, or its footer cannot be read."""
     try:
         return pq.read_metadata(path)
-    except _READ_ERRORS:
+    except READ_ERRORS:
         return None
 
 
@@ -108,5 +78,5 @@ def reading_parquet(path: Path, what: str) -> Iterator[None]:
     """For a block that reads `path`, a file of the kind `what`: what it raises becomes an InputError."""
     try:
         yield
-    except _READ_ERRORS as error:
+    except READ_ERRORS as error:
         raise InputError(path, f"truncated or damaged {what} ({error})", "fetch or make the file again") from None

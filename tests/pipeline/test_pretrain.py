@@ -21,7 +21,7 @@ from e2e.tasks import TASKS
 from e2e.training import trainer
 from e2e.training.pretrain import pretrain
 from e2e.training.recipes import RECIPES
-from e2e.training.run_folder import read_history, read_run
+from e2e.training.run_folder import read_history, read_run, trained_before
 from e2e.training.train import train
 
 TASK = TASKS["electron-photon"]
@@ -124,6 +124,26 @@ def test_a_feature_vector_begins_with_encoder_and_decoder(encoder, vector):
     assert weights["decoder.embed.weight"].shape[1] == 6
     assert weights.keys() == load_file(encoder / "weights.safetensors").keys()
     assert read_run(vector)["recipe"]["pretraining"]["masking"]["ratio"] == 0
+
+
+def test_all_data_of_the_chain_are_training_data(unlabelled, events, encoder, vector, tmp_path):
+    """Encoder, vector, and what is begun from that: nothing that the first has seen is new to the last."""
+    assert trained_before(vector)["data"] == [*read_run(vector)["data"], *read_run(encoder)["data"]]
+    only_vector = tmp_path / "vector"
+    only_vector.mkdir()
+    about = {"recipe": {}, "seed": 1, "data": ["second"], "state": "finished", "start": {"data": ["first"]}}
+    (only_vector / "run.json").write_text(json.dumps(about))
+    assert trained_before(only_vector)["data"] == ["second", "first"]
+
+
+@pytest.mark.parametrize("other", ["diphoton-mass", "higgs-diphoton"])
+def test_events_of_another_task_do(events, other):
+    """Those candidates that a bundle of the task would be asked about; with labels they are refused."""
+    task = replace(TASKS[other], frame=TASK.frame)
+    found = load_candidates(task, [events], needs_targets=False)
+    assert len(found) > 100 and np.isnan(found.target).all()
+    with pytest.raises(InputError, match=f"simulate process '{other}'"):
+        load_candidates(task, [events])
 
 
 @pytest.mark.parametrize(

@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 from candidate_samples import SPEC, assert_same_candidates, random_candidates
+from compressed_samples import BLOCK, compressed, read
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from e2e.cli import main
 from e2e.compression import container, header
-from e2e.compression.compress import compress
 from e2e.compression.compressed_file import CompressedFile
-from e2e.compression.compressing import Compressing
-from e2e.compression.decompress import decompress, find_codec
 from e2e.compression.lossless import SparseZstd
 from e2e.contract import FrameSpec
 from e2e.datasets import CandidateSet
-from e2e.datasets.candidate_store import CandidateWriter
 from e2e.datasets.load import concatenate
-from e2e.datasets.stored import open_candidates
-from e2e.info import info
 from e2e.problems import InputError
-
-BLOCK = 8
-
-
-def compressed(path: Path, *parts: CandidateSet, spec: FrameSpec = SPEC) -> Path:
-    with Compressing(path, SparseZstd(spec), "electron-photon", BLOCK) as file:
-        for part in parts:
-            file.write(part)
-    return path
-
-
-def read(path: Path, start: int = 0, stop: int | None = None) -> tuple[list[CandidateSet], list[str]]:
-    with CompressedFile(path) as file:
-        return list(file.read(find_codec(file), start, stop)), [problem.what for problem in file.problems]
-
-
-def stored(path: Path, sample: CandidateSet) -> Path:
-    with CandidateWriter(path, sample.candidates.spec, "electron-photon") as writer:
-        writer.write(sample)
-    return path
 
 
 @given(st.integers(0, 40), st.integers(0, 1000), st.integers(1, 60))
@@ -74,6 +48,20 @@ def test_the_bytes_depend_on_the_candidates_not_on_the_batches(tmp_path):
     whole = (tmp_path / "whole").read_bytes()
     assert (tmp_path / "singles").read_bytes() == whole
     assert (tmp_path / "sevens").read_bytes() == whole
+
+
+@pytest.mark.parametrize("border", [4, 8, 11, 40])
+def test_the_bytes_depend_on_the_provenance_not_on_the_batches(tmp_path, border):
+    sample = random_candidates(45, seed=2)
+    halves = sample.select(slice(0, border)), replace(sample.select(slice(border, None)), provenance=[{"sample": 9}])
+    written = set()
+    for size in (45, 7, 1):
+        parts = [half.select(slice(i, i + size)) for half in halves for i in range(0, len(half), size)]
+        nothing = replace(sample.select(slice(0, 0)), provenance=[{"sample": 9}])  # of no candidate
+        written.add(compressed(tmp_path / "f", nothing, *parts).read_bytes())
+    assert len(written) == 1
+    with CompressedFile(tmp_path / "f") as file:
+        assert file.provenance == [{"sample": 2}, {"sample": 9}]
 
 
 @given(st.integers(0, 50), st.integers(0, 50))
@@ -174,67 +162,3 @@ def test_a_newer_version_is_refused(tmp_path, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(InputError, match="version 99; this e2e reads up to"):
         CompressedFile(path)
-
-
-# ---- the verbs
-
-
-def test_compress_and_decompress_give_the_same_rows(tmp_path, capsys):
-    sample = random_candidates(150, seed=7)
-    source = stored(tmp_path / "a.parquet", sample)
-    assert main(["compress", str(source), "-o", str(tmp_path / "f"), "--block", "32"]) == 0
-    assert capsys.readouterr().out.startswith(f"150 candidates in {tmp_path / 'f'}: ")
-    assert main(["decompress", str(tmp_path / "f"), "-o", str(tmp_path / "b.parquet")]) == 0
-    back = open_candidates([tmp_path / "b.parquet"])
-    expected = open_candidates([source])
-    expected.labels["input"][:] = np.unique(expected.labels["input"], return_inverse=True)[1]  # numbered anew
-    assert_same_candidates(back, expected)
-    assert main(["info", str(tmp_path / "f")]) == 0
-    out = capsys.readouterr().out
-    assert "150 candidates" in out
-    assert "codec sparse-zstd" in out
-    some = decompress(tmp_path / "f", tmp_path / "c.parquet", start=70, stop=75)
-    assert some.num_candidates == 5
-    assert open_candidates([tmp_path / "c.parquet"]).labels["event"].tolist() == [70, 71, 72, 73, 74]
-
-
-def test_a_damaged_file_gives_the_rest_and_exit_code_1(tmp_path, capsys):
-    source = stored(tmp_path / "a.parquet", random_candidates(150, seed=7))
-    file = compress([source], tmp_path / "f", block=32).output
-    content = bytearray(file.read_bytes())
-    block = [offset for kind, offset in container.find_sections(bytes(content)) if kind == container.BLOCK][1]
-    content[block + 100] ^= 4
-    file.write_bytes(bytes(content))
-    assert main(["decompress", str(file), "-o", str(tmp_path / "b.parquet")]) == 1
-    captured = capsys.readouterr()
-    assert captured.err.count("\n") == 1
-    assert "candidates 32 to 63 are damaged" in captured.err
-    assert len(open_candidates([tmp_path / "b.parquet"])) == 150 - 32
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [({"start": 5, "stop": 4}, "no candidates 5 to 4"), ({"stop": 151}, "it has 150"), ({"start": -1}, "it has 150")],
-)
-def test_candidates_that_are_not_there(tmp_path, options, message):
-    source = stored(tmp_path / "a.parquet", random_candidates(150, seed=7))
-    file = compress([source], tmp_path / "f").output
-    with pytest.raises(InputError, match=message):
-        decompress(file, tmp_path / "b.parquet", **options)
-    assert not (tmp_path / "b.parquet").exists()
-
-
-def test_bad_input_of_compress(tmp_path):
-    source = stored(tmp_path / "a.parquet", random_candidates(5, seed=7))
-    (tmp_path / "text").write_text("hello")
-    with pytest.raises(InputError, match="give at least 1"):
-        compress([source], tmp_path / "f", block=0)
-    with pytest.raises(InputError, match="of no known format"):
-        compress([tmp_path / "text"], tmp_path / "f")
-    with pytest.raises(InputError, match="give one that `e2e compress` wrote"):
-        decompress(source, tmp_path / "b.parquet")
-    mixed = compress([tmp_path / "text", source], tmp_path / "f")
-    assert mixed.num_candidates == 5
-    assert mixed.problems.has_errors
-    with pytest.raises(InputError, match="ask for them apart"):
-        info([tmp_path / "f", source])

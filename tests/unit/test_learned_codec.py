@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from e2e.cli import main
+from e2e.compression.codecs import find_codec
 from e2e.compression.compress import compress
 from e2e.compression.compressed_file import CompressedFile
-from e2e.compression.decompress import decompress, find_codec
+from e2e.compression.decompress import decompress
 from e2e.compression.learned import load_autoencoder
 from e2e.compression.quantise import Quantiser
 from e2e.compression.sparsify import sparsify
@@ -102,7 +103,7 @@ def test_damaged_codes_and_rates_that_cannot_be():
 def test_as_many_pixels_as_are_expected_the_most_probable_first():
     frame = FrameSpec(channels=("ecal_energy", "ecal_time"))
     probability = np.zeros((2, *frame.shape), dtype=np.float32)
-    probability[0, 0, :2, :5] = 0.3  # three of ten; equally probable ones come together
+    probability[0, 0, :2, :5] = 0.6  # six of ten; equally probable ones come together
     probability[0, 1, 4, :4] = (0.9, 0.6, 0.4, 0.2)  # two are expected
     value = np.full(probability.shape, 7.0, dtype=np.float32)
     value[0, 1, 4, 1] = -2.0  # a time may be below zero
@@ -112,6 +113,26 @@ def test_as_many_pixels_as_are_expected_the_most_probable_first():
     assert image[0, 1, 4, :4].tolist() == [7.0, -2.0, 0.0, 0.0]
     assert not image[1].any()
     assert found.seeds.row.tolist() == [1, 2]
+
+
+def test_a_tower_is_taken_where_that_is_nearer_to_what_is_expected():
+    frame = TASKS["quark-gluon"].frame
+    probability = np.zeros((3, *frame.shape), dtype=np.float32)
+    for number, share in enumerate((0.03, 0.4, 0.6)):
+        probability[number, 2, 60:65, 60:65] = share  # 25 pixels
+    probability[1, 2, 0, 0] = 1.0
+    seeds = Seeds.from_columns([0, 1, 2], [1, 1, 1], [1, 1, 1], [1, 1, 1])
+    found = sparsify(frame, probability, np.ones_like(probability), seeds)
+    assert np.diff(found.offsets).tolist() == [0, 1, 25]
+
+
+def test_as_many_towers_are_read_back_as_there_are():
+    generator, frame = np.random.default_rng(1), TASKS["quark-gluon"].frame
+    towers = (generator.random((50, 25, 25)) < 0.1) * generator.random((50, 25, 25)) * 0.3
+    probability = np.zeros((50, *frame.shape), dtype=np.float32)
+    probability[:, 2] = np.kron(towers, np.ones((5, 5)))
+    found = sparsify(frame, probability, np.ones_like(probability), Seeds.from_columns(*[np.arange(50)] * 4))
+    assert len(found.pixel_index) / 25 == pytest.approx(towers.sum(), rel=0.03)
 
 
 def test_energies_are_above_zero_and_hits_are_counted():
@@ -237,3 +258,36 @@ def test_what_is_no_autoencoder_is_refused(model, source, tmp_path):
     with pytest.raises(InputError, match="give a model of this frame"):
         compress([jets], tmp_path / "f", model=model)
     assert not (tmp_path / "f").exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"recipe": "x"}, "not that of a training run"),
+        ({"recipe": {"task": TASK.name, "family": "sparse-vit", "pretraining": {}}}, "KeyError 'decoder'"),
+        ({"recipe": {"task": "q", "pretraining": {"decoder": {"features": 3}}}}, "KeyError 'q'"),
+        ({"config": [1]}, "damaged"),
+        ({"config": {"input_scale": [1.0], "num_outputs": FEATURES + 1}}, "7 outputs of the encoder for 6 features"),
+        ({"features": {"mean": [0.0], "scale": [1.0]}}, "6 features, spread of"),
+        ({"channels": None}, "damaged"),
+    ],
+)
+def test_a_damaged_run_is_one_line(tmp_path, changes, message):
+    run = untrained_run(tmp_path / "run")
+    about = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**about, **changes}))
+    with pytest.raises(InputError, match=message):
+        load_autoencoder(run)
+
+
+def test_no_vectors_give_no_candidates(model):
+    none = Seeds.from_columns([], [], [], [])
+    found = load_autoencoder(model).candidates(np.zeros((0, FEATURES), np.float32), none)
+    assert len(found) == 0 and found.spec == TASK.frame
+
+
+def test_a_candidate_store_of_an_unknown_task_has_no_tolerance(tmp_path):
+    with CandidateWriter(tmp_path / "a.parquet", TASK.frame, "some-newer-task") as writer:
+        writer.write(random_candidates(5, seed=1, spec=TASK.frame))
+    with pytest.raises(InputError, match="of no known task"):
+        compress([tmp_path / "a.parquet"], tmp_path / "f", tolerance=0.1)

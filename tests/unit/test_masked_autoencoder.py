@@ -109,6 +109,14 @@ def test_a_block_is_one_piece_and_random_patches_are_not():
     assert spread("block") < 0.5 * spread("random")
 
 
+def test_something_is_left_at_any_ratio():
+    index = torch.arange(1024.0).expand(2, -1)
+    full = Pixels(index, torch.ones_like(index), torch.zeros(2, 2))
+    for kind in ("random", "block"):  # of channels an empty one may be what is left
+        visible = hide(full, PatchView(FRAME, 4), Masking(kind, 0.99999999), generator()).visible
+        assert ((visible.pixel_index >= 0).sum(dim=1) > 0).all()
+
+
 @pytest.mark.parametrize(
     ("number", "message"),
     [({"ratio": 1.0}, "less than 1"), ({"kind": "all"}, "known: random"), ({"empties": 0}, "more than 0")],
@@ -232,6 +240,38 @@ def test_what_has_no_weight_has_no_loss_and_no_gradient():
         gradient = part.grad.reshape(5, 625, 3, 25)
         assert not gradient[:, 10:].any() and not gradient[:, :, [0, 2]].any()
     assert found.occupancy.grad.any()
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+def test_a_wild_guess_has_a_loss_and_gradients_that_are_finite(channel):
+    loss = ReconstructionLoss(FRAME, 4)
+    logarithm = torch.zeros(1, 2, 32)
+    logarithm[0, 0, 16 * channel] = -100.0
+    logarithm.requires_grad_()
+    occupancy = torch.zeros(1, 2, 32, requires_grad=True)
+    truth = Patches(torch.zeros(1, 2, 32), torch.zeros(1, 2, 32))
+    total = loss.total(loss(Patches(occupancy, logarithm), truth, torch.ones(1, 2, 2)))
+    total.backward()
+    assert torch.isfinite(total)
+    assert torch.isfinite(occupancy.grad).all() and torch.isfinite(logarithm.grad).all()
+
+
+def test_a_batch_without_pixels_teaches_nothing_of_their_places():
+    nothing = Patches(torch.zeros(2, 64, 32), torch.zeros(2, 64, 32))
+    guess = Patches(torch.full((2, 64, 32), -3.0), torch.zeros(2, 64, 32))
+    terms = ReconstructionLoss(FRAME, 4)(guess, nothing, torch.ones(2, 64, 2))
+    assert [float(term) for term in terms] == [0, 0, 0]
+
+
+def test_an_encoder_must_give_the_features():
+    config = {**ENCODERS["sparse-vit"], "input_scale": SCALES[2]}
+    for family, changes, message in (
+        ("sparse-vit", {"num_outputs": 2}, "2 outputs of the encoder for 3 features"),
+        ("resnet15", {"num_outputs": 3}, "no encoder 'resnet15'"),
+        ("sparse-vit", {"num_outputs": 3, "nonsense": 1}, "nonsense"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            build_autoencoder(family, FRAME, {**config, **changes}, DecoderConfig(3))
 
 
 @pytest.mark.parametrize("family", ENCODERS)

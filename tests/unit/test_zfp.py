@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from struct import unpack_from
+
 import numpy as np
 import pytest
 from candidate_samples import random_candidates
@@ -77,3 +79,37 @@ def test_tolerances_that_cannot_be(tmp_path):
     for tolerance in (0, -1, float("nan")):
         with pytest.raises(ValueError, match="give one above 0"):
             Zfp(SPEC, SCALE, tolerance)
+
+
+def test_a_code_that_was_cut_off_or_lies_is_refused():
+    zfpy = pytest.importorskip("zfpy", reason="pip install 'cms-e2e[compression]'")
+    pixels = sample_of(3, 1).candidates.load()
+    codec = Zfp(SPEC, SCALE, 0.1)
+    code = codec.encode(pixels)
+    for cut in range(1, 60):
+        with pytest.raises(ValueError):
+            codec.decode(code[:-cut], pixels.seeds)
+    (length,) = unpack_from("<I", code)
+    bits = int.from_bytes(code[8:15], "little")  # 4 bits of type and dimensions, 16 bits of each size
+    large = bits & 0xF | sum((1 << 15) - 1 << shift for shift in (4, 20, 36)) | bits >> 52 << 52
+    for lie in (
+        code[:8] + large.to_bytes(7, "little") + code[15:],
+        b"".join((length + 1).to_bytes(4, "little") + bytes(length + 1) for _ in range(3)),
+        bytes(12),
+        b"".join(len(s).to_bytes(4, "little") + s for s in 3 * [zfpy.compress_numpy(np.ones(SPEC.shape), tolerance=1)]),
+        b"".join(
+            len(s).to_bytes(4, "little") + s for s in 3 * [zfpy.compress_numpy(np.ones(SPEC.shape, np.float32), rate=8)]
+        ),
+    ):
+        with pytest.raises(ValueError):
+            codec.decode(lie, pixels.seeds)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 1000), tolerance=st.floats(1e-9, 2))
+def test_a_stream_is_no_longer_than_is_thought(seed, tolerance):
+    """What is set behind one that is too short must reach as far as zfp can read."""
+    zfpy = pytest.importorskip("zfpy", reason="pip install 'cms-e2e[compression]'")
+    noise = np.random.default_rng(seed).normal(size=SPEC.shape) * 10.0 ** np.random.default_rng(seed).integers(-6, 6)
+    stream = zfpy.compress_numpy(noise.astype(np.float32), tolerance=tolerance)
+    assert len(stream) <= Zfp(SPEC, SCALE, 0.1)._most_bytes

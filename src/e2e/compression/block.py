@@ -18,6 +18,8 @@ from e2e.frames.candidates import Seeds
 # What a file written now holds of each candidate beside its pixels.
 COLUMNS: dict[str, str] = {name: np.dtype(kind).name for name, kind in {**LABEL_COLUMNS, **SEED_COLUMNS}.items()}
 
+MAX_BLOCK_CANDIDATES = 1 << 16  # a damaged head could ask for any amount of memory
+
 _HEAD = Struct("<QII")  # number of the first candidate in the file, candidates, bytes of the labels
 
 
@@ -40,10 +42,13 @@ def encode_block(candidates: CandidateSet, first: int, codec: Codec) -> bytes:
 
 
 def read_head(content: bytes) -> BlockHead:
-    """From the first bytes of a block. Raises ValueError where there are too few."""
+    """From the first bytes of a block. Raises ValueError where there are too few, or too many candidates."""
     if len(content) < _HEAD.size:
         raise ValueError("a block without its head")
-    return BlockHead(*_HEAD.unpack_from(content))
+    head = BlockHead(*_HEAD.unpack_from(content))
+    if head.candidates > MAX_BLOCK_CANDIDATES:
+        raise ValueError(f"a block of {head.candidates} candidates; {MAX_BLOCK_CANDIDATES} are possible")
+    return head
 
 
 def decode_block(content: bytes, columns: Mapping[str, str], codec: Codec, provenance: Provenance) -> CandidateSet:

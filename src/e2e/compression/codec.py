@@ -7,6 +7,8 @@ from typing import Any, Protocol
 from e2e.contract import FrameSpec
 from e2e.frames.candidates import Candidates, Seeds
 
+FEATURES = "features"  # name of the codec whose module brings PyTorch
+
 
 class Codec(Protocol):
     """frame: of the candidates that it takes and gives. to_json: what a file says of it, `name` and all that is needed

@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from e2e.compression.block import MAX_BLOCK_CANDIDATES
 from e2e.compression.codec import Codec
-from e2e.compression.compressing import BLOCK_CANDIDATES, Compressing
+from e2e.compression.compressed_writer import BLOCK_CANDIDATES, CompressedWriter
 from e2e.compression.header import Sizes
 from e2e.compression.lossless import SparseZstd
 from e2e.compression.zfp import Zfp
@@ -16,6 +17,7 @@ from e2e.datasets.convert import SHARD_ENTRIES, Account, read_shard
 from e2e.datasets.look import common_layout, look, with_entries
 from e2e.datasets.source import Layout, Options, is_same_window
 from e2e.datasets.stored import with_channels
+from e2e.files import check_output
 from e2e.problems import InputError, Problems
 from e2e.tasks import TASKS
 
@@ -50,6 +52,8 @@ def compress(
 ) -> Compressed:
     """Write the candidates of files and folders, of any format that `convert` takes, into the file `output`.
 
+    Images whose channels or factors must be told are converted first: there is no `channels` here.
+
     Without a model or a tolerance lossless: pixels and labels come back to the bit. model: a run of `e2e pretrain` with
     features, whose vectors are then written in place of the pixels; what is read back are images like them. Labels and
     seeds stay lossless. rate: bits of a feature, 4 unless given; the vectors are rounded to what that allows.
@@ -59,15 +63,17 @@ def compress(
     are.
     A file that cannot be read goes to `problems` and the others are compressed. Raises InputError when nothing can be
     done: an unknown task, no input that can be read, inputs of different frames, a model of another frame, or an
-    `output` that cannot be written.
+    `output` that is among the inputs or cannot be written.
     """
-    if block < 1:
-        raise InputError("compress", f"blocks of {block} candidates", "give at least 1")
+    if not 1 <= block <= MAX_BLOCK_CANDIDATES:
+        remedy = f"give at least 1 and at most {MAX_BLOCK_CANDIDATES}"
+        raise InputError("compress", f"blocks of {block} candidates", remedy)
+    check_output(output, inputs)
     options, problems = Options(task), Problems()
     some = with_entries(look(inputs, options, problems), problems)
     layout, total = common_layout(some), sum(item.entries for item in some)
     codec = _codec(layout, model, rate, tolerance)
-    with Compressing(output, codec, layout.task, block) as file:
+    with CompressedWriter(output, codec, layout.task, block) as file:
         for number in range(-(-total // SHARD_ENTRIES)):
             for part in read_shard(some, layout, options, number):
                 if isinstance(part, Account):
@@ -98,10 +104,9 @@ def _codec(layout: Layout, model: Path | None, rate: float | None, tolerance: fl
 
 
 def _zfp(layout: Layout, tolerance: float) -> Zfp:
-    if layout.task is None:
-        raise InputError(
-            "compress", "candidates of no known task, whose scale a tolerance needs", "convert with --task"
-        )
+    if layout.task not in TASKS:
+        what = "candidates of no known task, whose scale a tolerance needs"
+        raise InputError("compress", what, "convert with --task, or compress without a tolerance")
     try:
         return Zfp(layout.frame, TASKS[layout.task].scales_of(layout.frame), tolerance)
     except ValueError as error:

@@ -2,12 +2,13 @@
 
 A file is `MAGIC` and sections. A section is its head (kind, length, CRC-32 of what it holds, CRC-32 of the head so far;
 16 bytes, little-endian) and what it holds. The last one is the tail, which says where the index begins. Where the tail
-is lost, as of a truncated file, sections are found one after the other from the front; where a head is damaged, by the
-next whose checksum is right.
+is lost, as of a truncated file, sections are found one after the other from the front; where a head is damaged or bytes
+are missing, by the next head whose checksum is right.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from mmap import mmap
 from struct import Struct
@@ -18,6 +19,7 @@ from zlib import crc32
 MAGIC = b"\x89e2e\r\n\x1a\n"
 HEAD, FROM, BLOCK, INDEX, TAIL = b"HEAD", b"FROM", b"BLCK", b"INDX", b"TAIL"
 KINDS = (HEAD, FROM, BLOCK, INDEX, TAIL)
+_ANY_KIND = re.compile(b"|".join(KINDS))
 
 _HEAD = Struct("<4sIII")
 _TAIL_LENGTH = 8
@@ -32,10 +34,11 @@ class DamagedError(ValueError):
 
 
 class Section(NamedTuple):
-    """offset: of its head in the file."""
+    """offset: of its head in the file. checksum: CRC-32 of what it holds."""
 
     kind: bytes
     offset: int
+    checksum: int
     content: bytes
 
     @property
@@ -68,7 +71,7 @@ def read_section(data: Data, offset: int, kind: bytes) -> Section:
         raise DamagedError(f"{kind.decode()} section at byte {offset} is cut off")
     if crc32(content) != checksum:
         raise DamagedError(f"checksum of the {kind.decode()} section at byte {offset}")
-    return Section(kind, offset, content)
+    return Section(kind, offset, checksum, content)
 
 
 def find_index(data: Data) -> Section | None:
@@ -81,15 +84,25 @@ def find_index(data: Data) -> Section | None:
 
 
 def find_sections(data: Data) -> Iterator[tuple[bytes, int]]:
-    """(kind, offset) of every section whose head is whole, from the front; what it holds is not looked at."""
-    offset = len(MAGIC)
+    """(kind, offset) of every section whose head is whole, from the front; what it holds is not looked at.
+
+    Where no other section follows one, bytes of it may be missing: the next may begin inside.
+    """
+    offset = reach = len(MAGIC)
     while offset + _HEAD.size <= len(data):
         head = _read_head(data, offset)
-        if head is None:
-            offset = min((place for kind in KINDS if (place := data.find(kind, offset + 1)) >= 0), default=len(data))
-            continue
-        yield head[0], offset
-        offset += _HEAD.size + head[1]
+        if head is not None:
+            end = offset + _HEAD.size + head[1]
+            is_followed = end == len(data) or _read_head(data, end) is not None
+            # inside another only if followed: else who reads them all might read the same bytes again and again
+            if is_followed or offset >= reach:
+                yield head[0], offset
+            if is_followed:
+                offset = end
+                continue
+            reach = max(reach, end)
+        found = _ANY_KIND.search(data, offset + 1)
+        offset = found.start() if found else len(data)
 
 
 def _read_head(data: Data, offset: int) -> tuple[bytes, int, int] | None:

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from e2e import __version__
-from e2e.compression.codec import Codec
+from e2e.compression.codecs import find_codec
 from e2e.compression.compressed_file import CompressedFile
-from e2e.compression.lossless import SparseZstd
-from e2e.compression.zfp import Zfp
 from e2e.datasets.candidate_store import CandidateWriter
+from e2e.files import check_output
 from e2e.problems import InputError, Problems
 
 
@@ -40,8 +39,9 @@ def decompress(
     that were compressed, to the bit. Damaged ones are left out and named in `problems`, as are those that a truncated
     file lacks. progress: called with the candidates done, and how many there are.
     Raises InputError for another file, one that this version cannot read, another model than the file's, candidates
-    that it does not have, or an `output` that cannot be written.
+    that it does not have, or an `output` that is the file or cannot be written.
     """
+    check_output(output, [file])
     with CompressedFile(file) as compressed:
         stop = len(compressed) if stop is None else stop
         if not 0 <= start <= stop <= len(compressed):
@@ -55,18 +55,3 @@ def decompress(
                 count += len(candidates)
                 progress(count, stop - start)
     return Decompressed(output, count, compressed.problems)
-
-
-def find_codec(compressed: CompressedFile, model: Path | None = None) -> Codec:
-    """That of the file. Raises InputError for one that this version does not know, or another model."""
-    said = compressed.header.codec
-    name = said["name"]
-    if name == SparseZstd.NAME:
-        return SparseZstd(compressed.header.frame)
-    if name == "features":
-        from e2e.compression.learned import codec_to_read
-
-        return codec_to_read(compressed.path, said, model)
-    if name == Zfp.NAME:
-        return Zfp(compressed.header.frame, tuple(said["scale"]), said["tolerance"])
-    raise InputError(compressed.path, f"compressed by {name!r}, which this e2e does not know", "install a newer e2e")

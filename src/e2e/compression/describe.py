@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from e2e.compression.codecs import find_codec
 from e2e.compression.compressed_file import CompressedFile
-from e2e.compression.decompress import find_codec
 from e2e.compression.header import Header, Sizes
 from e2e.datasets.candidate_set import CandidateSet, Provenance, merged_provenance
 from e2e.datasets.describe import SAMPLE, Description
@@ -28,7 +29,7 @@ def describe_compressed(paths: Sequence[Path]) -> Description:
     sizes, sample = Sizes(), None
     for path in paths:
         with problems.collected(), CompressedFile(path) as file:
-            if found and file.header != found[0][0]:
+            if found and replace(file.header, e2e=found[0][0].e2e) != found[0][0]:
                 problems.report(path, "of another frame, task or codec than the first file", "ask for it alone")
                 continue
             found.append((file.header, file.provenance))

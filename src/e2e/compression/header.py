@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from e2e.compression.block import BlockHead
+import numpy as np
+
+from e2e.compression.block import COLUMNS, BlockHead
 from e2e.contract import COMPRESSED_VERSION, FrameSpec
+from e2e.datasets.labels import SEED_COLUMNS
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,19 @@ class Header:
         columns = list(self.columns.items())  # a JSON object has no order
         return {"version": COMPRESSED_VERSION, **vars(self), "frame": self.frame.to_json(), "columns": columns}
 
+    @classmethod
+    def from_json(cls, said: dict[str, Any]) -> Header:
+        """Raises ValueError, TypeError or KeyError for what is no header."""
+        task, codec, e2e, columns = said["task"], said["codec"], said["e2e"], dict(said["columns"])
+        is_named = isinstance(task, str | None) and isinstance(e2e, str) and isinstance(codec, dict)
+        if not is_named or not isinstance(codec["name"], str):
+            raise ValueError("task, codec or version of the header")
+        if not SEED_COLUMNS.keys() <= columns.keys() <= COLUMNS.keys():
+            raise ValueError(f"columns {', '.join(map(str, columns))}")
+        if any(np.dtype(str(kind)).kind not in "iuf" for kind in columns.values()):
+            raise ValueError(f"columns of types {', '.join(map(str, columns.values()))}")
+        return cls(FrameSpec.from_json(said["frame"]), task, codec, columns, e2e)
+
 
 class Sizes(NamedTuple):
     """Bytes of all blocks together."""
@@ -36,8 +52,10 @@ class Sizes(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a block lies, and which candidates it holds."""
+    """Where a block lies, which candidates it holds, and its CRC-32: without it a block of an older file, of which a
+    copy was broken off, would pass for one of this file."""
 
     offset: int
     first: int
     stop: int
+    checksum: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,17 +13,18 @@ import torch
 from numpy.typing import NDArray
 
 from e2e.bundles.bundle import digest_file
+from e2e.compression.codec import FEATURES
 from e2e.compression.quantise import Quantiser
-from e2e.compression.sparsify import sparsify
+from e2e.compression.sparsify import AT_ONCE, in_parts, sparsify
 from e2e.contract import FrameSpec
 from e2e.frames.candidates import Candidates, Seeds
 from e2e.models.masked_autoencoder import DecoderConfig, MaskedAutoencoder, build_autoencoder
+from e2e.parquet import READ_ERRORS
 from e2e.problems import InputError
 from e2e.tasks import TASKS
-from e2e.training.run_folder import WEIGHTS, load_weights, read_run
+from e2e.training.run_folder import RUN, WEIGHTS, load_weights, read_run
 
 DEFAULT_RATE = 4.0
-AT_ONCE = 64  # candidates in a pass, whose images are dense
 
 
 class VectorModel(Protocol):
@@ -65,17 +65,24 @@ class Autoencoder:
     @torch.no_grad()
     def candidates(self, vectors: NDArray[np.float32], seeds: Seeds) -> Candidates:
         """What is read back from vectors (candidates, features)."""
-        bounds = [*range(0, len(vectors), AT_ONCE), len(vectors)]
-        parts = []
-        for low, high in pairwise(bounds):
-            probability, value = self.network.image(torch.from_numpy(vectors[low:high]))
-            parts.append(sparsify(self.frame, probability.numpy(), value.numpy(), seeds.select(slice(low, high))))
-        return Candidates.concatenate(parts)
+
+        def read_back(some: NDArray[np.float32], of: Seeds) -> Candidates:
+            probability, value = self.network.image(torch.from_numpy(some))
+            return sparsify(self.frame, probability.numpy(), value.numpy(), of)
+
+        return in_parts(self.frame, vectors, seeds, read_back)
 
 
 def load_autoencoder(run: Path) -> Autoencoder:
     """Raises InputError for a run that is none, is not finished, has no feature vector, or is damaged."""
-    about = read_run(run)
+    try:
+        return _autoencoder(run, read_run(run))
+    except (AttributeError, *READ_ERRORS) as error:
+        what = f"{RUN} is damaged, or of another version ({type(error).__name__} {error})"
+        raise InputError(run, what, "train again, or fetch it again") from None
+
+
+def _autoencoder(run: Path, about: dict[str, Any]) -> Autoencoder:
     pretraining = about["recipe"].get("pretraining")
     if pretraining is None or not pretraining["decoder"]["features"]:
         remedy = "train one: e2e pretrain TASK DATA -o RUN --features 64"
@@ -88,6 +95,8 @@ def load_autoencoder(run: Path) -> Autoencoder:
     load_weights(network, run)
     written = json.dumps([digest_file(run / WEIGHTS).sha256, *numbers], sort_keys=True)
     mean, scale = (np.array(about["features"][name], dtype=np.float32) for name in ("mean", "scale"))
+    if not mean.shape == scale.shape == (network.features,):
+        raise ValueError(f"{network.features} features, spread of {mean.shape} and {scale.shape}")
     return Autoencoder(frame, network.eval(), mean, scale, sha256(written.encode()).hexdigest())
 
 
@@ -98,7 +107,7 @@ class LearnedCodec:
     model: VectorModel
     quantiser: Quantiser
 
-    NAME = "features"
+    NAME = FEATURES
 
     @property
     def frame(self) -> FrameSpec:

@@ -42,6 +42,8 @@ class SparseZstd:
         if len(code) < _SIZES.size:
             raise ValueError("a block without sizes")
         num_pixels, num_bytes = _SIZES.unpack_from(code)
+        if num_pixels > len(seeds) * self.frame.num_pixels:
+            raise ValueError(f"{num_pixels} pixels of {len(seeds)} candidates")
         places, values = code[_SIZES.size : _SIZES.size + num_bytes], code[_SIZES.size + num_bytes :]
         planes = decompress_bytes(places, 4 * (len(seeds) + num_pixels))
         counts = from_planes(planes[: 4 * len(seeds)], np.uint32).astype(np.int64)

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import sha256
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.linalg import LinearOperator, svds
 
-from e2e.compression.sparsify import pixels_of
+from e2e.compression.sparsify import in_parts, pixels_of
 from e2e.contract import FrameSpec
 from e2e.frames.candidates import Candidates, Seeds
+from e2e.models.base import LOG_GAIN
 
 FloatArray = NDArray[np.float32]
 
-AT_ONCE = 64  # candidates whose images are made dense
 _LEVEL_CANDIDATES = 256  # that say from where on a number is a pixel
-_GAIN = np.float32(100.0)  # of the logarithm, as in `e2e.models.base`
 
 
 @dataclass(frozen=True)
@@ -45,15 +43,15 @@ class Pca:
         return (rows @ self.components.T - self.components @ self.mean).astype(np.float32)
 
     def candidates(self, vectors: FloatArray, seeds: Seeds) -> Candidates:
-        """What is read back from vectors (candidates, features), at least one."""
+        """What is read back from vectors (candidates, features)."""
         scale = np.array(self.scale, dtype=np.float32)[:, None]
-        parts = []
-        for low, high in pairwise([*range(0, len(vectors), AT_ONCE), len(vectors)]):
-            logarithm = (vectors[low:high] @ self.components + self.mean).reshape(high - low, len(scale), -1)
-            value = np.sign(logarithm) * np.expm1(np.abs(logarithm)) / _GAIN / scale
-            is_taken = np.abs(logarithm) >= self.level[:, None]
-            parts.append(pixels_of(self.frame, is_taken, value, seeds.select(slice(low, high))))
-        return Candidates.concatenate(parts)
+
+        def read_back(some: FloatArray, of: Seeds) -> Candidates:
+            logarithm = (some @ self.components + self.mean).reshape(len(some), len(scale), -1)
+            value = np.sign(logarithm) * np.expm1(np.abs(logarithm)) / np.float32(LOG_GAIN) / scale
+            return pixels_of(self.frame, np.abs(logarithm) >= self.level[:, None], value, of)
+
+        return in_parts(self.frame, vectors, seeds, read_back)
 
 
 def fit_pca(candidates: Candidates, scale: tuple[float, ...], features: int, seed: int = 0) -> Pca:
@@ -84,7 +82,7 @@ def _logarithms(candidates: Candidates, scale: tuple[float, ...]) -> csr_array:
     """(candidates, numbers of an image), sparse: log(1 + 100 |x|) of the scaled values, with their sign."""
     spec = candidates.spec
     scaled = candidates.pixel_value * np.array(scale, np.float32)[candidates.pixel_index // (spec.rows * spec.columns)]
-    logarithm = (np.sign(scaled) * np.log1p(_GAIN * np.abs(scaled))).astype(np.float32)
+    logarithm = (np.sign(scaled) * np.log1p(np.float32(LOG_GAIN) * np.abs(scaled))).astype(np.float32)
     shape = len(candidates), spec.num_pixels
     return csr_array((logarithm, candidates.pixel_index, candidates.offsets), shape=shape)
 

@@ -44,7 +44,8 @@ class Quantiser:
         return compress_bytes(to_planes(zigzag.reshape(-1)), _LEVEL)
 
     def decode(self, code: bytes, count: int) -> FloatArray:
-        """(count, features), half a step off at most. Raises ValueError for bytes that are no such code."""
+        """(count, features), half a step off at most within 2^15 steps of the mean, else that far from it, and the mean
+        for NaN. Raises ValueError for bytes that are no such code."""
         features = len(self.mean)
         zigzag = from_planes(decompress_bytes(code, 2 * count * features), np.uint16).astype(np.int32)
         whole = np.where(zigzag % 2, -(zigzag + 1) // 2, zigzag // 2).reshape(features, count).T

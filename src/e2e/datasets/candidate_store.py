@@ -92,10 +92,8 @@ class CandidateWriter(ParquetOutput):
         self._provenance: Provenance = []
         self._pending: list[pa.Table] = []
 
-    def __enter__(self) -> CandidateWriter:
-        super().__enter__()
+    def _begin_file(self) -> None:
         self._begin(_SCHEMA)
-        return self
 
     def write(self, candidates: CandidateSet) -> None:
         pixels = candidates.candidates.load()

@@ -16,6 +16,7 @@ from e2e.datasets.fingerprint import fingerprint, with_fingerprint
 from e2e.datasets.from_events import check_truth, has_truth, labelled_candidates, unlabelled_candidates
 from e2e.datasets.stored import open_candidates
 from e2e.events.reader import expand_inputs, read_events
+from e2e.events.record import Events
 from e2e.frames.candidates import Candidates
 from e2e.problems import InputError, Problems
 from e2e.tasks import Task
@@ -33,7 +34,8 @@ def load_candidates(
     """Candidates of the task, balanced where it asks for it: cut out of event stores, or those of candidate stores.
 
     The pixels of candidate stores stay on disk until they are wanted. frame: the task's own unless given. limit: stop
-    after so many events. needs_targets: else every candidate is taken, also without truth or of another task.
+    after so many events. needs_targets: else every candidate is taken, also without truth or of another task; of
+    events of another process those that a bundle of the task would be asked about.
     Raises InputError for an unreadable file, or, where targets are needed, one without truth or of another task.
     """
     frame = frame or task.frame
@@ -82,11 +84,7 @@ def _cut(task: Task, paths: Sequence[Path], frame: FrameSpec, limit: int | None,
         for events in read_events(path, problems):
             if limit is not None:
                 events = events.slice(0, min(len(events), limit - num_events))
-            if needs_targets or has_truth(events):
-                check_truth(task, path, events)
-                part = labelled_candidates(task, events, frame)
-            else:
-                part = unlabelled_candidates(task, events, frame)
+            part = _candidates(task, path, events, frame, needs_targets)
             parts.append(replace(part, provenance=with_fingerprint(part.provenance, mark)))
             num_events += len(events)
             if num_events == limit:
@@ -96,6 +94,19 @@ def _cut(task: Task, paths: Sequence[Path], frame: FrameSpec, limit: int | None,
     if not parts:
         raise InputError(", ".join(map(str, paths)), "no events", "give an event store with events")
     return concatenate(parts)
+
+
+def _candidates(task: Task, path: Path, events: Events, frame: FrameSpec, needs_targets: bool) -> CandidateSet:
+    """With labels where they can be had. Raises InputError where they are needed and cannot."""
+    if needs_targets or has_truth(events):
+        try:
+            check_truth(task, path, events)
+        except InputError:
+            if needs_targets:
+                raise
+        else:
+            return labelled_candidates(task, events, frame)
+    return unlabelled_candidates(task, events, frame)
 
 
 def concatenate(parts: Sequence[CandidateSet]) -> CandidateSet:

@@ -90,10 +90,8 @@ class PredictionWriter(ParquetOutput):
         self._schema = schema
         self._pending: list[pa.RecordBatch] = []
 
-    def __enter__(self) -> PredictionWriter:
-        super().__enter__()
+    def _begin_file(self) -> None:
         self._begin(self._schema)
-        return self
 
     def write(self, batch: pa.RecordBatch) -> None:
         self._pending.append(batch)

@@ -19,7 +19,8 @@ TRANSFORMER_SIZES: dict[str, dict[str, Any]] = {
     "base": {"width": 256, "depth": 6, "heads": 8},
 }
 
-_LOG_GAIN = 100.0  # the logarithm bends at a hundredth of the value that the scale makes 1
+LOG_GAIN = 100.0  # the logarithm bends at a hundredth of the value that the scale makes 1
+LOG_SCALE = 4.0  # of the feature "log", which is then of order one
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class PixelFeatures(nn.Module):
         value = torch.where(self.is_log[channel], torch.log1p(scaled.abs()), scaled) if self.has_logs else scaled
         known = {
             "value": lambda: value,
-            "log": lambda: signed_log(scaled) / 4.0,
+            "log": lambda: signed_log(scaled) / LOG_SCALE,
             "occupied": lambda: (pixel_index >= 0).to(scaled.dtype),
         }
         return tuple(known[name]() for name in self.features)
@@ -91,12 +92,12 @@ class PixelFeatures(nn.Module):
 
 def signed_log(scaled: Tensor) -> Tensor:
     """A logarithm of the size, with the sign: log(1 + 100 |x|)."""
-    return torch.log1p(_LOG_GAIN * scaled.abs()) * torch.sign(scaled)
+    return torch.log1p(LOG_GAIN * scaled.abs()) * torch.sign(scaled)
 
 
 def signed_exp(logarithm: Tensor) -> Tensor:
     """The inverse of `signed_log`."""
-    return torch.expm1(logarithm.abs()) * torch.sign(logarithm) / _LOG_GAIN
+    return torch.expm1(logarithm.abs()) * torch.sign(logarithm) / LOG_GAIN
 
 
 def _scaled(pixel_index: Tensor, pixel_value: Tensor, scale: Tensor, channel_size: int) -> tuple[Tensor, Tensor]:

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 
 from e2e.contract import FrameSpec
 from e2e.contract.grids import HCAL_UPSAMPLING
-from e2e.models.base import PixelFeatures, signed_exp
-from e2e.models.hybrid import Hybrid, HybridConfig
+from e2e.models import build_model
+from e2e.models.base import LOG_SCALE, PixelFeatures, signed_exp
 from e2e.models.layers import BlockConfig, CrossBlock, padding_mask
-from e2e.models.sparse_vit import SparseViT, SparseViTConfig, TokenNetwork
+from e2e.models.sparse_vit import TokenNetwork
 from e2e.models.views import PatchView, occupied_places
 
-ENCODERS = {"sparse-vit": (SparseViTConfig, SparseViT), "hybrid": (HybridConfig, Hybrid)}
+ENCODERS = ("sparse-vit", "hybrid")  # families whose networks give tokens
 
 LARGEST_LOGARITHM = 12.0  # of a scaled value: 1,600 times what is of order one
 _RARE = -3.0  # where the logits of occupancies begin: 5 %
@@ -80,10 +80,8 @@ class MaskedAutoencoder(nn.Module):
         return self.decoder(memory, padding_mask(torch.cat((shown, tokens.is_padding), dim=1)), place)
 
     def vector(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
-        """(batch, features), or what would go into the head where there is no vector: (batch, 2 * width + seed)."""
-        if self.features:
-            return self.backbone(pixel_index, pixel_value, seed)
-        return self.backbone.summary(pixel_index, pixel_value, seed)
+        """(batch, features); of a network that has a feature vector."""
+        return self.backbone(pixel_index, pixel_value, seed)
 
     def truth(self, pixel_index: Tensor, pixel_value: Tensor, place: Tensor) -> Patches:
         """What is at `place`; nothing where `place` is padding."""
@@ -93,7 +91,7 @@ class MaskedAutoencoder(nn.Module):
         nothing = tokens.values.new_zeros(len(place), 1, tokens.values.shape[2])
         found = torch.cat((tokens.values, nothing), dim=1).gather(1, slot)
         occupancy, logarithm = found.chunk(2, dim=2)
-        return Patches(occupancy, 4.0 * logarithm)
+        return Patches(occupancy, LOG_SCALE * logarithm)
 
     def image(self, vector: Tensor) -> tuple[Tensor, Tensor]:
         """Probability that a pixel is occupied and the value it then has, in raw units: (batch, channels, rows,
@@ -147,10 +145,16 @@ class Decoder(nn.Module):
 def build_autoencoder(
     family: str, frame: FrameSpec, config: dict[str, Any], decoder: DecoderConfig
 ) -> MaskedAutoencoder:
-    """family, of ENCODERS, and config: of the encoder, see `e2e.models.build_model`; its outputs are the features."""
-    config_type, network = ENCODERS[family]
-    numbers: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in config.items()}
-    return MaskedAutoencoder(network(config_type(frame=frame, **numbers)), decoder)
+    """family, of ENCODERS, and config: of the encoder, see `e2e.models.build_model`; its outputs are the features.
+
+    Raises ValueError for another family, an unknown number, or outputs that are not the decoder's features.
+    """
+    if family not in ENCODERS:
+        raise ValueError(f"no encoder {family!r}; known: {', '.join(ENCODERS)}")
+    backbone: Any = build_model(family, frame, config)
+    if decoder.features and backbone.config.num_outputs != decoder.features:
+        raise ValueError(f"{backbone.config.num_outputs} outputs of the encoder for {decoder.features} features")
+    return MaskedAutoencoder(backbone, decoder)
 
 
 def one_for_each_tower(frame: FrameSpec, patch: int) -> Tensor:

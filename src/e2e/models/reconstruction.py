@@ -32,8 +32,9 @@ class LossWeights:
 
 
 class Terms(NamedTuple):
-    """occupancy: cross entropy, nats per occupied pixel. logarithm: Huber's loss on occupied pixels, whose energies a
-    factor of e apart are 1 apart. energy_sum: the same of the energy expected in each channel of each candidate."""
+    """occupancy: cross entropy, nats per occupied pixel; 0 where there is none. logarithm: Huber's loss on occupied
+    pixels, whose energies a factor of e apart are 1 apart. energy_sum: the same of the energy expected in each channel
+    of each candidate."""
 
     occupancy: Tensor
     logarithm: Tensor
@@ -65,16 +66,21 @@ class ReconstructionLoss(nn.Module):
         num_occupied = (counts * is_occupied).sum().clamp(min=1.0)
         occupancy = functional.binary_cross_entropy_with_logits(logit, is_occupied, reduction="none")
         distance = functional.smooth_l1_loss(logarithm, true_logarithm, reduction="none")
-        sums = [
-            (weight[..., None] * probability * signed_exp(log.clamp(max=LARGEST_LOGARITHM))).sum(dim=(1, 3))
+        found, true = (
+            signed_log(self._energies(weight, probability, log))
             for probability, log in ((torch.sigmoid(logit), logarithm), (is_occupied, true_logarithm))
-        ]
-        found, true = (signed_log(energy[:, self.is_energy]) for energy in sums)
+        )
         return Terms(
-            (counts * occupancy).sum() / num_occupied,
+            (counts * occupancy).sum() / num_occupied * counts.mul(is_occupied).any(),
             (counts * is_occupied * distance).sum() / num_occupied,
             functional.smooth_l1_loss(found, true) if self.is_energy.any() else occupancy.new_zeros(()),
         )
+
+    def _energies(self, weight: Tensor, probability: Tensor, logarithm: Tensor) -> Tensor:
+        """(batch, channels that hold energies)"""
+        weight, probability, logarithm = (part[:, :, self.is_energy] for part in (weight, probability, logarithm))
+        value = signed_exp(logarithm.clamp(-LARGEST_LOGARITHM, LARGEST_LOGARITHM))
+        return (weight[..., None] * probability * value).sum(dim=(1, 3))
 
     def total(self, terms: Terms) -> Tensor:
         weights = self.weights

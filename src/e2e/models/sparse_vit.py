@@ -65,12 +65,8 @@ class TokenNetwork(nn.Module):
 
     def forward(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
         """(batch, pixels) twice and the seed's (row, column) (batch, 2) -> (batch, outputs), before any activation."""
-        return self.head(self.summary(pixel_index, pixel_value, seed))
-
-    def summary(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
-        """What the head takes: (batch, 2 * width + numbers of the seed)."""
         tokens = self.tokens(pixel_index, pixel_value)
-        return torch.cat((self.encoder(*tokens), self.seed(seed)), dim=1)
+        return self.head(torch.cat((self.encoder(*tokens), self.seed(seed)), dim=1))
 
 
 class SparseViT(TokenNetwork):

@@ -65,7 +65,7 @@ def hide(
     num_asked = (counts.sum(dim=2) > 0).sum(dim=1)
     num_empty = (~is_occupied).sum(dim=1)
     num_taken = torch.minimum((masking.empties * num_asked).round().long().clamp(min=1), num_empty)
-    is_taken = first(_random(is_occupied, generator).masked_fill(is_occupied, torch.inf), num_taken)
+    is_taken = _first(_random(is_occupied, generator).masked_fill(is_occupied, torch.inf), num_taken)
     share = 1.0 if asks_all else masking.ratio  # as if empty patches were hidden like the others
     stands_for = share * num_empty / num_taken.clamp(min=1)
     counts = counts + is_taken[:, :, None] * stands_for[:, None, None]
@@ -88,8 +88,9 @@ def _hidden(
         row, column = number // grid[1], number % grid[1]
         away = (row - centre // grid[1]) ** 2 + (column - centre % grid[1]) ** 2
         key = key + away  # those at the same distance at random
-    number = (masking.ratio * is_there.sum(dim=1)).long()  # rounded down: something is left
-    is_hidden = first(key.masked_fill(~is_there, torch.inf), number)
+    count = is_there.sum(dim=1)
+    number = torch.minimum((masking.ratio * count).long(), (count - 1).clamp(min=0))  # something is left
+    is_hidden = _first(key.masked_fill(~is_there, torch.inf), number)
     return is_hidden.reshape(*is_occupied.shape, -1).expand(-1, -1, num_channels)
 
 
@@ -111,7 +112,7 @@ def _random(like: Tensor, generator: torch.Generator) -> Tensor:
     return torch.rand(like.shape, generator=generator, device=generator.device)
 
 
-def first(key: Tensor, number: Tensor) -> Tensor:
+def _first(key: Tensor, number: Tensor) -> Tensor:
     """True for the `number` (batch,) entries of each row with the smallest keys (batch, entries)."""
     rank = key.argsort(dim=1, stable=True).argsort(dim=1)
     return rank < number[:, None]

@@ -95,7 +95,7 @@ def pretrain(
         result = {"config": config, "channels": list(frame.channels), **fitted.result}
         if features:
             network.load_state_dict(fitted.weights)
-            result["features"] = _spread(network, validation, plan.batch_size)
+            result["features"] = _spread(network, validation, plan.batch_size, fitted.trainer.strategy.root_device)
         finish(output, about, result)
     fitted.trainer.strategy.barrier()  # nobody leaves before the run is written
     return output
@@ -125,7 +125,9 @@ def _parts(mask: Kind, ratio: float | None, features: int) -> tuple[Masking, Dec
     return masking, decoder, LossWeights()
 
 
-def _spread(network: MaskedAutoencoder, candidates: CandidateSet, batch_size: int) -> dict[str, list[float]]:
+def _spread(
+    network: MaskedAutoencoder, candidates: CandidateSet, batch_size: int, device: torch.device
+) -> dict[str, list[float]]:
     """Mean and standard deviation of each feature, for who rounds them."""
-    vectors = raw_answers(network.backbone, candidates, batch_size, torch.device("cpu"))
+    vectors = raw_answers(network.backbone, candidates, batch_size, device)
     return {"mean": vectors.mean(axis=0).tolist(), "scale": vectors.std(axis=0).tolist()}

@@ -36,8 +36,8 @@ class PretrainingModule(TrainingModule):
         return loss
 
     def validation_step(self, batch: TensorBatch, batch_index: int) -> None:
-        number = batch_seed(self.surroundings.seed, _VALIDATION, batch_index, self.global_rank)
-        generator = torch.Generator(batch[0].device).manual_seed(number)
+        seed = batch_seed(self.surroundings.seed, _VALIDATION, batch_index, self.global_rank)
+        generator = torch.Generator(batch[0].device).manual_seed(seed)
         with torch.autocast(self.device.type, enabled=False):  # what chooses the best epoch is not rounded
             terms = self._terms(Pixels(*batch[:3]), generator)
         loss = self.loss.total(terms)

@@ -33,7 +33,8 @@ def read_run(run: Path) -> dict[str, Any]:
         about = json.loads((run / RUN).read_text())
     except (OSError, ValueError):
         raise InputError(run, f"not a training run: {RUN} is missing or unreadable", remedy) from None
-    if not isinstance(about, dict) or not {"recipe", "seed", "data", "state"} <= set(about):
+    is_run = isinstance(about, dict) and {"recipe", "seed", "data", "state"} <= set(about)
+    if not is_run or not isinstance(about["recipe"], dict):
         raise InputError(run, f"{RUN} is not that of a training run", remedy)
     return about
 
@@ -124,8 +125,10 @@ def start_decoder(network: nn.Module, start: Path) -> None:
 
 
 def trained_before(start: Path) -> dict[str, Any]:
-    """What the starting weights have seen: theirs are training data as well."""
+    """What the starting weights have seen, and those that they were begun from: theirs are training data as well."""
     about = read_start(start)
+    before = (about.get("start") or {}).get("data") or []
+    about = {**about, "data": [*(about.get("data") or []), *before]}
     return {key: about.get(key) for key in ("recipe", "seed", "data", "candidates", "epochs_trained")}
 
 
