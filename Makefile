@@ -66,6 +66,7 @@ $(DATA)/%-test.done: | $(STAMP)
 .PRECIOUS: $(DATA)/%-train.done $(DATA)/%-test.done $(DATA)/%-run/weights.safetensors
 
 $(STAMP): pyproject.toml constraints.txt CMakeLists.txt $(wildcard cpp/include/e2e/*.h cpp/bindings/*)
+	@echo "installing into $(VENV): some minutes, about 2 GB"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[test]'
 	$(BIN)/pip install --quiet --no-deps --target $(VENV)/triton nvidia-pytriton==0.7.0 \

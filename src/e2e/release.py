@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,8 @@ from e2e.bundles.columns import answer_for
 from e2e.bundles.export import export_bundle, move_bundle
 from e2e.cmssw import write_for_cmssw
 from e2e.contract.answers import AnswerConfig
-from e2e.evaluation.evaluate import evaluate
+from e2e.datasets import load_candidates
+from e2e.evaluation.evaluate import check_unseen, evaluate
 from e2e.evaluation.plots import to_svg, training_figure
 from e2e.files import make_folder
 from e2e.models import build_model
@@ -25,17 +26,25 @@ from e2e.training.run_folder import WEIGHTS, load_weights, read_history, read_ru
 RUN_WEIGHTS = "SHA-256 of the run's weights"  # in a bundle's provenance
 
 
-def export(run: Path, output: Path | None = None, *, test: Sequence[Path] = (), cmssw: Path | None = None) -> Path:
+def export(
+    run: Path,
+    output: Path | None = None,
+    *,
+    test: Sequence[Path] = (),
+    cmssw: Path | None = None,
+    say: Callable[[str], Any] = lambda line: None,
+) -> Path:
     """Write the bundle `output` of the run folder `run`; returns `output`.
 
     cmssw: put it into this area of CMSSW as well, see `write_for_cmssw`; `run` may then be a bundle, without an
     `output`, and the configuration written is returned. The temperature found at the end of the training, if one was,
     is inside; the training curve and its numbers lie beside the card. test: candidates the network has not seen; their
-    numbers go on the card, a tagger's working points into `working_points.json`. Raises InputError for an unfinished
+    numbers go on the card, a tagger's working points into `working_points.json`. say: is told each
+    step. Raises InputError for an unfinished
     run, ParityError where PyTorch and ONNX Runtime disagree.
     """
     if cmssw is not None:
-        return write_for_cmssw(run if output is None else export(run, output, test=test), cmssw)
+        return write_for_cmssw(run if output is None else export(run, output, test=test, say=say), cmssw)
     if output is None:
         raise InputError(run, "nothing to write", "give a folder for the bundle, or a CMSSW area")
     about = read_run(run)
@@ -51,10 +60,13 @@ def export(run: Path, output: Path | None = None, *, test: Sequence[Path] = (), 
     frame = replace(task.frame, channels=tuple(about.get("channels", task.frame.channels)))
     network = build_model(recipe["family"], frame, about["config"])
     load_weights(network, run)
+    trained_on = [*about["data"], *(about["start"]["data"] if "start" in about else [])]
+    if test:  # before the minute that an export takes
+        check_unseen(run, trained_on, load_candidates(task, test, frame))
     make_folder(output.parent)
     training = {
         "candidates": about["candidates"],
-        "data": [*about["data"], *(about["start"]["data"] if "start" in about else [])],
+        "data": trained_on,
         "recipe": recipe,
         "seed": about["seed"],
         "epochs trained": about["epochs_trained"],
@@ -65,6 +77,7 @@ def export(run: Path, output: Path | None = None, *, test: Sequence[Path] = (), 
         training["started from"] = about["start"]
     provenance = {"trained with": about["versions"], RUN_WEIGHTS: digest_file(run / WEIGHTS).sha256}
     training |= {key: about[key] for key in ("selection", "temperature", "interval") if key in about}
+    say("from PyTorch to ONNX, and are both of one mind in every case?")
     with TemporaryDirectory(prefix=".export.", dir=output.parent) as folder:
         trial = Path(folder) / "trial"
         answers = [_answer(about, task), *map(_fitted, about.get("beside", {}).values())]
@@ -75,6 +88,7 @@ def export(run: Path, output: Path | None = None, *, test: Sequence[Path] = (), 
             TRAINING_HISTORY: json.dumps(history, indent=1) + "\n",
         }
         if test:
+            say("measuring on the test candidates")
             result = evaluate(trial, test, Path(folder) / "evaluation")
             training |= {"test data": result["data"], "test candidates": result["candidates"]}
             training["metrics"] = _card_metrics(task, result)

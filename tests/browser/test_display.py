@@ -67,7 +67,7 @@ def test_stepping_through_events_by_button_key_and_list(opened, shown):
     numbers = [f"event {one.events.event[0]}" for one in shown]
     identity = opened.locator("#identity")
     assert identity.inner_text().endswith(numbers[0])
-    assert opened.locator("#label").inner_text() == "Private work (CMS simulation)"
+    assert opened.locator("#label").inner_text() == "Private work (fast simulation)"
     opened.locator("#next").click()
     assert identity.inner_text().endswith(numbers[1])
     opened.locator("canvas").first.focus()

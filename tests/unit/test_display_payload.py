@@ -174,7 +174,7 @@ def test_windows_on_the_stitched_grid_reach_into_the_endcaps():
 
 def test_labels_tell_simulation_from_data():
     assert label_of(busy_event()) == "Private work (CMS open data)"
-    assert label_of(empty_event()) == "Private work (CMS simulation)"  # run 1
+    assert label_of(empty_event()) == "Private work (fast simulation)"  # run 1
 
 
 def test_nothing_in_the_data_can_end_a_script():

@@ -101,7 +101,7 @@ def _simulate(pt: list[float] | None, as_json: bool, **options: Any) -> int:
     total = options["num_events"]
     with progress_bar(total) as progress:
         path = verb_function("simulate")(**options, pt=(pt[0], pt[1]) if pt else None, progress=progress)
-    _print_line(as_json, f"{total} events in {path}", output=str(path), events=total)
+    _print_line(as_json, f"{total} events of {options['process']} in {path}", output=str(path), events=total)
     return EXIT_OK
 
 
@@ -162,7 +162,7 @@ def _train(as_json: bool, verb: str = "train", **options: Any) -> int:
 
 
 def _export(as_json: bool, **options: Any) -> int:
-    written = str(verb_function("export")(**options))
+    written = str(verb_function("export")(**options, say=partial(print, file=sys.stderr)))
     _print_line(as_json, f"written: {written}", output=written)
     return EXIT_OK
 

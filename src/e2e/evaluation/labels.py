@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-SIMULATION, OPEN_DATA = "Private work (CMS simulation)", "Private work (CMS open data)"
+SIMULATION, OPEN_DATA = "Private work (fast simulation)", "Private work (CMS open data)"

@@ -194,6 +194,9 @@ def _check_metadata(path: Path, file: pq.ParquetFile) -> dict[str, Any]:
     if _VERSION_KEY not in metadata:
         if any(key.startswith(b"e2e.candidate_store") for key in metadata):
             raise InputError(path, "a store of candidates, not of events", "give the events that it was made of")
+        if b"e2e.provenance" in metadata:
+            what = "rows that `e2e predict` or `evaluate` wrote, not events"
+            raise InputError(path, what, "read them as a table: pyarrow.parquet.read_table, pandas.read_parquet")
         raise InputError(path, "a Parquet file, but not an event store", "give events; images go to `e2e convert`")
     version = int(metadata[_VERSION_KEY])
     if version > EVENT_STORE_VERSION:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,8 +27,9 @@ def progress_bar(total: int, unit: str = "events", stream: TextIO | None = None)
         def show(done: int) -> None:
             nonlocal bar
             if bar is None:
+                width = shutil.get_terminal_size().columns  # 80 on a terminal that does not know its own
                 bar = stack.enter_context(
-                    tqdm(total=total, initial=done, unit=f" {unit}", file=stream, smoothing=0, dynamic_ncols=True)
+                    tqdm(total=total, initial=done, unit=f" {unit}", file=stream, smoothing=0, ncols=width)
                 )
             bar.update(done - bar.n)
 

@@ -41,7 +41,7 @@ def make_trainer(
         ModelCheckpoint(output, filename=last, every_n_epochs=1, enable_version_counter=False),
         ClockCheckpoint(output, filename=last, train_time_interval=CHECKPOINT_EVERY, enable_version_counter=False),
         EarlyStopping("validation_loss", patience=recipe.patience),
-        *([TQDMProgressBar(refresh_rate=20)] if progress else []),
+        *([TQDMProgressBar()] if progress else []),
     ]
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)

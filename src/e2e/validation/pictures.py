@@ -11,7 +11,7 @@ from e2e.evaluation import plots
 from e2e.validation.quantities import Quantity
 from e2e.validation.values import FloatArray, Values
 
-LABEL = "Private work (CMS open data and simulation)"
+LABEL = "Private work (CMS open data and fast simulation)"
 MAX_BINS = 18  # of a picture whose bins are found from the values
 _RATIOS = 0.25, 4.0  # of the lower part; triangles mark what lies beyond
 _MARGINS = {"left": 0.13, "right": 0.95, "bottom": 0.1, "top": 0.94, "hspace": 0.08}  # faster than a layout engine
