@@ -39,9 +39,9 @@ def export(
     cmssw: put it into this area of CMSSW as well, see `write_for_cmssw`; `run` may then be a bundle, without an
     `output`, and the configuration written is returned. The temperature found at the end of the training, if one was,
     is inside; the training curve and its numbers lie beside the card. test: candidates the network has not seen; their
-    numbers go on the card, a tagger's working points into `working_points.json`. say: is told each
-    step. Raises InputError for an unfinished
-    run, ParityError where PyTorch and ONNX Runtime disagree.
+    numbers go on the card, a tagger's working points into `working_points.json`. say: is told each step.
+    Raises InputError for an unfinished run, and for a test of what it was trained on; ParityError where PyTorch and
+    ONNX Runtime disagree.
     """
     if cmssw is not None:
         return write_for_cmssw(run if output is None else export(run, output, test=test, say=say), cmssw)
