@@ -19,8 +19,9 @@ from e2e.evaluation import examples
 from e2e.evaluation.answers import ANSWERS, Answers, read_answers, write_answers
 from e2e.evaluation.evaluate import evaluate
 from e2e.evaluation.examples import EXAMPLES, choose_examples, read_examples
+from e2e.evaluation.plots import roc_points
 from e2e.frames import Candidates, Seeds
-from e2e.metrics import efficiency
+from e2e.metrics import area_under_curve, efficiency
 from e2e.problems import InputError
 from e2e.report import curves, gallery, score_numbers, score_sections, sculpting
 from e2e.report.evaluations import read_evaluations
@@ -118,9 +119,7 @@ def test_a_regression_has_its_response_in_bins(made, tmp_path):
 def test_saliency_needs_the_bundle_that_was_evaluated(made, tmp_path):
     shutil.copytree(TAGGER, tmp_path / "bundle")
     shutil.copytree(made / "tagger", tmp_path / "evaluation")
-    bundle = json.dumps(str(tmp_path / "bundle")).encode()
-    here = json.dumps(str(TAGGER)).encode()
-    damaged(tmp_path / "evaluation", "evaluation.json", lambda text: text.replace(here, bundle))
+    point_to(tmp_path / "evaluation", tmp_path / "bundle")
 
     def look():
         (one,) = read_evaluations([tmp_path / "evaluation"])
@@ -165,6 +164,20 @@ def test_a_curve_is_drawn_from_the_numbers_of_the_bundle_where_it_keeps_them(mad
     assert curves.read_history(tmp_path) == rows
     (tmp_path / TRAINING_HISTORY).write_text("[{]")
     assert curves.read_history(tmp_path) is None
+
+
+def test_equal_scores_are_not_told_apart():
+    """Whatever the order of the file: sorted by class it would make a perfect network of a constant."""
+    is_signal = np.arange(2000) < 1000
+    constant = np.full(2000, 0.5)
+    assert roc_points(constant, is_signal) == (1.0, 1.0)
+    assert [(row["said"], row["is_so"]["value"]) for row in score_numbers._reliability(constant, is_signal)] == [
+        (0.5, 0.5)
+    ]
+    rng = np.random.default_rng(1)
+    saturated = np.where(rng.random(2000) < np.where(is_signal, 0.6, 0.3), 1.0, rng.random(2000))
+    signal, background = (np.concatenate(([0.0], points)) for points in roc_points(saturated, is_signal))
+    assert np.trapezoid(signal, background) == pytest.approx(area_under_curve(saturated, is_signal).value, abs=2e-3)
 
 
 def test_unknown_vertices_and_pt_are_left_out(made, tmp_path):
@@ -225,6 +238,44 @@ def test_what_is_no_evaluation_is_one_line(made, tmp_path, spoil, message):
     assert not (tmp_path / "report").exists()
 
 
+@pytest.mark.parametrize(
+    ("file", "message"), [(ANSWERS, "not the answers that evaluation.json measures"), (EXAMPLES, "of another network")]
+)
+def test_files_of_two_networks_are_not_mixed(made, tmp_path, file, message):
+    shutil.copytree(made / "tagger", tmp_path / "evaluation")
+    shutil.copy(made / "untrained" / file, tmp_path / "evaluation" / file)
+    with pytest.raises(InputError, match=message):
+        report([tmp_path / "evaluation"], tmp_path / "report")
+
+
+def test_an_evaluation_that_breaks_off_leaves_no_numbers_of_an_older_one(made, tmp_path, monkeypatch, untrained_bundle):
+    shutil.copytree(made / "tagger", tmp_path / "evaluation")
+
+    def full(*_):
+        raise InputError("disk", "full", "make room")
+
+    monkeypatch.setattr("e2e.evaluation.evaluate.write_answers", full)
+    with pytest.raises(InputError, match="full"):
+        evaluate(untrained_bundle.path, [made / "events"], tmp_path / "evaluation")
+    assert not (tmp_path / "evaluation" / "evaluation.json").exists()
+
+
+def test_two_models_of_one_signal_candidate_are_not_compared(made):
+    both = read_evaluations([made / "tagger", made / "untrained"])
+    target = np.zeros(len(both[0].answers), np.float32)
+    target[0] = 1
+    nothing = {"auc": {"value": None, "error": None}}
+    one_signal = [
+        replace(
+            one,
+            result=one.result | nothing,
+            answers=replace(one.answers, labels={**one.answers.labels, "target": target}),
+        )
+        for one in both
+    ]
+    assert score_numbers.compare(one_signal) == []
+
+
 def test_what_does_not_belong_together_is_refused(made, tmp_path):
     shutil.copytree(made / "tagger", tmp_path / "elsewhere")
     answers = read_answers(tmp_path / "elsewhere" / ANSWERS)
@@ -278,6 +329,19 @@ def rewrite(path, answers):
     write_answers(path, task, answers_as_candidates(answers), answers.names, answers.outputs, answers.about)
 
 
+def edit(path, **changes):
+    """Of `evaluation.json`."""
+    result = json.loads((path / "evaluation.json").read_text())
+    (path / "evaluation.json").write_text(json.dumps(result | changes))
+
+
+def point_to(path, bundle):
+    """An evaluation, as if the bundle had been elsewhere."""
+    edit(path, bundle=str(bundle))
+    answers = read_answers(path / ANSWERS)
+    rewrite(path / ANSWERS, replace(answers, about={**answers.about, "bundle": str(bundle)}))
+
+
 def answers_as_candidates(answers):
     count = len(answers)
     spec, none = FrameSpec(channels=("ecal_energy",)), np.zeros(count)
@@ -310,7 +374,8 @@ def _labelled(target, pdg_id=np.nan):
 
 
 def test_stored_examples_are_the_chosen_candidates(made):
-    chosen, candidates = read_examples(made / "tagger" / EXAMPLES)
+    sha256 = load_bundle(TAGGER).contract.files["model.onnx"].sha256
+    chosen, candidates = read_examples(made / "tagger" / EXAMPLES, sha256)
     assert list(chosen) == ["right", "wrong"] and sum(map(len, chosen.values())) == len(candidates) == 4
 
 

@@ -98,10 +98,12 @@ def plot_roc(axes: Any, answer: ArrayLike, is_signal: NDArray[np.bool_], label: 
 
 
 def roc_points(answer: ArrayLike, is_signal: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Efficiencies for the signal and for the rest, at 400 thresholds or fewer."""
+    """Efficiencies for the signal and for the rest, at 400 thresholds or fewer; equal answers pass together."""
     order = np.argsort(-np.asarray(answer), kind="stable")
+    ranked = np.asarray(answer)[order]
+    last = np.append(np.flatnonzero(np.diff(ranked)), len(order) - 1)
     signal, background = (np.cumsum(part[order]) / max(part.sum(), 1) for part in (is_signal, ~is_signal))
-    shown = np.unique(np.linspace(0, len(order) - 1, 400).astype(int))
+    shown = last[np.unique(np.linspace(0, len(last) - 1, 400).astype(int))]
     return signal[shown], background[shown]
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from e2e.bundles.bundle import CONTRACT
 from e2e.evaluation.answers import ANSWERS, Answers, read_answers
-from e2e.evaluation.evaluate import EVALUATION
+from e2e.evaluation.evaluate import EVALUATION, IDENTITY
 from e2e.files import reading
 from e2e.problems import InputError, known_names
 from e2e.tasks import TASKS, Task
@@ -21,7 +21,7 @@ from e2e.tasks import TASKS, Task
 _REMEDY = "give a folder that `e2e evaluate` wrote"
 _NEEDED = {"task", "bundle", "engine", "candidates", "data", "made_with", "by_pt", "by_abs_eta", "by_vertices"}
 _OF_KIND = {"probability": {"auc", "rejection", "calibration_error"}, "quantity": {"whole_range", "by_true_value"}}
-_IDENTITY = ("input", "run", "luminosity_block", "event", "number", "pt", "eta", "target")  # of a candidate
+_COMPARED = ("input", "run", "luminosity_block", "event", "number", "pt", "eta", "target")  # of a candidate
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def _read(path: Path) -> Evaluation:
     if not set(result) >= _OF_KIND[task.output.kind]:
         raise InputError(path / EVALUATION, f"not an evaluation of {task.name}", "call `e2e evaluate` again")
     answers = read_answers(path / ANSWERS)
-    if len(answers) != result["candidates"] or answers.about.get("data") != result["data"]:
+    if len(answers) != result["candidates"] or any(answers.about.get(key) != result[key] for key in IDENTITY):
         raise InputError(path / ANSWERS, f"not the answers that {EVALUATION} measures", "call `e2e evaluate` again")
     if strange := int((~np.isfinite(answers.own)).any(axis=1).sum()):
         raise InputError(path / ANSWERS, f"{strange} answers are no finite numbers", "try `e2e verify` on the bundle")
@@ -83,7 +83,7 @@ def _check_same(first: Evaluation, other: Evaluation) -> None:
     if other.task != first.task:
         what = f"an evaluation of {other.task.name}, {first.path} is one of {first.task.name}"
         raise InputError(other.path, what, "report them apart")
-    columns = [(first.answers.labels[name], other.answers.labels[name]) for name in _IDENTITY]
+    columns = [(first.answers.labels[name], other.answers.labels[name]) for name in _COMPARED]
     is_same = len(first.answers) == len(other.answers) and all(
         np.array_equal(one, two, equal_nan=one.dtype.kind == "f") for one, two in columns
     )

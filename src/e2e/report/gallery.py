@@ -32,7 +32,7 @@ _FEW, _LARGE = 0.01, 64  # share of a frame, and its side in pixels: see `_show`
 def section(evaluation: Evaluation) -> tuple[Section, dict[str, Any]]:
     """The section, and its numbers. Saliency is left out, and the text says why, where the bundle is gone or another.
     Raises InputError where the examples are damaged."""
-    chosen, candidates = read_examples(evaluation.path / EXAMPLES)
+    chosen, candidates = read_examples(evaluation.path / EXAMPLES, evaluation.provenance["model_sha256"])
     numbers: dict[str, Any] = {kind: [_about(evaluation, row) for row in rows] for kind, rows in chosen.items()}
     title = f"Candidates of which {evaluation.name} is surest"
     if candidates is None:
