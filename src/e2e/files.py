@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,15 @@ def reading(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise InputError(path, f"cannot be read ({error.strerror or error})", "check the path") from None
+
+
+def check_output(output: Path, inputs: Iterable[Path]) -> None:
+    """An input must not be replaced by what is made of it. Raises InputError for an output that is one of the inputs,
+    or exists in a folder that is one."""
+    given, place = {path.resolve() for path in inputs}, output.resolve()
+    with writing(output):
+        if place.exists() and given & {place, place.parent}:
+            raise InputError(output, "exists among the inputs", "choose another place")
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -30,6 +30,7 @@ TRACKS = [
     {"pt": 0.5, "eta": 0.3, "phi": -2.0, "charge": -1, **ORIGIN},  # curls up
     {"pt": 5.0, "eta": 0.5, "phi": 3.0, **ORIGIN},  # charge not known
     {"pt": 3.0, "eta": 0.5, "phi": 3.0, "charge": 1, "x_cm": 500.0, "y_cm": 0.0, "z_cm": 0.0},  # begins outside
+    {"pt": 4.0, "eta": 0.2, "phi": 1.0, "charge": 1, "x_cm": 1.0, "y_cm": 0.0, "z_cm": 400.0},  # and beyond the endcap
     {"pt": 0.0, "eta": 0.5, "phi": 3.0, "charge": 1, **ORIGIN},
     {"pt": 2.0, "eta": 1e5, "phi": 0.0, "charge": 1, **ORIGIN},  # along the beam
 ]

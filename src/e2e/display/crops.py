@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -17,7 +18,7 @@ from e2e.contract import GRIDS, FrameSpec
 from e2e.contract.grids import ENDCAP_ROWS
 from e2e.detector.geometry import barrel_position
 from e2e.detector.grids import barrel_crystal, barrel_pixel, endcap_row_edges
-from e2e.display.selection import Shown
+from e2e.display.selection import Shown, identity
 from e2e.events.store import write_events
 from e2e.inference.predict import predict
 from e2e.problems import InputError, Problems
@@ -66,7 +67,7 @@ def find_crops(bundles: Sequence[Bundle], shown: Sequence[Shown], problems: Prob
         for bundle in bundles:
             answered = predict(bundle, [store])
             name, frame = bundle.path.name, bundle.contract.frame
-            problems += [replace(problem, where=f"bundle {name}") for problem in answered.problems]
+            problems += [replace(one, where=_place_of(one.where, name, shown)) for one in answered.problems]
             rows = answered.to_json()
             if not rows:
                 what = f"no candidates for bundle {name} ({bundle.contract.title}) in these events"
@@ -81,6 +82,15 @@ def find_crops(bundles: Sequence[Bundle], shown: Sequence[Shown], problems: Prob
                 )
                 crop["answers"][name] = {output: row[output] for output in bundle.contract.output_names}
     return [sorted(of_event.values(), key=lambda crop: -crop["pt"]) for of_event in crops]
+
+
+def _place_of(where: str, bundle: str, shown: Sequence[Shown]) -> str:
+    """Of a problem in the store of numbered events: the bundle, and the event by its own number if it names one."""
+    named = re.search(r": run \d+ event (\d+)", where)
+    if named is None:
+        return f"bundle {bundle}"
+    number = ":".join(map(str, identity(shown[int(named[1])].events)))
+    return f"bundle {bundle}: {number}{where[named.end() :]}"
 
 
 def _numbered(one: Shown, place: int) -> Any:

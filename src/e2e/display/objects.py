@@ -64,6 +64,7 @@ def drawn_path(state: State, bend: FloatArray) -> FloatArray:
     curled = np.fmin(half_turn, path_to_plane(state.z_cm, state.eta, ECAL_ENDCAP_FRONT_Z_CM))
     path = np.where(np.isnan(path) & np.isfinite(curled), curled, path)
     is_inside = np.hypot(state.x_cm, state.y_cm) < ECAL_BARREL_FRONT_RADIUS_CM
+    is_inside &= np.abs(state.z_cm) < ECAL_ENDCAP_FRONT_Z_CM
     return np.where(is_inside, np.nan_to_num(path), 0.0)
 
 

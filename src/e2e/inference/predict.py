@@ -15,7 +15,7 @@ from e2e.bundles import Bundle, load_bundle
 from e2e.bundles.bundle import ONNX
 from e2e.events.reader import read_inputs
 from e2e.events.record import Events
-from e2e.files import writing
+from e2e.files import check_output
 from e2e.frames.build import build_candidates, empty_channels
 from e2e.frames.candidate_rows import MODES, CandidateRows, Mode, find_candidates, has_objects, modes_of
 from e2e.inference.engine import Engine, RemoteOptions, load_engine
@@ -69,7 +69,7 @@ def predict(
     if workers is not None or dask is not None:
         if output is None:
             raise InputError("predict", "workers without an output", "give a folder for it")
-        _check_output(output, paths)
+        check_output(output, paths)
         options = {"engine": engine, "candidates": candidates, "batch_size": batch_size, "threads": threads}
         options |= {"device": device, "precision": precision, "servers": tuple(servers)}
         options |= {"deadline": deadline, "fallback": fallback}
@@ -88,7 +88,7 @@ def predict(
         stack.callback(runner.close)
         write = None
         if output is not None:
-            _check_output(output, paths)
+            check_output(output, paths)
         for path, events in _timed(read_inputs(paths, problems), timing):
             write = write or _open(output, schema, batches, stack)
             timing.num_events += len(events)
@@ -165,14 +165,6 @@ def _check_options(candidates: str, batch_size: int, threads: int) -> None:
     for name, value in (("batch size", batch_size), ("threads", threads)):
         if value < 1:
             raise InputError("predict", f"{name} {value}", "give at least 1")
-
-
-def _check_output(output: Path, paths: Iterable[Path]) -> None:
-    """An input must not be replaced by what is made of it."""
-    given, place = {path.resolve() for path in paths}, output.resolve()
-    with writing(output):
-        if place.exists() and given & {place, place.parent}:
-            raise InputError(output, "exists among the inputs", "choose another place")
 
 
 def _provenance(
