@@ -17,7 +17,7 @@ from e2e.bundles import Bundle, load_bundle
 from e2e.contract import GRIDS, FrameSpec
 from e2e.contract.grids import ENDCAP_ROWS
 from e2e.detector.geometry import barrel_position
-from e2e.detector.grids import barrel_crystal, barrel_pixel, endcap_row_edges
+from e2e.detector.grids import FIRST_COLUMN_DEG, barrel_crystal, barrel_pixel, endcap_row_edges
 from e2e.display.selection import Shown, identity
 from e2e.events.store import write_events
 from e2e.inference.predict import predict
@@ -25,7 +25,6 @@ from e2e.problems import InputError, Problems
 
 Crop = dict[str, Any]
 
-_FIRST_COLUMN_DEG = -10.0  # where column 0 of the ECAL grids begins
 _SAME = ("source", "matches_electron", "eta", "phi", "pt", "seed_ieta", "seed_iphi", "share_outside")
 
 
@@ -111,7 +110,7 @@ def window_of(frame: FrameSpec, seed_ieta: int, seed_iphi: int) -> dict[str, Any
     column = int(seed.column) - frame.centre_column
     if frame.is_whole:
         low, high, column = 0, grid.rows, 0
-    first_phi = np.deg2rad(_FIRST_COLUMN_DEG + column)
+    first_phi = np.deg2rad(FIRST_COLUMN_DEG + column)
     return {
         "eta": (float(edges[low]), float(edges[high])),
         "phi": (float((first_phi + np.pi) % (2 * np.pi) - np.pi), float(np.deg2rad(frame.columns))),

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from e2e.display.cells import SURFACES, cells_of
 from e2e.display.crops import Crop
-from e2e.display.objects import objects_of, polyline
+from e2e.display.objects import POINT, objects_of, polyline
 from e2e.display.selection import Shown, identity
 
 MM_PER_CM, MEV_PER_GEV = 10.0, 1000.0
 CELL_MM_PER_MEV = 0.03  # Phoenix would draw all cells alike
 TRACK_POINTS = 24
-_POINT = ("x_cm", "y_cm", "z_cm")
 
 
 def to_phoenix(shown: Sequence[Shown], crops: Sequence[Sequence[Crop]]) -> dict[str, Any]:
@@ -48,7 +47,9 @@ def to_phoenix(shown: Sequence[Shown], crops: Sequence[Sequence[Crop]]) -> dict[
 
 
 def _event(one: Shown, crops: Sequence[Crop]) -> dict[str, Any]:
-    found = {name: objects_of(one.events, 0, name) or {} for name in ("tracks", "jets", "vertices", "tracker_hits")}
+    found = {
+        name: objects_of(one.events, 0, name) or {} for name in ("tracks", "jets", "taus", "vertices", "tracker_hits")
+    }
     cells = {name: _cells(name, cells_of(one.events, 0, name) or {}) for name in SURFACES}
     clusters = {name: _clusters(objects_of(one.events, 0, name) or {}) for name in ("photons", "electrons")}
     links = {
@@ -59,7 +60,7 @@ def _event(one: Shown, crops: Sequence[Crop]) -> dict[str, Any]:
         "Tracks": {"tracks": _tracks(found["tracks"])},
         "CaloCells": cells,
         "CaloClusters": {**clusters, "candidates": [_candidate(crop) for crop in crops]},
-        "Jets": {"jets": _jets(found["jets"])},
+        "Jets": {name: _jets(found[name]) for name in ("jets", "taus")},
         "Hits": {"tracker hits": _points(found["tracker_hits"])},
         "Vertices": {"vertices": [{"x": x, "y": y, "z": z} for x, y, z in _points(found["vertices"])]},
         "Photons": {"photons": links["photons"]},
@@ -132,7 +133,7 @@ def _jets(columns: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
 def _points(columns: Mapping[str, NDArray[Any]]) -> list[list[float]]:
     if not columns:
         return []
-    place = np.stack([columns[axis].astype(np.float64) for axis in _POINT], axis=-1) * MM_PER_CM
+    place = np.stack([columns[axis].astype(np.float64) for axis in POINT], axis=-1) * MM_PER_CM
     return np.round(place, 3).tolist()
 
 
