@@ -116,7 +116,7 @@ def sparse(page, tmp_path):
         "EE": table(pack_ee([70], [70], [1]), [8.0]),
         "HF": table(pack_hcal("HF", [35], [3], [1]), [400.0]),
     }
-    objects = {"jets": cones([60, 5], [0.5, -0.7], [0.3, 0.9]), "taus": cones([30], [-0.2], [2.5])}
+    objects = {"jets": cones([60, 5], [0.0, 0.0], [-0.62, 2.52]), "taus": cones([30], [-0.76], [0.95])}
     one = np.ones(1, np.uint32)
     write_events(tmp_path / "sparse.parquet", [Events(one, one, one.astype(np.uint64), hits, objects)])
     display([tmp_path / "sparse.parquet"], output=tmp_path / "sparse.html")
