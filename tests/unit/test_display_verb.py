@@ -158,8 +158,10 @@ def test_phoenix_gets_what_its_guide_asks_for(guns):
     assert np.hypot(*one["pos"][-1][:2]) == pytest.approx(1290.0, abs=0.02)
     crystal = event["CaloCells"]["EB"][0]
     assert crystal["energy"] == 30_000.0
-    assert crystal["radius"] / np.cosh(crystal["eta"]) == pytest.approx(1290.0, abs=0.1)
-    assert {cell["z"] for cell in event["CaloCells"]["EE"]} == {3170.0}
+    assert crystal["length"] == 900.0
+    assert crystal["radius"] / np.cosh(crystal["eta"]) == pytest.approx(1290.0 + 450.0, abs=0.1)  # its middle
+    assert [cell["z"] - cell["length"] / 2 for cell in event["CaloCells"]["EE"]] == pytest.approx([3170.0] * 2)
+    assert all(cell["length"] >= cell["side"] for cells in event["CaloCells"].values() for cell in cells)
     assert [jet["et"] for jet in event["Jets"]["jets"]] == [60_000.0, 25_000.0]
     assert event["Hits"] == {"tracker hits": [[40.0, 5.0, 20.0]]}
     assert event["Vertices"]["vertices"] == [{"x": 1.0, "y": 1.0, "z": 30.0}]

@@ -83,21 +83,26 @@ def _tracks(columns: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
 
 
 def _cells(name: str, columns: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
-    """Phoenix takes `radius` as the distance from the origin, `z` without its sign, and each alone."""
+    """Phoenix takes `radius` as the distance from the origin, `z` without its sign, and each alone; there is the middle
+    of the box, which it turns across the beam or along it, and makes at least as long as wide."""
     if not columns:
         return []
     surface, eta = SURFACES[name], columns["eta"].astype(np.float64)
-    if surface.z_cm is None:
-        assert surface.radius_cm is not None
-        place, distance_cm, rho_cm = "radius", surface.radius_cm * np.cosh(eta), np.full(len(eta), surface.radius_cm)
-    else:
-        place, distance_cm, rho_cm = "z", np.full(len(eta), surface.z_cm), surface.z_cm / np.sinh(np.abs(eta))
+    front_cm = surface.radius_cm if surface.z_cm is None else surface.z_cm
+    assert front_cm is not None
+    rho_cm = front_cm / (1 if surface.z_cm is None else np.sinh(np.abs(eta)))
     side_cm = columns["phi_width"] * rho_cm if surface.width_cm is None else np.full(len(eta), surface.width_cm)
-    distance, side = ((MM_PER_CM * values).round(2).tolist() for values in (distance_cm, side_cm))
-    energy = [MEV_PER_GEV * value for value in columns["energy"].tolist()]
+    side = MM_PER_CM * side_cm
+    energy = MEV_PER_GEV * columns["energy"].astype(np.float64)
+    length = np.maximum(CELL_MM_PER_MEV * energy, side)
+    middle = MM_PER_CM * front_cm + length / 2
+    place, far = ("radius", middle * np.cosh(eta)) if surface.z_cm is None else ("z", middle)
+    sizes = ((values.round(2)).tolist() for values in (side, length, far))
     return [
-        {"energy": e, "eta": at_eta, "phi": phi, "side": width, "length": max(CELL_MM_PER_MEV * e, 1.0), place: far}
-        for e, at_eta, phi, width, far in zip(energy, *_lists(columns, "eta", "phi"), side, distance, strict=True)
+        {"energy": e, "eta": at_eta, "phi": phi, "side": width, "length": reach, place: distance}
+        for e, at_eta, phi, width, reach, distance in zip(
+            energy.tolist(), *_lists(columns, "eta", "phi"), *sizes, strict=True
+        )
     ]
 
 
