@@ -49,6 +49,7 @@ def busy_event() -> Events:
         "tracks": objects("tracks", TRACKS),
         "photons": objects("photons", [{"pt": 30.0, "eta": 0.1, "phi": 0.0, "energy": 30.2, **ORIGIN}]),
         "jets": objects("jets", [{"pt": 25.0, "eta": -1.0, "phi": 2.0}, {"pt": 60.0, "eta": 1.0, "phi": -2.0}]),
+        "taus": objects("taus", [{"pt": 33.0, "eta": 0.4, "phi": 1.5}]),
         "vertices": objects("vertices", [{"x_cm": 0.1, "y_cm": 0.1, "z_cm": 3.0}, {}]),
         "tracker_hits": objects("tracker_hits", [{"layer": 1, "x_cm": 4.0, "y_cm": 0.5, "z_cm": 2.0}]),
         "truth": objects("truth", []),

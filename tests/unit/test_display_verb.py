@@ -163,6 +163,7 @@ def test_phoenix_gets_what_its_guide_asks_for(guns):
     assert [cell["z"] - cell["length"] / 2 for cell in event["CaloCells"]["EE"]] == pytest.approx([3170.0] * 2)
     assert all(cell["length"] >= cell["side"] for cells in event["CaloCells"].values() for cell in cells)
     assert [jet["et"] for jet in event["Jets"]["jets"]] == [60_000.0, 25_000.0]
+    assert event["Jets"]["taus"] == [{"eta": pytest.approx(0.4), "phi": 1.5, "et": 33_000.0}]
     assert event["Hits"] == {"tracker hits": [[40.0, 5.0, 20.0]]}
     assert event["Vertices"]["vertices"] == [{"x": 1.0, "y": 1.0, "z": 30.0}]
     assert event["Photons"]["photons"][0]["LinkedClusters"] == ["photons:0"]
