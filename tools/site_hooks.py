@@ -83,12 +83,13 @@ def _place(path: str, pages: set[str]) -> str | None:
     for name in (uri, f"{uri}/index.md"):
         if name in pages:
             return name
-    if not (ROOT / path).exists() or not (ROOT / path).is_relative_to(PACKAGE):
+    module = ROOT / path if path.endswith(".py") else ROOT / path / "__init__.py"
+    if not module.is_file() or not module.is_relative_to(PACKAGE):
         return None
     inside = (ROOT / path).relative_to(PACKAGE).parts
     package = f"reference/{inside[0]}.md" if inside else REFERENCE
-    module = f"#{_module_name(ROOT / path)}" if inside else ""
-    return (package if package in pages else REFERENCE) + module
+    anchor = f"#{_module_name(ROOT / path)}" if inside else ""
+    return (package if package in pages else REFERENCE) + anchor
 
 
 def _module_name(path: Path) -> str:

@@ -86,7 +86,7 @@ def efficiency(passes: ArrayLike) -> dict[str, float | None]:
 
 
 def calibration_error(probability: ArrayLike, is_signal: ArrayLike, bins: int = 15) -> float:
-    """Mean distance between what is said and what is so, over bins of equally many candidates; 0 is perfect.
+    """Mean distance between what is said and what is so, over bins of about equally many candidates; 0 is perfect.
 
     probability, is_signal: (candidates,). By chance alone a perfect answer gives up to 0.4 sqrt(bins / candidates).
     NaN without candidates.
@@ -94,8 +94,16 @@ def calibration_error(probability: ArrayLike, is_signal: ArrayLike, bins: int = 
     said, truth = np.asarray(probability, dtype=np.float64), np.asarray(is_signal).astype(np.float64)
     if not len(said):
         return float("nan")
-    distance = (said - truth)[np.argsort(said, kind="stable")]
-    return float(sum(abs(part.sum()) for part in np.array_split(distance, bins)) / len(said))
+    order = np.argsort(said, kind="stable")
+    distance = (said - truth)[order]
+    return float(sum(abs(distance[part].sum()) for part in equal_parts(said[order], bins)) / len(said))
+
+
+def equal_parts(ascending: FloatArray, count: int) -> list[slice]:
+    """Up to `count` parts of about equally many values each; equal values are in one part."""
+    ends = np.cumsum([len(part) for part in np.array_split(ascending, count)])
+    ends = np.unique(np.searchsorted(ascending, ascending[ends[ends > 0] - 1], side="right"))
+    return [slice(first, last) for first, last in pairwise([0, *ends.tolist()])]
 
 
 def mean_absolute_error(answer: ArrayLike, truth: ArrayLike) -> Measured:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from e2e.detector.detid import pack_eb
+from e2e.detector.detid import pack_eb, pack_ee, pack_hcal
 from e2e.display.cells import cells_of
 from e2e.display.display import display
 from e2e.display.objects import objects_of, polyline
@@ -47,6 +47,14 @@ def opened(page, written):
     page.locator("#identity:not(:empty)").wait_for()
     yield page
     assert page.console_errors == []
+
+
+def wait_until(page, expression: str) -> None:
+    """`wait_for_function` evaluates text in the page, which its policy forbids."""
+    page.evaluate(
+        "new Promise((done, fail) => { let frames = 1000; const look = () =>"
+        f" ({expression}) ? done() : frames-- ? requestAnimationFrame(look) : fail(new Error('never')); look(); }})"
+    )
 
 
 def said(page) -> dict[str, str]:
@@ -96,6 +104,76 @@ def test_the_pointer_on_a_cell_tells_its_energy(opened, shown, screenshots, plac
     opened.screenshot(path=screenshots / f"display-hover-{place}.png")
     opened.mouse.move(5, 5)
     opened.locator("#tip").wait_for(state="hidden")
+
+
+@pytest.fixture
+def sparse(page, tmp_path):
+    """One event: a crystal of the barrel, one of an endcap that stands askew on the map, HF, jets and a tau."""
+
+    def table(detid, energy):
+        columns = {"detid": detid, "energy": np.array(energy, np.float32), "time": np.zeros(len(energy), np.float32)}
+        return Table.from_counts([len(energy)], columns)
+
+    def cones(pt, eta, phi):
+        return Table.from_counts(
+            [len(pt)], dict(zip(("pt", "eta", "phi"), np.array([pt, eta, phi], np.float32), strict=True))
+        )
+
+    hits = {
+        "EB": table(pack_eb([20], [100]), [10.0]),
+        "EE": table(pack_ee([70], [70], [1]), [8.0]),
+        "HF": table(pack_hcal("HF", [35], [3], [1]), [400.0]),
+    }
+    objects = {"jets": cones([60, 5], [0.0, 0.0], [-0.62, 2.52]), "taus": cones([30], [-0.76], [0.95])}
+    one = np.ones(1, np.uint32)
+    write_events(tmp_path / "sparse.parquet", [Events(one, one, one.astype(np.uint64), hits, objects)])
+    display([tmp_path / "sparse.parquet"], output=tmp_path / "sparse.html")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.goto((tmp_path / "sparse.html").as_uri())
+    page.locator("#identity:not(:empty)").wait_for()
+    yield page
+    assert page.console_errors == []
+
+
+def test_an_endcap_crystal_is_found_as_far_as_it_reaches(sparse):
+    sparse.mouse.move(*sparse.evaluate("e2eDisplay.placeOf('EE', 0)"))
+    sparse.mouse.wheel(0, -2000)
+    wait_until(sparse, "e2eDisplay.range.eta[1] - e2eDisplay.range.eta[0] < 1")
+    x, y = sparse.evaluate("e2eDisplay.placeOf('EE', 0)")
+    sparse.mouse.move(x, y + 8)
+    wait_until(sparse, "e2eDisplay.hovered?.kind === 'EE'")
+
+
+def test_jets_that_come_above_the_threshold_are_found(sparse):
+    """And a tau, which is not shown at first."""
+    sparse.mouse.move(*sparse.evaluate("e2eDisplay.placeInSpace('jets', 0)"))
+    wait_until(sparse, "e2eDisplay.hovered?.kind === 'jets'")
+    sparse.locator("#above-jets").fill("0")
+    sparse.mouse.move(*sparse.evaluate("e2eDisplay.placeInSpace('jets', 1)"))
+    wait_until(sparse, "e2eDisplay.hovered?.index === 1")
+    sparse.locator("#show-taus").set_checked(True)
+    for place in ("placeInSpace", "placeOf"):
+        sparse.mouse.move(5, 5)
+        wait_until(sparse, "e2eDisplay.hovered === null")
+        sparse.mouse.move(*sparse.evaluate(f"e2eDisplay.{place}('taus', 0)"))
+        wait_until(sparse, "e2eDisplay.hovered?.title === 'tau'")
+
+
+def test_what_is_hidden_is_no_measure_of_lengths_and_only_hf_moves_the_map(sparse):
+    assert sparse.evaluate("e2eDisplay.lengthOf('EB', 0)") == 1
+    sparse.locator("#show-HF").set_checked(True)
+    assert sparse.evaluate("e2eDisplay.lengthOf('EB', 0)") < 1
+    sparse.locator("#show-EB").set_checked(False)
+    whole = sparse.evaluate("e2eDisplay.range")
+    sparse.mouse.move(*sparse.evaluate("e2eDisplay.placeOf('EE', 0)"))
+    sparse.mouse.wheel(0, -1000)
+    wait_until(sparse, "e2eDisplay.range.eta[1] < 5")
+    near = sparse.evaluate("e2eDisplay.range")
+    sparse.locator("#show-tracks").set_checked(False)
+    assert sparse.evaluate("e2eDisplay.range") == near
+    sparse.locator("#show-HF").set_checked(False)
+    assert sparse.evaluate("e2eDisplay.range.eta[1]") < whole["eta"][1]
+    assert sparse.evaluate("e2eDisplay.range.phi") == whole["phi"]
 
 
 def test_the_page_holds_the_numbers_of_the_record(opened, shown):
@@ -171,13 +249,19 @@ def test_switches_and_thresholds_hide_what_they_name(opened, shown):
 
 
 def test_an_idle_page_draws_nothing_and_a_view_draws_once(opened):
-    opened.wait_for_timeout(300)
+    ten_frames = (
+        "new Promise((done) => { let n = 10;"
+        " const step = () => (n-- ? requestAnimationFrame(step) : done(true)); step(); })"
+    )
+    wait_until(opened, "e2eDisplay.numFrames > 0")
+    opened.evaluate(ten_frames)  # what was asked for is drawn
     before = opened.evaluate("e2eDisplay.numFrames")
-    opened.wait_for_timeout(300)
+    opened.evaluate(ten_frames)
     assert opened.evaluate("e2eDisplay.numFrames") == before
     opened.get_by_role("button", name="r-z").click()
-    opened.wait_for_timeout(200)
-    assert before < opened.evaluate("e2eDisplay.numFrames") <= before + 3
+    wait_until(opened, f"e2eDisplay.numFrames > {before}")
+    opened.evaluate(ten_frames)
+    assert opened.evaluate("e2eDisplay.numFrames") <= before + 3
     drawn = opened.evaluate("e2eDisplay.renderFrames(2)")
     assert drawn["frames"] == 2
 

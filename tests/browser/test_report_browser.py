@@ -6,6 +6,7 @@ import pytest
 
 from e2e.evaluation import examples
 from e2e.evaluation.evaluate import evaluate
+from e2e.evaluation.page import Section, write_page
 from e2e.report.report import report
 from e2e.simulation.simulate import simulate
 
@@ -51,6 +52,21 @@ def test_the_page_asks_for_nothing_else(page, written):
     page.on("request", lambda request: asked.append(request.url))
     page.goto(written.as_uri())
     assert asked == [written.as_uri()]
+
+
+def test_an_svg_of_others_neither_runs_nor_fetches(page, tmp_path):
+    """A bundle brings the picture of its training."""
+    (tmp_path / "curve.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" onload="document.title=\'owned\'">'
+        '<script>document.title = "owned"</script><image href="http://example.invalid/x.png"/></svg>'
+    )
+    failed = []
+    page.on("requestfailed", lambda request: failed.append(request.failure))
+    written = write_page(tmp_path / "index.html", [Section("Training", "", [tmp_path / "curve.svg"])], "footer")
+    page.goto(written.as_uri())
+    page.wait_for_load_state("networkidle")
+    assert failed == ["csp"]
+    assert page.title() != "owned"
 
 
 def test_what_a_page_complains_of_is_heard(page, tmp_path):

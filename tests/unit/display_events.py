@@ -30,6 +30,7 @@ TRACKS = [
     {"pt": 0.5, "eta": 0.3, "phi": -2.0, "charge": -1, **ORIGIN},  # curls up
     {"pt": 5.0, "eta": 0.5, "phi": 3.0, **ORIGIN},  # charge not known
     {"pt": 3.0, "eta": 0.5, "phi": 3.0, "charge": 1, "x_cm": 500.0, "y_cm": 0.0, "z_cm": 0.0},  # begins outside
+    {"pt": 4.0, "eta": 0.2, "phi": 1.0, "charge": 1, "x_cm": 1.0, "y_cm": 0.0, "z_cm": 400.0},  # and beyond the endcap
     {"pt": 0.0, "eta": 0.5, "phi": 3.0, "charge": 1, **ORIGIN},
     {"pt": 2.0, "eta": 1e5, "phi": 0.0, "charge": 1, **ORIGIN},  # along the beam
 ]
@@ -48,6 +49,7 @@ def busy_event() -> Events:
         "tracks": objects("tracks", TRACKS),
         "photons": objects("photons", [{"pt": 30.0, "eta": 0.1, "phi": 0.0, "energy": 30.2, **ORIGIN}]),
         "jets": objects("jets", [{"pt": 25.0, "eta": -1.0, "phi": 2.0}, {"pt": 60.0, "eta": 1.0, "phi": -2.0}]),
+        "taus": objects("taus", [{"pt": 33.0, "eta": 0.4, "phi": 1.5}]),
         "vertices": objects("vertices", [{"x_cm": 0.1, "y_cm": 0.1, "z_cm": 3.0}, {}]),
         "tracker_hits": objects("tracker_hits", [{"layer": 1, "x_cm": 4.0, "y_cm": 0.5, "z_cm": 2.0}]),
         "truth": objects("truth", []),

@@ -112,7 +112,7 @@ def test_tracks_end_where_the_helix_says():
     impact = to_ecal(*state, bend)
     for i, pt in enumerate(tracks["pt"].tolist()):
         line = polyline({name: column[i : i + 1] for name, column in tracks.items()}, 33)[0]
-        if pt in (0.0, 3.0):  # without a path, or from outside
+        if pt in (0.0, 3.0, 4.0):  # without a path, or from outside
             assert tracks["path_cm"][i] == tracks["bend"][i] == 0
             assert np.isfinite(line).all()
             continue
@@ -190,6 +190,12 @@ def test_nothing_in_the_data_can_end_a_script():
     assert evil not in page
     assert "<title>&lt;i&gt; &amp; {{payload}}</title>" in page
     assert page.count("</script>") == page.count("<script")
+
+
+def test_a_file_whose_name_is_no_text():
+    page = make_page(payload_of(busy_event(), Path("ev\udcff.ig")), "ev\udcff.ig")
+    assert "<title>ev?.ig</title>" in page
+    assert page.encode()
 
 
 def test_the_same_events_give_the_same_page():

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
+import webbrowser
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +31,7 @@ from e2e.display.selection import MAX_EVENTS, Shown, identity, select_events
 from e2e.events.reader import read_events
 from e2e.events.store import write_events
 from e2e.files import write_json
+from e2e.inference import predict as inference
 from e2e.inference.predict import predict
 from e2e.problems import InputError, Problems
 from e2e.simulation.simulate import simulate
@@ -151,9 +158,12 @@ def test_phoenix_gets_what_its_guide_asks_for(guns):
     assert np.hypot(*one["pos"][-1][:2]) == pytest.approx(1290.0, abs=0.02)
     crystal = event["CaloCells"]["EB"][0]
     assert crystal["energy"] == 30_000.0
-    assert crystal["radius"] / np.cosh(crystal["eta"]) == pytest.approx(1290.0, abs=0.1)
-    assert {cell["z"] for cell in event["CaloCells"]["EE"]} == {3170.0}
+    assert crystal["length"] == 900.0
+    assert crystal["radius"] / np.cosh(crystal["eta"]) == pytest.approx(1290.0 + 450.0, abs=0.1)  # its middle
+    assert [cell["z"] - cell["length"] / 2 for cell in event["CaloCells"]["EE"]] == pytest.approx([3170.0] * 2)
+    assert all(cell["length"] >= cell["side"] for cells in event["CaloCells"].values() for cell in cells)
     assert [jet["et"] for jet in event["Jets"]["jets"]] == [60_000.0, 25_000.0]
+    assert event["Jets"]["taus"] == [{"eta": pytest.approx(0.4), "phi": 1.5, "et": 33_000.0}]
     assert event["Hits"] == {"tracker hits": [[40.0, 5.0, 20.0]]}
     assert event["Vertices"]["vertices"] == [{"x": 1.0, "y": 1.0, "z": 30.0}]
     assert event["Photons"]["photons"][0]["LinkedClusters"] == ["photons:0"]
@@ -202,6 +212,83 @@ def test_mistakes_are_one_line_and_leave_nothing(guns, tmp_path, capsys):
     assert not list(tmp_path.glob("*.html"))
 
 
+def test_inputs_are_not_written_over(guns, tmp_path):
+    events = tmp_path / "events.parquet"
+    write_events(events, [good_events(3)])
+    before = events.read_bytes()
+    (tmp_path / "folder").mkdir()
+    page = tmp_path / "folder" / "a.html"
+    page.write_text("<p>")
+    shutil.copy(events, tmp_path / "folder")
+    for options in ({"phoenix": events}, {"phoenix": tmp_path / "folder" / "events.parquet"}, {"output": page}):
+        with pytest.raises(InputError, match="exists among the inputs"):
+            display([events, tmp_path / "folder"], **options)
+    new = tmp_path / "new.html"
+    with pytest.raises(InputError, match="give them two names"):
+        display([events], output=new, phoenix=tmp_path / "folder" / ".." / "new.html")
+    assert events.read_bytes() == before and not new.exists()
+
+
+def test_of_two_files_both_are_written_or_none(guns, tmp_path):
+    phoenix, page = tmp_path / "a.json", tmp_path / "no" / "a.html"
+    with pytest.raises(InputError, match="no folder"):
+        display([guns], output=page, phoenix=phoenix)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bad_file_does_not_take_the_others_with_it(store, tmp_path):
+    bad = tmp_path / "bad.parquet"
+    bad.write_bytes(b"PAR1junk")
+    for events in ((), ("0-19",), tuple(f"{n}:{n}:{n}" for n in (7,))):
+        problems = Problems()
+        shown, _ = select_events([bad, store], events, problems)
+        assert len(shown) == (1 if ":" in "".join(events) else 20)
+        assert problems[0].where == str(bad)
+
+
+def test_an_event_by_place_and_number_is_shown_once(store):
+    assert numbers([store], ("6", "7:7:7")) == [7]
+
+
+def test_a_dropped_event_is_told_by_its_reason(tmp_path):
+    write_events(tmp_path / "some.parquet", [replace(empty_event(), hits={}), busy_event()])
+    with pytest.raises(InputError, match=r"no event 1:1:1 .*no rec hits"):
+        select_events([tmp_path / "some.parquet"], ("1:1:1",), Problems())
+
+
+def test_a_problem_of_a_crop_names_its_event(guns, monkeypatch):
+    problems = Problems()
+    shown, _ = select_events([guns], ("2",), problems)
+    loaded, _ = describe_bundles(BUNDLES[:1])
+    run = inference._run
+    monkeypatch.setattr(inference, "_run", lambda *given: run(*given)._replace(outputs=np.full((1, 1), np.nan)))
+    find_crops(loaded, shown, problems)
+    assert {problem.where.rpartition(" candidate")[0] for problem in problems} == {"bundle electron-photon-nano: 1:1:3"}
+
+
+def test_a_page_that_is_written_is_opened(guns, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(webbrowser, "open", opened.append)
+    display([guns], events=("0",), output=tmp_path / "a.HTML", open_browser=True)
+    assert opened == [(tmp_path / "a.HTML").as_uri()]
+    with pytest.raises(InputError, match="no page to open"):
+        display([guns], events=("0",), phoenix=tmp_path / "a.json", open_browser=True)
+
+
+def test_hosts(guns):
+    def stop(said):
+        found.append(said)
+        raise KeyboardInterrupt
+
+    found = []
+    with pytest.raises(InputError, match="give another --host"):
+        display([guns], host="no.such.host.invalid")
+    if socket.has_ipv6:
+        with contextlib.suppress(KeyboardInterrupt):
+            display([guns], host="::1", port=0, say=stop)
+        assert "at http://[::1]:" in found[0]
+
+
 def test_a_port_in_use_is_one_line(guns):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -210,21 +297,41 @@ def test_a_port_in_use_is_one_line(guns):
             display([guns], port=taken.getsockname()[1])
 
 
-def test_the_server_answers_here_alone_and_ends_when_asked(guns):
-    command = [sys.executable, "-m", "e2e.cli", "display", str(guns), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+def test_the_server_answers_here_alone_and_ends_when_asked(guns, tmp_path):
+    command = [sys.executable, "-m", "e2e.cli", "display", str(guns), "--port", "0", "--open"]
+    browser, seen = tmp_path / "browser", tmp_path / "seen"  # of the console: it holds on until it has the page
+    fetch = f"pathlib.Path({str(seen)!r}).write_bytes(urllib.request.urlopen(sys.argv[1]).read())"
+    browser.write_text(f"#!{sys.executable}\nimport pathlib, sys, urllib.request\n{fetch}\n")
+    browser.chmod(0o755)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env={**os.environ, "BROWSER": f"{browser} %s"}, **pipes) as server:
         try:
             line = server.stdout.readline()
             url = line.split()[-1]
+            port = int(url.rstrip("/").rpartition(":")[2])
             assert line.startswith("ready: 6 of 6 events at http://127.0.0.1:")
-            with urllib.request.urlopen(url) as answer:
+            with urllib.request.urlopen(url, timeout=30) as answer:
                 page = answer.read().decode()
             assert page.startswith("<!doctype html>")
             with pytest.raises(urllib.error.HTTPError, match="404"):
                 urllib.request.urlopen(url + "etc/passwd")
+            with pytest.raises(ConnectionRefusedError):
+                socket.create_connection(("127.0.0.2", port))
+            leave_early(port)
+            while not (seen.exists() and seen.stat().st_size == len(page.encode())):
+                time.sleep(0.05)
         finally:
             server.send_signal(signal.SIGINT)
         assert server.wait(20) == 0
+        assert server.stderr.read() == ""
+
+
+def leave_early(port):
+    """Ask for the page and reset the connection."""
+    with socket.create_connection(("127.0.0.1", port)) as left:
+        left.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        left.recv(100)
+        left.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 @pytest.mark.parametrize("name", ["edm_aod_2012.root", "edm_aod_run2.root", "event_store_v1.parquet"])

@@ -6,6 +6,8 @@ from e2e.metrics import (
     MIN_PASSING,
     area_under_curve,
     bootstrap,
+    calibration_error,
+    equal_parts,
     half_width_68,
     in_bins,
     mean_absolute_error,
@@ -51,6 +53,16 @@ def test_error_of_the_rejection_is_the_spread_of_repeated_samples():
     repeats = [rejection(rng.normal(size=1000) + truth, truth, 0.7) for _ in range(60)]
     spread = np.std([one.value for one in repeats], ddof=1)
     assert np.mean([one.error for one in repeats]) == pytest.approx(spread, rel=0.35)
+
+
+def test_a_constant_that_is_right_on_average_is_calibrated():
+    assert calibration_error(np.full(2000, 0.5), np.arange(2000) < 1000) == 0
+
+
+def test_parts_are_equal_but_for_ties():
+    assert [part.stop for part in equal_parts(np.arange(10.0), 3)] == [4, 7, 10]
+    assert [part.stop for part in equal_parts(np.array([0.0, 1, 1, 1, 1, 2]), 3)] == [5, 6]
+    assert equal_parts(np.array([]), 3) == []
 
 
 @pytest.mark.parametrize(("passing", "is_measured"), [(MIN_PASSING, True), (MIN_PASSING - 1, False), (0, False)])

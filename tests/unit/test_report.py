@@ -7,6 +7,8 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from e2e.bundles import load_bundle
@@ -19,10 +21,11 @@ from e2e.evaluation import examples
 from e2e.evaluation.answers import ANSWERS, Answers, read_answers, write_answers
 from e2e.evaluation.evaluate import evaluate
 from e2e.evaluation.examples import EXAMPLES, choose_examples, read_examples
+from e2e.evaluation.plots import roc_points, training_figure
 from e2e.frames import Candidates, Seeds
-from e2e.metrics import efficiency
+from e2e.metrics import area_under_curve, efficiency
 from e2e.problems import InputError
-from e2e.report import curves, gallery, score_numbers, score_sections, sculpting
+from e2e.report import curves, evaluations, gallery, score_numbers, score_sections, sculpting
 from e2e.report.evaluations import read_evaluations
 from e2e.report.report import report
 from e2e.report.saliency import attributions
@@ -118,9 +121,7 @@ def test_a_regression_has_its_response_in_bins(made, tmp_path):
 def test_saliency_needs_the_bundle_that_was_evaluated(made, tmp_path):
     shutil.copytree(TAGGER, tmp_path / "bundle")
     shutil.copytree(made / "tagger", tmp_path / "evaluation")
-    bundle = json.dumps(str(tmp_path / "bundle")).encode()
-    here = json.dumps(str(TAGGER)).encode()
-    damaged(tmp_path / "evaluation", "evaluation.json", lambda text: text.replace(here, bundle))
+    point_to(tmp_path / "evaluation", tmp_path / "bundle")
 
     def look():
         (one,) = read_evaluations([tmp_path / "evaluation"])
@@ -135,9 +136,13 @@ def test_saliency_needs_the_bundle_that_was_evaluated(made, tmp_path):
     text, saliency, panels = look()
     assert "No saliency: the bundle cannot be read" in text and "no such bundle" in saliency and panels == [2] * 4
     (gone,) = read_evaluations([tmp_path / "evaluation"])
-    assert "Not kept, or the bundle is gone: bundle" in curves.section([gone])[0].text
+    assert "Not to be had: bundle (the bundle cannot be read" in curves.section([gone])[0].text
     shutil.copytree(ZOO / "electron-photon", tmp_path / "bundle")
     assert "is now another bundle" in look()[1]
+    (other,) = read_evaluations([tmp_path / "evaluation"])
+    section, histories = curves.section([other])
+    assert "is now another bundle" in section.text and not section.figures
+    assert histories == {"bundle": None}
 
 
 def test_saliency_says_what_a_small_change_does():
@@ -163,8 +168,28 @@ def test_a_curve_is_drawn_from_the_numbers_of_the_bundle_where_it_keeps_them(mad
     rows = [{"epoch": 0.0, "loss": 0.7, "validation_loss": 0.6}, {"epoch": 1.0, "loss": 0.5, "validation_loss": 0.4}]
     (tmp_path / TRAINING_HISTORY).write_text(json.dumps(rows))
     assert curves.read_history(tmp_path) == rows
+    (tmp_path / TRAINING_HISTORY).write_text('[{"epoch": 0, "loss": NaN, "validation_loss": 0.5}]')
+    found = curves.read_history(tmp_path)
+    assert found == [{"epoch": 0, "loss": None, "validation_loss": 0.5}]
+    lines = training_figure(found).axes[0].lines
+    assert [len(line.get_xdata()) for line in lines] == [0, 1]
+    plt.close("all")
     (tmp_path / TRAINING_HISTORY).write_text("[{]")
     assert curves.read_history(tmp_path) is None
+
+
+def test_equal_scores_are_not_told_apart():
+    """Whatever the order of the file: sorted by class it would make a perfect network of a constant."""
+    is_signal = np.arange(2000) < 1000
+    constant = np.full(2000, 0.5)
+    assert roc_points(constant, is_signal) == (1.0, 1.0)
+    assert [(row["said"], row["is_so"]["value"]) for row in score_numbers._reliability(constant, is_signal)] == [
+        (0.5, 0.5)
+    ]
+    rng = np.random.default_rng(1)
+    saturated = np.where(rng.random(2000) < np.where(is_signal, 0.6, 0.3), 1.0, rng.random(2000))
+    signal, background = (np.concatenate(([0.0], points)) for points in roc_points(saturated, is_signal))
+    assert np.trapezoid(signal, background) == pytest.approx(area_under_curve(saturated, is_signal).value, abs=2e-3)
 
 
 def test_unknown_vertices_and_pt_are_left_out(made, tmp_path):
@@ -178,7 +203,7 @@ def test_unknown_vertices_and_pt_are_left_out(made, tmp_path):
     assert [figure.file for figure in sections["Efficiency in bins"].figures] == ["efficiency-abs-eta.pdf"]
     plt.close("all")
     assert sculpting.find_spectra([blind]) == {}
-    assert "pT" not in sculpting.section([blind], [sculpting.measure(blind, {})], {}).text
+    assert "Neither a mass nor pT" in sculpting.section([blind], [sculpting.measure(blind, {})], {}).text
 
 
 def test_candidates_of_one_kind_have_no_curve_but_the_same_page_twice(tmp_path, untrained_bundle, monkeypatch):
@@ -211,6 +236,19 @@ def damaged(path, name, change):
             lambda path: damaged(path, "evaluation.json", lambda t: t.replace(b"n-photon", b"n-foton", 1)),
             "unknown task",
         ),
+        (lambda path: edit(path, task=[]), "not what `e2e evaluate` writes"),
+        (lambda path: edit(path, bundle=5), "bundle is no text"),
+        (lambda path: edit(path, made_with={}), "made_with names no network"),
+        (lambda path: edit(path, auc=None), "auc is no measured number"),
+        (lambda path: edit(path, rejection={"50%": 3}), "50% is no measured number"),
+        (lambda path: edit(path, published=float("nan")), "damaged: not JSON"),
+        (lambda path: edit(path, bundle="\udcff"), "damaged: not JSON"),
+        (
+            lambda path: rewrite_columns(path, pt=lambda pt: np.full(len(pt), "x")),
+            "truncated or damaged table of answers",
+        ),
+        (lambda path: rewrite_columns(path, pt=None), "no column pt"),
+        (lambda path: shorten(path, 20), "not the examples of an evaluation"),
         (lambda path: (path / ANSWERS).unlink(), "an older e2e did not write it; call `e2e evaluate` again"),
         (lambda path: damaged(path, ANSWERS, lambda data: data[: len(data) // 2]), "truncated or damaged"),
         (lambda path: damaged(path, EXAMPLES, lambda data: data[: len(data) // 2]), "truncated or damaged"),
@@ -223,6 +261,63 @@ def test_what_is_no_evaluation_is_one_line(made, tmp_path, spoil, message):
         report([tmp_path / "evaluation"], tmp_path / "report")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "message"), [(ANSWERS, "not the answers that evaluation.json measures"), (EXAMPLES, "of another network")]
+)
+def test_files_of_two_networks_are_not_mixed(made, tmp_path, file, message):
+    shutil.copytree(made / "tagger", tmp_path / "evaluation")
+    shutil.copy(made / "untrained" / file, tmp_path / "evaluation" / file)
+    with pytest.raises(InputError, match=message):
+        report([tmp_path / "evaluation"], tmp_path / "report")
+
+
+def test_an_evaluation_that_breaks_off_leaves_no_numbers_of_an_older_one(made, tmp_path, monkeypatch, untrained_bundle):
+    shutil.copytree(made / "tagger", tmp_path / "evaluation")
+
+    def full(*_):
+        raise InputError("disk", "full", "make room")
+
+    monkeypatch.setattr("e2e.evaluation.evaluate.write_answers", full)
+    with pytest.raises(InputError, match="full"):
+        evaluate(untrained_bundle.path, [made / "events"], tmp_path / "evaluation")
+    assert not (tmp_path / "evaluation" / "evaluation.json").exists()
+
+
+def test_two_models_of_one_signal_candidate_are_not_compared(made):
+    both = read_evaluations([made / "tagger", made / "untrained"])
+    target = np.zeros(len(both[0].answers), np.float32)
+    target[0] = 1
+    nothing = {"auc": {"value": None, "error": None}}
+    one_signal = [
+        replace(
+            one,
+            result=one.result | nothing,
+            answers=replace(one.answers, labels={**one.answers.labels, "target": target}),
+        )
+        for one in both
+    ]
+    assert score_numbers.compare(one_signal) == []
+
+
+def test_a_column_that_an_older_file_does_not_have_is_unknown(made, tmp_path):
+    shutil.copytree(made / "tagger", tmp_path / "evaluation")
+    rewrite_columns(tmp_path / "evaluation", **{"truth.mass": None})
+    assert np.isnan(read_answers(tmp_path / "evaluation" / ANSWERS).labels["truth.mass"]).all()
+
+
+def test_answers_of_a_newer_version_are_refused_by_name(made, tmp_path, monkeypatch):
+    monkeypatch.setattr("e2e.evaluation.answers.ANSWERS_VERSION", 0)
+    with pytest.raises(InputError, match="answers of version 1; this e2e reads up to 0; install a newer e2e"):
+        read_answers(made / "tagger" / ANSWERS)
+
+
+def test_names_that_matplotlib_would_read_and_files_of_one_name(made):
+    one, two = (read_evaluations([made / name])[0] for name in ("tagger", "untrained"))
+    apart = evaluations._named_apart([replace(one, name="_net $1"), replace(two, name="_net-$1")])
+    assert [each.label for each in apart] == ["\u200b_net \\$1", "\u200b_net-\\$1"]
+    assert [each.file_name for each in apart] == ["1-_net--1", "2-_net--1"]
 
 
 def test_what_does_not_belong_together_is_refused(made, tmp_path):
@@ -278,6 +373,36 @@ def rewrite(path, answers):
     write_answers(path, task, answers_as_candidates(answers), answers.names, answers.outputs, answers.about)
 
 
+def edit(path, **changes):
+    """Of `evaluation.json`."""
+    result = json.loads((path / "evaluation.json").read_text())
+    (path / "evaluation.json").write_text(json.dumps(result | changes))
+
+
+def rewrite_columns(path, **changes):
+    """Of the answers: by name, what is done with a column; None takes it out."""
+    table = pq.read_table(path / ANSWERS)
+    for name, change in changes.items():
+        place = table.column_names.index(name)
+        old, table = table[name].to_numpy(), table.remove_column(place)
+        if change is not None:
+            table = table.add_column(place, name, pa.array(change(old)))
+    pq.write_table(table, path / ANSWERS)
+
+
+def shorten(path, count):
+    """Answers about the first candidates, which do not reach to the examples any more."""
+    pq.write_table(pq.read_table(path / ANSWERS).slice(0, count), path / ANSWERS)
+    edit(path, candidates=count)
+
+
+def point_to(path, bundle):
+    """An evaluation, as if the bundle had been elsewhere."""
+    edit(path, bundle=str(bundle))
+    answers = read_answers(path / ANSWERS)
+    rewrite(path / ANSWERS, replace(answers, about={**answers.about, "bundle": str(bundle)}))
+
+
 def answers_as_candidates(answers):
     count = len(answers)
     spec, none = FrameSpec(channels=("ecal_energy",)), np.zeros(count)
@@ -310,7 +435,8 @@ def _labelled(target, pdg_id=np.nan):
 
 
 def test_stored_examples_are_the_chosen_candidates(made):
-    chosen, candidates = read_examples(made / "tagger" / EXAMPLES)
+    sha256 = load_bundle(TAGGER).contract.files["model.onnx"].sha256
+    chosen, candidates = read_examples(made / "tagger" / EXAMPLES, sha256, 300)
     assert list(chosen) == ["right", "wrong"] and sum(map(len, chosen.values())) == len(candidates) == 4
 
 

@@ -100,6 +100,7 @@ def test_lists_are_lists_and_tables_are_tables(site):
         ("index.md", "[a](../src/e2e)", "[a](reference/index.md)"),
         ("index.md", "[a](../src/e2e/models/views.py)", "[a](reference/models.md#e2e.models.views)"),
         ("howto/aod.md", "[a](../../src/e2e/info.py)", "[a](../reference/index.md#e2e.info)"),
+        ("index.md", "[a](../src/e2e/display/assets/page.html)", "a"),
         ("index.md", "[the Makefile](../Makefile)", "the Makefile"),
         ("index.md", "![a](images/response.svg)", "![a](images/response.svg)"),
         ("index.md", "[a](https://cern.ch) [b](#here)", "[a](https://cern.ch) [b](#here)"),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from e2e.datasets import CandidateSet
 from e2e.evaluation.classical import isolation_score, simple_guesses
-from e2e.evaluation.plots import new_axes, plot_roc, plot_widths
+from e2e.evaluation.plots import new_axes, plot_roc, plot_widths, roc_points
 from e2e.evaluation.quantity import NUM_VALUE_BINS, measure_response, span_of
 from e2e.metrics import (
     FloatArray,
@@ -99,7 +99,7 @@ class Area:
     def figure(self, outputs: Mapping[str, Outputs]) -> Any:
         figure, axes = new_axes()
         for name, given in outputs.items():
-            plot_roc(axes, given[:, 0], self.is_signal, label=name)
+            plot_roc(axes, roc_points(given[:, 0], self.is_signal), label=name)
         axes.set(xlabel="efficiency for the signal", ylabel="efficiency for the rest")
         axes.legend(fontsize=7)
         return figure

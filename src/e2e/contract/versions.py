@@ -5,4 +5,5 @@ GRAPH_CONTRACT_VERSION = 2  # that and neighbour; of graph networks alone, so th
 BUNDLE_VERSION = 2  # files of a bundle and keys of contract.json
 EVENT_STORE_VERSION = 4  # columns of the Parquet event store
 CANDIDATE_STORE_VERSION = 3  # columns of the Parquet candidate store
+ANSWERS_VERSION = 1  # columns of the table of answers that an evaluation keeps
 COMPRESSED_VERSION = 1  # sections of a file of compressed candidates and keys of its header

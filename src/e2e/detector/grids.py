@@ -28,6 +28,9 @@ IntArray = NDArray[np.int32]
 TOWER_EDGES = np.array([*np.arange(17) * 0.087, *HE_TOWER_EDGES])
 
 
+FIRST_COLUMN_DEG = -10.0  # where column 0 of the ECAL grids begins
+
+
 class Pixel(NamedTuple):
     """Zero-based row (eta) and column (phi)."""
 
@@ -51,7 +54,7 @@ def barrel_crystal(row: ArrayLike, column: ArrayLike) -> tuple[IntArray, IntArra
 
 def phi_column(phi: ArrayLike) -> IntArray:
     """ECAL column that contains this azimuth (radian)."""
-    return (np.floor(np.rad2deg(np.asarray(phi, dtype=np.float64)) + 10.0).astype(np.int32)) % 360
+    return (np.floor(np.rad2deg(np.asarray(phi, dtype=np.float64)) - FIRST_COLUMN_DEG).astype(np.int32)) % 360
 
 
 @cache

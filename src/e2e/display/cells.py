@@ -31,7 +31,8 @@ class Surface(NamedTuple):
     phi_width: float | None = None
 
 
-# Fronts of the HCAL: corners in the event-display geometry of iSpy (cms-outreach/ispy-webgl, geometry/json).
+# Fronts of the HCAL: corners in the event-display geometry of iSpy (cms-outreach/ispy-webgl, geometry/json). Those of
+# `simulation/hcal.py` are rounder, from the paper, and stay: a change would make other events of the same seed.
 SURFACES: dict[str, Surface] = {
     "EB": Surface(
         "ECAL barrel",

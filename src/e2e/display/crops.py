@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -16,15 +17,14 @@ from e2e.bundles import Bundle, load_bundle
 from e2e.contract import GRIDS, FrameSpec
 from e2e.contract.grids import ENDCAP_ROWS
 from e2e.detector.geometry import barrel_position
-from e2e.detector.grids import barrel_crystal, barrel_pixel, endcap_row_edges
-from e2e.display.selection import Shown
+from e2e.detector.grids import FIRST_COLUMN_DEG, barrel_crystal, barrel_pixel, endcap_row_edges
+from e2e.display.selection import Shown, identity
 from e2e.events.store import write_events
 from e2e.inference.predict import predict
 from e2e.problems import InputError, Problems
 
 Crop = dict[str, Any]
 
-_FIRST_COLUMN_DEG = -10.0  # where column 0 of the ECAL grids begins
 _SAME = ("source", "matches_electron", "eta", "phi", "pt", "seed_ieta", "seed_iphi", "share_outside")
 
 
@@ -66,7 +66,7 @@ def find_crops(bundles: Sequence[Bundle], shown: Sequence[Shown], problems: Prob
         for bundle in bundles:
             answered = predict(bundle, [store])
             name, frame = bundle.path.name, bundle.contract.frame
-            problems += [replace(problem, where=f"bundle {name}") for problem in answered.problems]
+            problems += [replace(one, where=_place_of(one.where, name, shown)) for one in answered.problems]
             rows = answered.to_json()
             if not rows:
                 what = f"no candidates for bundle {name} ({bundle.contract.title}) in these events"
@@ -81,6 +81,15 @@ def find_crops(bundles: Sequence[Bundle], shown: Sequence[Shown], problems: Prob
                 )
                 crop["answers"][name] = {output: row[output] for output in bundle.contract.output_names}
     return [sorted(of_event.values(), key=lambda crop: -crop["pt"]) for of_event in crops]
+
+
+def _place_of(where: str, bundle: str, shown: Sequence[Shown]) -> str:
+    """Of a problem in the store of numbered events: the bundle, and the event by its own number if it names one."""
+    named = re.search(r": run \d+ event (\d+)", where)
+    if named is None:
+        return f"bundle {bundle}"
+    number = ":".join(map(str, identity(shown[int(named[1])].events)))
+    return f"bundle {bundle}: {number}{where[named.end() :]}"
 
 
 def _numbered(one: Shown, place: int) -> Any:
@@ -101,7 +110,7 @@ def window_of(frame: FrameSpec, seed_ieta: int, seed_iphi: int) -> dict[str, Any
     column = int(seed.column) - frame.centre_column
     if frame.is_whole:
         low, high, column = 0, grid.rows, 0
-    first_phi = np.deg2rad(_FIRST_COLUMN_DEG + column)
+    first_phi = np.deg2rad(FIRST_COLUMN_DEG + column)
     return {
         "eta": (float(edges[low]), float(edges[high])),
         "phi": (float((first_phi + np.pi) % (2 * np.pi) - np.pi), float(np.deg2rad(frame.columns))),

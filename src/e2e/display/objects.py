@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from e2e.detector.geometry import ECAL_BARREL_FRONT_RADIUS_CM
 from e2e.detector.helix import ECAL_ENDCAP_FRONT_Z_CM, bend_of, follow, path_to_ecal, path_to_plane
+from e2e.display.cells import Columns
 from e2e.events.record import OBJECT_COLUMNS, Events
 
-Columns = dict[str, NDArray[Any]]
 FloatArray = NDArray[np.float64]
 
-_POINT = ("x_cm", "y_cm", "z_cm")
+POINT = ("x_cm", "y_cm", "z_cm")
 _POINTS_ALONE = ("tracker_hits", "vertices")
 _ALONG_THE_BEAM_ETA = 10.0  # beyond there is no detector
 COLLECTIONS = tuple(OBJECT_COLUMNS)
@@ -42,14 +42,14 @@ def objects_of(events: Events, event: int, name: str) -> Columns | None:
         return None
     rows = table.rows_of(event)
     if name in _POINTS_ALONE:
-        is_drawn = np.all([np.isfinite(rows[axis]) for axis in _POINT], axis=0)
+        is_drawn = np.all([np.isfinite(rows[axis]) for axis in POINT], axis=0)
         return {column: values[is_drawn] for column, values in rows.items()}
     is_drawn = np.isfinite(rows["pt"]) & np.isfinite(rows["phi"]) & (np.abs(rows["eta"]) < _ALONG_THE_BEAM_ETA)
     order = np.flatnonzero(is_drawn)[np.argsort(-rows["pt"][is_drawn], kind="stable")]
     rows = {column: values[order] for column, values in rows.items()}
     if "x_cm" not in rows:
         return rows
-    rows |= {axis: np.nan_to_num(rows[axis]) for axis in _POINT}
+    rows |= {axis: np.nan_to_num(rows[axis]) for axis in POINT}
     bend = bend_of(rows["charge"], rows["pt"]) if "charge" in rows else np.zeros(len(order))
     path = drawn_path(_state(rows), bend)
     return {**rows, "bend": np.where(path > 0, bend, 0.0), "path_cm": path}
@@ -64,6 +64,7 @@ def drawn_path(state: State, bend: FloatArray) -> FloatArray:
     curled = np.fmin(half_turn, path_to_plane(state.z_cm, state.eta, ECAL_ENDCAP_FRONT_Z_CM))
     path = np.where(np.isnan(path) & np.isfinite(curled), curled, path)
     is_inside = np.hypot(state.x_cm, state.y_cm) < ECAL_BARREL_FRONT_RADIUS_CM
+    is_inside &= np.abs(state.z_cm) < ECAL_ENDCAP_FRONT_Z_CM
     return np.where(is_inside, np.nan_to_num(path), 0.0)
 
 

@@ -54,7 +54,7 @@ def make_page(payload: Mapping[str, Any], title: str) -> str:
     )
     values = {
         "policy": escape(_POLICY, quote=True),
-        "title": escape(title),
+        "title": escape(title.encode("utf-8", "replace").decode()),  # a file's name may be no text
         "style": (assets / "style.css").read_text(encoding="utf-8"),
         "licence": escape((assets / "vendor/three/LICENSE").read_text(encoding="utf-8")),
         "start": _script(assets, "start.js"),

@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e import __version__
+from e2e.contract.channels import TRACKER_LAYERS
+from e2e.contract.grids import HE_TOWER_EDGES
 from e2e.detector.geometry import FIELD_TESLA
+from e2e.detector.hcal_cells import HB_MAX_ETA
 from e2e.detector.helix import BARREL_MAX_ETA
 from e2e.display.cells import SURFACES, cells_of
 from e2e.display.crops import Crop
@@ -23,9 +26,9 @@ from e2e.display.objects import COLLECTIONS, objects_of
 from e2e.display.selection import Shown, identity
 from e2e.evaluation.labels import OPEN_DATA, SIMULATION
 from e2e.events.record import Events
+from e2e.simulation.simulate import SIMULATED_RUN
 
 PAYLOAD_VERSION = 1
-SIMULATED_RUN = 1  # CMS numbers real runs from far above
 JET_RADIUS = 0.4  # of the circles and cones, for the eye: a record does not say how its jets were clustered
 
 
@@ -40,12 +43,20 @@ def make_payload(
         "detector": {
             "field_tesla": FIELD_TESLA,
             "barrel_max_eta": BARREL_MAX_ETA,
+            "hb_max_eta": HB_MAX_ETA,
+            "endcap_max_eta": HE_TOWER_EDGES[-1],
+            "tracker_layers": {code: _layer_title(name) for name, code in TRACKER_LAYERS.items()},
             "jet_radius": JET_RADIUS,
             "surfaces": {name: surface._asdict() for name, surface in SURFACES.items()},
         },
         "bundles": list(bundles),
         "events": [_event(one, list(of_event)) for one, of_event in zip(shown, crops, strict=True)],
     }
+
+
+def _layer_title(name: str) -> str:
+    """`bpix1`: BPix 1."""
+    return f"{name[:-1].upper().replace('PIX', 'Pix')} {name[-1]}"
 
 
 def _event(one: Shown, crops: list[Crop]) -> dict[str, Any]:

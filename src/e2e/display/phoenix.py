@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 
 from e2e.display.cells import SURFACES, cells_of
 from e2e.display.crops import Crop
-from e2e.display.objects import objects_of, polyline
+from e2e.display.objects import POINT, objects_of, polyline
 from e2e.display.selection import Shown, identity
 
 MM_PER_CM, MEV_PER_GEV = 10.0, 1000.0
 CELL_MM_PER_MEV = 0.03  # Phoenix would draw all cells alike
 TRACK_POINTS = 24
-_POINT = ("x_cm", "y_cm", "z_cm")
 
 
 def to_phoenix(shown: Sequence[Shown], crops: Sequence[Sequence[Crop]]) -> dict[str, Any]:
@@ -48,7 +47,9 @@ def to_phoenix(shown: Sequence[Shown], crops: Sequence[Sequence[Crop]]) -> dict[
 
 
 def _event(one: Shown, crops: Sequence[Crop]) -> dict[str, Any]:
-    found = {name: objects_of(one.events, 0, name) or {} for name in ("tracks", "jets", "vertices", "tracker_hits")}
+    found = {
+        name: objects_of(one.events, 0, name) or {} for name in ("tracks", "jets", "taus", "vertices", "tracker_hits")
+    }
     cells = {name: _cells(name, cells_of(one.events, 0, name) or {}) for name in SURFACES}
     clusters = {name: _clusters(objects_of(one.events, 0, name) or {}) for name in ("photons", "electrons")}
     links = {
@@ -59,7 +60,7 @@ def _event(one: Shown, crops: Sequence[Crop]) -> dict[str, Any]:
         "Tracks": {"tracks": _tracks(found["tracks"])},
         "CaloCells": cells,
         "CaloClusters": {**clusters, "candidates": [_candidate(crop) for crop in crops]},
-        "Jets": {"jets": _jets(found["jets"])},
+        "Jets": {name: _jets(found[name]) for name in ("jets", "taus")},
         "Hits": {"tracker hits": _points(found["tracker_hits"])},
         "Vertices": {"vertices": [{"x": x, "y": y, "z": z} for x, y, z in _points(found["vertices"])]},
         "Photons": {"photons": links["photons"]},
@@ -82,21 +83,26 @@ def _tracks(columns: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
 
 
 def _cells(name: str, columns: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
-    """Phoenix takes `radius` as the distance from the origin, `z` without its sign, and each alone."""
+    """Phoenix takes `radius` as the distance from the origin, `z` without its sign, and each alone; there is the middle
+    of the box, which it turns across the beam or along it, and makes at least as long as wide."""
     if not columns:
         return []
     surface, eta = SURFACES[name], columns["eta"].astype(np.float64)
-    if surface.z_cm is None:
-        assert surface.radius_cm is not None
-        place, distance_cm, rho_cm = "radius", surface.radius_cm * np.cosh(eta), np.full(len(eta), surface.radius_cm)
-    else:
-        place, distance_cm, rho_cm = "z", np.full(len(eta), surface.z_cm), surface.z_cm / np.sinh(np.abs(eta))
+    front_cm = surface.radius_cm if surface.z_cm is None else surface.z_cm
+    assert front_cm is not None
+    rho_cm = front_cm / (1 if surface.z_cm is None else np.sinh(np.abs(eta)))
     side_cm = columns["phi_width"] * rho_cm if surface.width_cm is None else np.full(len(eta), surface.width_cm)
-    distance, side = ((MM_PER_CM * values).round(2).tolist() for values in (distance_cm, side_cm))
-    energy = [MEV_PER_GEV * value for value in columns["energy"].tolist()]
+    side = MM_PER_CM * side_cm
+    energy = MEV_PER_GEV * columns["energy"].astype(np.float64)
+    length = np.maximum(CELL_MM_PER_MEV * energy, side)
+    middle = MM_PER_CM * front_cm + length / 2
+    place, far = ("radius", middle * np.cosh(eta)) if surface.z_cm is None else ("z", middle)
+    sizes = ((values.round(2)).tolist() for values in (side, length, far))
     return [
-        {"energy": e, "eta": at_eta, "phi": phi, "side": width, "length": max(CELL_MM_PER_MEV * e, 1.0), place: far}
-        for e, at_eta, phi, width, far in zip(energy, *_lists(columns, "eta", "phi"), side, distance, strict=True)
+        {"energy": e, "eta": at_eta, "phi": phi, "side": width, "length": reach, place: distance}
+        for e, at_eta, phi, width, reach, distance in zip(
+            energy.tolist(), *_lists(columns, "eta", "phi"), *sizes, strict=True
+        )
     ]
 
 
@@ -132,7 +138,7 @@ def _jets(columns: Mapping[str, NDArray[Any]]) -> list[dict[str, Any]]:
 def _points(columns: Mapping[str, NDArray[Any]]) -> list[list[float]]:
     if not columns:
         return []
-    place = np.stack([columns[axis].astype(np.float64) for axis in _POINT], axis=-1) * MM_PER_CM
+    place = np.stack([columns[axis].astype(np.float64) for axis in POINT], axis=-1) * MM_PER_CM
     return np.round(place, 3).tolist()
 
 

@@ -12,7 +12,7 @@ from e2e.events.reader import expand_inputs, find_reader, read_events
 from e2e.events.record import Events
 from e2e.problems import InputError, Problems
 
-DEFAULT_EVENTS, MAX_EVENTS = 20, 200  # on one page; 20 busy events are about 2 MB
+DEFAULT_EVENTS, MAX_EVENTS = 20, 200  # on one page; 20 real events are about 1.4 MB
 _PLACES, _NUMBERS = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?"), re.compile(r"(\d{1,10}):(\d{1,10}):(\d{1,20})")
 _REMEDY = "give places from 0 such as 3 or 0-9, or RUN:BLOCK:EVENT"
 
@@ -28,26 +28,31 @@ def select_events(inputs: Sequence[Path], wanted: Sequence[str], problems: Probl
     """The events wanted, in the order of the inputs, and how many there are in all; the first `DEFAULT_EVENTS` unless
     any are named.
 
-    wanted: places from 0, counted through all inputs (`3`, `5-9`), or `RUN:BLOCK:EVENT`. An event that cannot be read
-    is left out and in `problems`. Raises InputError for what is not there, for more than `MAX_EVENTS`, and when nothing
-    is left to show.
+    wanted: places from 0, counted through all inputs (`3`, `5-9`), or `RUN:BLOCK:EVENT`. An event or a file that cannot
+    be read is left out and in `problems`. Raises InputError for what is not there, for more than `MAX_EVENTS`, and when
+    nothing is left to show.
     """
     places, numbers = _parse(wanted)
-    sizes = [(path, find_reader(path).count(path)) for path in expand_inputs(inputs)]
+    sizes = []
+    for path in expand_inputs(inputs):
+        with problems.collected():
+            sizes.append((path, find_reader(path).count(path)))
     total = sum(count for _, count in sizes)
     where = ", ".join(str(path) for path in inputs)
     if beyond := [place for place in places if place >= total]:
-        raise InputError(where, f"no event {beyond[0]}", f"give 0 to {total - 1}" if total else "it holds no events")
+        remedy = f"give 0 to {total - 1}" if total else "it holds no events"
+        raise InputError(where, f"no event {beyond[0]}{_first_of(problems)}", remedy)
     if not wanted:
         places = set(range(min(total, DEFAULT_EVENTS)))
     shown = list(_at(sizes, places, problems))
     if numbers:
-        shown += _numbered(sizes, numbers, where)
+        already = {(one.path, identity(one.events)) for one in shown}
+        named = _numbered(sizes, numbers, problems, where)
+        shown += [one for one in named if (one.path, identity(one.events)) not in already]
     if len(shown) > MAX_EVENTS:
         raise InputError("display", f"{len(shown)} events on one page", f"choose at most {MAX_EVENTS} with --events")
     if not shown:
-        why = f" ({problems[0].where}: {problems[0].what})" if problems else ""
-        raise InputError(where, f"no events to show{why}", "give a file with some")
+        raise InputError(where, f"no events to show{_first_of(problems)}", "give a file with some")
     return shown, total
 
 
@@ -73,25 +78,35 @@ def _at(sizes: Sequence[tuple[Path, int]], places: set[int], problems: Problems)
         here = sorted(place - first for place in places if first <= place < first + count)
         for _, run in groupby(enumerate(here), lambda pair: pair[1] - pair[0]):
             together = [place for _, place in run]
-            for batch in read_events(path, problems, start=together[0], stop=together[-1] + 1):
-                yield from _single(path, batch)
+            with problems.collected():
+                for batch in read_events(path, problems, start=together[0], stop=together[-1] + 1):
+                    yield from _single(path, batch)
         first += count
 
 
-def _numbered(sizes: Sequence[tuple[Path, int]], numbers: set[tuple[int, ...]], where: str) -> list[Shown]:
+def _numbered(
+    sizes: Sequence[tuple[Path, int]], numbers: set[tuple[int, ...]], problems: Problems, where: str
+) -> list[Shown]:
     found: list[Shown] = []
-    missing = set(numbers)
+    missing, of_others = set(numbers), Problems()
     for path, _ in sizes:
-        for batch in read_events(path, Problems()):
-            for one in _single(path, batch):
-                number = identity(one.events)
-                if number in numbers:
-                    found.append(one)
-                    missing.discard(number)
-            if not missing:
-                return found
+        with of_others.collected():
+            for batch in read_events(path, of_others):
+                for one in _single(path, batch):
+                    number = identity(one.events)
+                    if number in numbers:
+                        found.append(one)
+                        missing.discard(number)
+                if not missing:
+                    return found
     text = ":".join(str(part) for part in min(missing))
-    raise InputError(where, f"no event {text}", "check run, luminosity block and event")
+    why = _first_of(Problems([*problems, *of_others]))
+    raise InputError(where, f"no event {text}{why}", "check run, luminosity block and event")
+
+
+def _first_of(problems: Problems) -> str:
+    """What may be why, in brackets."""
+    return f" ({problems[0].where}: {problems[0].what})" if problems else ""
 
 
 def _single(path: Path, batch: Events) -> Iterator[Shown]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from e2e.problems import InputError
@@ -11,23 +13,36 @@ from e2e.problems import InputError
 def serve_page(page: str, host: str, port: int, ready: Callable[[str], None]) -> None:
     """Answer `/` with the page until KeyboardInterrupt; `ready` is called with its address. port 0: any that is free.
 
-    Raises InputError when the port cannot be had.
+    Raises InputError when the port cannot be had, or there is no such host.
     """
+    at = f"[{host}]" if ":" in host else host
     try:
-        server = ThreadingHTTPServer((host, port), _handler(page.encode()))
+        server = _server_of(host)((host, port), _handler(page.encode()))
     except (OSError, OverflowError) as error:
         why = getattr(error, "strerror", None) or error
-        raise InputError("display", f"cannot listen on {host}:{port} ({why})", "give another --port, or 0") from None
+        remedy = "give another --host" if isinstance(error, socket.gaierror) else "give another --port, or 0"
+        raise InputError("display", f"cannot listen on {at}:{port} ({why})", remedy) from None
     with server:
-        ready(f"http://{host}:{server.server_port}/")
+        ready(f"http://{at}:{server.server_port}/")
         try:
             server.serve_forever()
         except KeyboardInterrupt:
             return
 
 
+def _server_of(host: str) -> type[ThreadingHTTPServer]:
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+
+    return Server
+
+
 def _handler(page: bytes) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # who has left is not told
+                super().handle()
+
         def do_GET(self) -> None:
             if self.path.partition("?")[0] != "/":
                 self.send_error(404)

@@ -20,7 +20,7 @@ from e2e.evaluation.examples import EXAMPLES, choose_examples, write_examples
 from e2e.evaluation.plots import plot_evaluation
 from e2e.evaluation.quantity import measure_quantity
 from e2e.evaluation.score import measure_score
-from e2e.files import make_folder, write_json
+from e2e.files import make_folder, write_json, writing
 from e2e.inference.engine import load_engine
 from e2e.inference.names import Precision
 from e2e.metrics import plus_minus
@@ -28,6 +28,7 @@ from e2e.problems import InputError
 from e2e.tasks import TASKS
 
 EVALUATION = "evaluation.json"
+IDENTITY = ("task", "bundle", "engine", "data", "made_with")  # what its answers say of themselves, too
 
 
 def evaluate(
@@ -66,11 +67,13 @@ def evaluate(
         "beside": measure_beside(task, loaded.contract.model.answers[1:], outputs[:, own.shape[1] :], candidates),
         "made_with": _provenance(loaded.contract),
     }
+    with writing(output / EVALUATION):  # written last: until then there is no evaluation, rather than half of two
+        (output / EVALUATION).unlink(missing_ok=True)
     plot_evaluation(task, own, candidates, output)
-    about = {key: result[key] for key in ("task", "bundle", "engine", "data", "made_with")}
-    about["num_own"] = loaded.contract.num_own
+    about = {key: result[key] for key in IDENTITY} | {"num_own": loaded.contract.num_own}
     write_answers(output / ANSWERS, task, candidates, loaded.contract.output_names, outputs, about)
-    write_examples(output / EXAMPLES, task, candidates, choose_examples(task, own, candidates))
+    chosen = choose_examples(task, own, candidates)
+    write_examples(output / EXAMPLES, task, candidates, chosen, result["made_with"]["model_sha256"])
     write_json(output / EVALUATION, result)
     return result
 

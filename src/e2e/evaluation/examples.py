@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,21 +57,35 @@ def _largest(value: FloatArray, is_taken: NDArray[np.bool_], count: int) -> list
     return [int(row) for row in rows[np.argsort(-value[rows], kind="stable")][:count]]
 
 
-def write_examples(path: Path, task: Task, candidates: CandidateSet, chosen: dict[str, list[int]]) -> None:
-    """The chosen candidates with their pixels, in this order, as a candidate store."""
+def write_examples(
+    path: Path, task: Task, candidates: CandidateSet, chosen: dict[str, list[int]], model_sha256: str
+) -> None:
+    """The chosen candidates with their pixels, in this order, as a candidate store. model_sha256: of the network that
+    they are examples of."""
     rows = np.array([row for numbers in chosen.values() for row in numbers], dtype=np.int64)
-    more: dict[str, Any] = {"examples": chosen}
+    more: dict[str, Any] = {"examples": chosen, "model_sha256": model_sha256}
     with CandidateWriter(path, candidates.candidates.spec, task.name, more) as writer:
         writer.write(candidates.select(rows))
 
 
-def read_examples(path: Path) -> tuple[dict[str, list[int]], Candidates | None]:
-    """What `write_examples` wrote; None without any. Raises InputError for anything else."""
+def read_examples(path: Path, model_sha256: str, num_candidates: int) -> tuple[dict[str, list[int]], Candidates | None]:
+    """What `write_examples` wrote; None without any. Raises InputError for anything else, examples of another network
+    or of candidates beyond `num_candidates` among it."""
     if not path.exists():
         raise InputError(path, "missing: an older e2e did not write it", "call `e2e evaluate` again")
     file = CandidateFile(path)
     chosen = file.about.more.get("examples")
-    if not isinstance(chosen, dict) or sum(map(len, chosen.values())) != len(file):
+    if not _is_choice(chosen, num_candidates) or sum(map(len, chosen.values())) != len(file):
         raise InputError(path, "candidates, but not the examples of an evaluation", "call `e2e evaluate` again")
+    if file.about.more.get("model_sha256") != model_sha256:
+        raise InputError(path, "examples of another network", "call `e2e evaluate` again")
     pixels = [file.pixels(group) for group in range(len(file.group_sizes))]
     return chosen, Candidates.concatenate(pixels) if pixels else None
+
+
+def _is_choice(chosen: Any, num_candidates: int) -> TypeGuard[dict[str, list[int]]]:
+    if not isinstance(chosen, dict) or not set(chosen) <= {"right", "wrong"}:
+        return False
+    if not all(isinstance(rows, list) for rows in chosen.values()):
+        return False
+    return all(type(row) is int and 0 <= row < num_candidates for rows in chosen.values() for row in rows)

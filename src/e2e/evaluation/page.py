@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from e2e.files import write_text
 
+# No script runs and nothing is fetched, whatever an SVG file of others may hold.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _CONTENTS_FROM = 4  # sections on: a list of them at the top
 
 # Plots are drawn dark on white. In the dark they are turned over, the hues kept; pictures of pixels are left alone.
@@ -73,6 +75,7 @@ def write_page(
     body = "\n".join(_to_html(section, number) for number, section in enumerate(sections))
     page = f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>e2e: {escape(heading)}</title><style>{_STYLE}</style></head>
 <body><h1>{escape(heading)}</h1>

@@ -53,12 +53,12 @@ def to_svg(figure: Any) -> str:
     return buffer.getvalue()
 
 
-def training_figure(history: Sequence[Mapping[str, float]]) -> Any:
-    """history: rows by epoch, as `e2e.training.run_folder.read_history` gives them."""
+def training_figure(history: Sequence[Mapping[str, float | None]]) -> Any:
+    """history: rows by epoch, as `e2e.training.run_folder.read_history` gives them; None is not drawn."""
     figure, axes = new_axes(width=5.0, height=3.5)
     for name in ("loss", "validation_loss"):
-        rows = [row for row in history if name in row]
-        axes.plot([row["epoch"] + 1 for row in rows], [row[name] for row in rows], marker="o", label=name)
+        rows = [row for row in history if row.get(name) is not None]
+        axes.plot([(row["epoch"] or 0) + 1 for row in rows], [row[name] for row in rows], marker="o", label=name)
     axes.set(xlabel="epoch", ylabel="loss")
     axes.legend(fontsize=9)
     return figure
@@ -87,21 +87,24 @@ def score_figure(task: Task, answer: ArrayLike, candidates: Labelled) -> Any:
 
 def roc_figure(task: Task, answer: ArrayLike, candidates: Labelled) -> Any:
     figure, axes = new_axes()
-    plot_roc(axes, answer, candidates.target > 0.5)
+    plot_roc(axes, roc_points(answer, candidates.target > 0.5))
     axes.set(xlabel=f"efficiency for {task.signal.name}", ylabel=f"efficiency for {task.other.name}")
     return figure
 
 
-def plot_roc(axes: Any, answer: ArrayLike, is_signal: NDArray[np.bool_], label: str | None = None) -> None:
-    axes.plot(*roc_points(answer, is_signal), label=label)
+def plot_roc(axes: Any, points: Sequence[ArrayLike], **style: Any) -> None:
+    """points: as `roc_points` gives them. style: of the line."""
+    axes.plot(*points, **style)
     axes.set(xlim=(0, 1), ylim=(1e-3, 1), yscale="log")
 
 
 def roc_points(answer: ArrayLike, is_signal: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Efficiencies for the signal and for the rest, at 400 thresholds or fewer."""
+    """Efficiencies for the signal and for the rest, at 400 thresholds or fewer; equal answers pass together."""
     order = np.argsort(-np.asarray(answer), kind="stable")
+    ranked = np.asarray(answer)[order]
+    last = np.append(np.flatnonzero(np.diff(ranked)), len(order) - 1)
     signal, background = (np.cumsum(part[order]) / max(part.sum(), 1) for part in (is_signal, ~is_signal))
-    shown = np.unique(np.linspace(0, len(order) - 1, 400).astype(int))
+    shown = last[np.unique(np.linspace(0, len(last) - 1, 400).astype(int))]
     return signal[shown], background[shown]
 
 

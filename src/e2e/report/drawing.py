@@ -20,11 +20,6 @@ def colour(place: int) -> str:
     return f"C{place % 10}"
 
 
-def file_name(name: str) -> str:
-    """A part of a file's name: letters, digits and what joins them."""
-    return "".join(char if char.isalnum() or char in "-_." else "-" for char in name)
-
-
 def named_axes(name: str = "", width: float = 5.0, height: float = 4.0) -> tuple[Any, Any]:
     """Axes with the name of a model at the upper right."""
     figure, axes = new_axes(width=width, height=height)

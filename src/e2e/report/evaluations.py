@@ -11,31 +11,39 @@ from typing import Any
 
 import numpy as np
 
+from e2e.bundles import Bundle, load_bundle
 from e2e.bundles.bundle import CONTRACT
-from e2e.evaluation.answers import ANSWERS, Answers, read_answers
-from e2e.evaluation.evaluate import EVALUATION
+from e2e.evaluation.answers import ANSWERS, IDENTITY_COLUMNS, Answers, read_answers
+from e2e.evaluation.evaluate import EVALUATION, IDENTITY
 from e2e.files import reading
 from e2e.problems import InputError, known_names
+from e2e.report.result_checks import find_faults
 from e2e.tasks import TASKS, Task
 
-_REMEDY = "give a folder that `e2e evaluate` wrote"
-_NEEDED = {"task", "bundle", "engine", "candidates", "data", "made_with", "by_pt", "by_abs_eta", "by_vertices"}
-_OF_KIND = {"probability": {"auc", "rejection", "calibration_error"}, "quantity": {"whole_range", "by_true_value"}}
-_IDENTITY = ("input", "run", "luminosity_block", "event", "number", "pt", "eta", "target")  # of a candidate
+_REMEDY, _AGAIN = "give a folder that `e2e evaluate` wrote", "call `e2e evaluate` again"
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """name: in legends and tables, its own among those of a report. result: content of `evaluation.json`."""
+    """name: in tables and JSON, its own among those of a report; file_name: the same for names of files. result:
+    content of `evaluation.json`."""
 
     name: str
+    file_name: str
     path: Path
     task: Task
     result: dict[str, Any]
     answers: Answers
 
     @property
+    def label(self) -> str:
+        """The name for Matplotlib, which takes a dollar for mathematics and leaves out what begins with a low line."""
+        text = self.name.replace("$", r"\$")
+        return f"\u200b{text}" if text.startswith("_") else text
+
+    @property
     def provenance(self) -> dict[str, Any]:
+        """Of the network, and of the measurement."""
         return self.result["made_with"]
 
 
@@ -60,21 +68,34 @@ def _read(path: Path) -> Evaluation:
         text = (path / EVALUATION).read_bytes()
     try:
         result = json.loads(text)
-    except ValueError:
-        raise InputError(path / EVALUATION, "damaged: not JSON", "call `e2e evaluate` again") from None
-    if not isinstance(result, dict) or not set(result) >= _NEEDED:
+        json.dumps(result, allow_nan=False, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):  # not a number, or no text, among them
+        raise InputError(path / EVALUATION, "damaged: not JSON", _AGAIN) from None
+    if not isinstance(result, dict) or not isinstance(result.get("task"), str):
         raise InputError(path / EVALUATION, "not what `e2e evaluate` writes", _REMEDY)
     if result["task"] not in TASKS:
-        raise InputError(path / EVALUATION, f"unknown task {result['task']!r}", known_names(str(result["task"]), TASKS))
+        raise InputError(path / EVALUATION, f"unknown task {result['task']!r}", known_names(result["task"], TASKS))
     task = TASKS[result["task"]]
-    if not set(result) >= _OF_KIND[task.output.kind]:
-        raise InputError(path / EVALUATION, f"not an evaluation of {task.name}", "call `e2e evaluate` again")
+    if fault := next(find_faults(result, task.output.kind), None):
+        raise InputError(path / EVALUATION, f"not an evaluation of {task.name}: {fault}", _AGAIN)
     answers = read_answers(path / ANSWERS)
-    if len(answers) != result["candidates"] or answers.about.get("data") != result["data"]:
-        raise InputError(path / ANSWERS, f"not the answers that {EVALUATION} measures", "call `e2e evaluate` again")
+    if len(answers) != result["candidates"] or any(answers.about.get(key) != result[key] for key in IDENTITY):
+        raise InputError(path / ANSWERS, f"not the answers that {EVALUATION} measures", _AGAIN)
     if strange := int((~np.isfinite(answers.own)).any(axis=1).sum()):
         raise InputError(path / ANSWERS, f"{strange} answers are no finite numbers", "try `e2e verify` on the bundle")
-    return Evaluation(Path(result["bundle"]).name or path.name, path, task, result, answers)
+    return Evaluation(Path(result["bundle"]).name or path.name, "", path, task, result, answers)
+
+
+def find_bundle(evaluation: Evaluation) -> tuple[Bundle | None, str]:
+    """The bundle that was evaluated, or why it is not to be had."""
+    path = Path(evaluation.result["bundle"])
+    try:
+        bundle = load_bundle(path)
+    except InputError as error:
+        return None, f"the bundle cannot be read ({error.where}: {error.what})"
+    if bundle.contract.files["model.onnx"].sha256 != evaluation.provenance["model_sha256"]:
+        return None, f"{path} is now another bundle than was evaluated"
+    return bundle, ""
 
 
 def _check_same(first: Evaluation, other: Evaluation) -> None:
@@ -83,7 +104,7 @@ def _check_same(first: Evaluation, other: Evaluation) -> None:
     if other.task != first.task:
         what = f"an evaluation of {other.task.name}, {first.path} is one of {first.task.name}"
         raise InputError(other.path, what, "report them apart")
-    columns = [(first.answers.labels[name], other.answers.labels[name]) for name in _IDENTITY]
+    columns = [(first.answers.labels[name], other.answers.labels[name]) for name in IDENTITY_COLUMNS]
     is_same = len(first.answers) == len(other.answers) and all(
         np.array_equal(one, two, equal_nan=one.dtype.kind == "f") for one, two in columns
     )
@@ -101,4 +122,12 @@ def _named_apart(found: Sequence[Evaluation]) -> list[Evaluation]:
     ):
         if max(Counter(names).values()) == 1:
             break
-    return [replace(one, name=name) for name, one in zip(names, found, strict=True)]
+    files = [_file_name(name) for name in names]
+    if len({file.lower() for file in files}) < len(files):
+        files = [f"{place}-{file}" for place, file in enumerate(files, start=1)]
+    return [replace(one, name=name, file_name=file) for name, file, one in zip(names, files, found, strict=True)]
+
+
+def _file_name(name: str) -> str:
+    """A part of a file's name: letters, digits and what joins them."""
+    return "".join(char if char.isalnum() or char in "-_." else "-" for char in name)

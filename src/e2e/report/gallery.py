@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from e2e.bundles import Bundle, load_bundle
 from e2e.contract import CHANNELS
 from e2e.evaluation.examples import EXAMPLES, read_examples
 from e2e.evaluation.labels import SIMULATION
 from e2e.evaluation.page import Figure, Section
 from e2e.evaluation.plots import plt
 from e2e.frames.candidates import Candidates
-from e2e.problems import InputError
-from e2e.report.drawing import file_name
-from e2e.report.evaluations import Evaluation
+from e2e.report.evaluations import Evaluation, find_bundle
 from e2e.report.saliency import attributions
 
 _SHOWN = {"track_pt": "tracks", "ecal_energy": "ECAL", "hcal_energy": "HCAL"}  # channels, and their names
@@ -32,12 +28,13 @@ _FEW, _LARGE = 0.01, 64  # share of a frame, and its side in pixels: see `_show`
 def section(evaluation: Evaluation) -> tuple[Section, dict[str, Any]]:
     """The section, and its numbers. Saliency is left out, and the text says why, where the bundle is gone or another.
     Raises InputError where the examples are damaged."""
-    chosen, candidates = read_examples(evaluation.path / EXAMPLES)
+    network, count = evaluation.provenance["model_sha256"], len(evaluation.answers)
+    chosen, candidates = read_examples(evaluation.path / EXAMPLES, network, count)
     numbers: dict[str, Any] = {kind: [_about(evaluation, row) for row in rows] for kind, rows in chosen.items()}
     title = f"Candidates of which {evaluation.name} is surest"
     if candidates is None:
         return Section(title, "None is right or wrong.", []), numbers
-    bundle, why_not = _bundle(evaluation)
+    bundle, why_not = find_bundle(evaluation)
     saliency = None if bundle is None else attributions(bundle, candidates)
     figures: list[Figure] = []
     for kind, rows in chosen.items():
@@ -45,7 +42,7 @@ def section(evaluation: Evaluation) -> tuple[Section, dict[str, Any]]:
             images = _images(candidates, len(figures), saliency)
             said = _said(evaluation, row)
             picture = _draw(images, said)
-            name = f"example-{file_name(evaluation.name)}-{kind}-{k + 1}.pdf"
+            name = f"example-{evaluation.file_name}-{kind}-{k + 1}.pdf"
             figures.append(Figure(picture, f"{kind.capitalize()}: {said}", name))
     text = "The surest right ones, then the surest wrong ones. " + (
         "Saliency: gradient times value, by how much the network's raw answer changes per relative change of a "
@@ -54,18 +51,6 @@ def section(evaluation: Evaluation) -> tuple[Section, dict[str, Any]]:
         else f"No saliency: {why_not}."
     )
     return Section(title, text, figures), numbers | {"saliency": why_not or "gradient times value"}
-
-
-def _bundle(evaluation: Evaluation) -> tuple[Bundle | None, str]:
-    """The bundle that was evaluated, or why it is not to be had."""
-    path = Path(evaluation.result["bundle"])
-    try:
-        bundle = load_bundle(path)
-    except InputError as error:
-        return None, f"the bundle cannot be read ({error.where}: {error.what})"
-    if bundle.contract.files["model.onnx"].sha256 != evaluation.provenance["model_sha256"]:
-        return None, f"{path} is now another bundle than was evaluated"
-    return bundle, ""
 
 
 def _about(evaluation: Evaluation, row: int) -> dict[str, Any]:

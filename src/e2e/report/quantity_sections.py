@@ -9,7 +9,7 @@ from e2e.evaluation.labels import SIMULATION
 from e2e.evaluation.page import Figure, Section
 from e2e.evaluation.plots import plt, response_figure
 from e2e.metrics import plus_minus
-from e2e.report.drawing import file_name, named_axes, plot_bins, plot_steps, reliability_figure
+from e2e.report.drawing import named_axes, plot_bins, plot_steps, reliability_figure
 from e2e.report.evaluations import Evaluation
 from e2e.report.quantity_numbers import VARIABLES
 
@@ -67,9 +67,9 @@ def sections(evaluations: Sequence[Evaluation], numbers: Sequence[dict[str, Any]
 
 def _response(one: Evaluation) -> Figure:
     figure = response_figure(one.task, one.answers.own[:, 0], one.answers)
-    figure.axes[0].set_title(one.name, loc="right", fontsize=9)
+    figure.axes[0].set_title(one.label, loc="right", fontsize=9)
     figure.set_size_inches(5.0, 4.0)
-    return Figure(figure, f"Response of {one.name}", f"response-{file_name(one.name)}.pdf")
+    return Figure(figure, f"Response of {one.name}", f"response-{one.file_name}.pdf")
 
 
 def _bin_figures(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
@@ -85,7 +85,7 @@ def _bin_figures(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
         for axes, key in zip(parts[:, 0], shown, strict=True):
             for place, one in enumerate(evaluations):
                 rows = [row for row in one.result[f"by_{variable}"] if key in row]
-                plot_bins(axes, rows, [row[key] for row in rows], place, len(evaluations), one.name)
+                plot_bins(axes, rows, [row[key] for row in rows], place, len(evaluations), one.label)
             expected = {"median_bias": 0.0, "coverage": _STATED_COVERAGE}.get(key)
             if expected is not None:
                 axes.axhline(expected, color="gray", linestyle=":", linewidth=1)
@@ -99,13 +99,13 @@ def _bin_figures(evaluations: Sequence[Evaluation]) -> Iterator[Figure]:
 
 
 def _quantile_figure(many: Sequence[Measurement]) -> Figure:
-    rows = {one.name: numbers["quantiles"] for one, numbers in many}
+    rows = {one.label: numbers["quantiles"] for one, numbers in many}
     figure = reliability_figure(rows, "quantile stated", "share of the truth below")
     return Figure(figure, "Reliability of the interval's ends and of the median", "calibration.pdf")
 
 
 def _spectrum(one: Evaluation, numbers: dict[str, Any]) -> Figure:
-    figure, axes = named_axes(one.name)
+    figure, axes = named_axes(one.label)
     spectra, task = numbers["spectra"], one.task
     if any(spectra["other"]):
         plot_steps(axes, spectra["other"], spectra["edges"], task.other.name, color="C1", fill=True, alpha=0.35)
@@ -114,4 +114,4 @@ def _spectrum(one: Evaluation, numbers: dict[str, Any]) -> Figure:
     plot_steps(axes, spectra["truth"], spectra["edges"], truth, color="gray", linestyle="--")
     axes.set(xlabel=f"{task.output.name} [{task.output.unit}]", ylabel="share of the candidates")
     axes.legend(fontsize=9)
-    return Figure(figure, f"Spectra of {one.name}", f"spectra-{file_name(one.name)}.pdf")
+    return Figure(figure, f"Spectra of {one.name}", f"spectra-{one.file_name}.pdf")

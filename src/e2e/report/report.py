@@ -39,12 +39,12 @@ def report(evaluations: Sequence[Path], output: Path = Path("report")) -> dict[s
     found = read_evaluations(evaluations)
     sections, numbers = _collect(found)
     make_folder(output)
+    result = {"e2e": __version__, "task": found[0].task.name, "candidates": len(found[0].answers), **numbers}
+    write_json(output / JSON, result)
     for section in sections:
         for figure in section.figures:
             if figure.file:
                 save_pdf(figure.picture, output / figure.file)
-    result = {"e2e": __version__, "task": found[0].task.name, "candidates": len(found[0].answers), **numbers}
-    write_json(output / JSON, result)
     heading = f"{found[0].task.title}: {', '.join(one.name for one in found)}"
     write_page(output / PAGE, sections, f"e2e {__version__}; all numbers: {JSON}", heading)
     return result
@@ -83,12 +83,11 @@ def _collect(found: Sequence[Evaluation]) -> tuple[list[Section], dict[str, Any]
 
 def _provenance(found: Sequence[Evaluation]) -> Section:
     rows = [["", *(one.name for one in found)]]
-    first = found[0].result
     for title, key in (("bundle", "bundle"), ("engine", "engine")):
         rows.append([title, *(str(one.result[key]) for one in found)])
     for key in dict.fromkeys(key for one in found for key in one.provenance):
         rows.append([key.replace("_", " "), *(_text(one.provenance.get(key, "")) for one in found)])
-    rows.append(["evaluated on", *(_text(first["data"]) for _ in found)])
+    rows.append(["evaluated on", *(_text(one.result["data"]) for one in found)])
     limits = " ".join(found[0].task.limits)
     return Section("Provenance", f"What was asked, made with what, of what. {limits}", [], rows)
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 from e2e.evaluation.plots import roc_points
 from e2e.evaluation.score import ETA_EDGES, RESAMPLINGS, VERTEX_EDGES
-from e2e.metrics import FloatArray, Measured, efficiency, in_bins, paired_areas
+from e2e.metrics import FloatArray, Measured, efficiency, equal_parts, in_bins, paired_areas
 from e2e.report.drawing import histogram
 from e2e.report.evaluations import Evaluation
 
 WORKING_POINT = 0.5  # efficiency for all of the signal, at which bins are looked at
-NUM_RELIABILITY_BINS = 15  # of equally many candidates
+NUM_RELIABILITY_BINS = 15  # of about equally many candidates
 SCORE_EDGES = np.linspace(0, 1, 41)
 VARIABLES = {"pt": "pT [GeV]", "abs_eta": "|eta|", "vertices": "vertices"}  # as measured, and their axes
 
@@ -57,9 +57,9 @@ def _efficiencies(evaluation: Evaluation, score: FloatArray, is_signal: NDArray[
 
 
 def _reliability(score: FloatArray, is_signal: NDArray[np.bool_]) -> list[dict[str, Any]]:
-    """What was said, and what is so, of equally many candidates each."""
+    """What was said, and what is so, of about equally many candidates each."""
     order = np.argsort(score, kind="stable")
-    parts = (part for part in np.array_split(order, NUM_RELIABILITY_BINS) if len(part))
+    parts = [order[part] for part in equal_parts(score[order], NUM_RELIABILITY_BINS)]
     return [{"said": float(score[part].mean()), "is_so": efficiency(is_signal[part])} for part in parts]
 
 
@@ -67,7 +67,7 @@ def compare(evaluations: Sequence[Evaluation]) -> list[dict[str, Any]]:
     """How much larger the area of each is than that of the first, on the same resamplings of the candidates."""
     scores = [one.answers.own[:, 0] for one in evaluations]
     is_signal = evaluations[0].answers.target > 0.5
-    if len(evaluations) < 2 or is_signal.all() or not is_signal.any():
+    if len(evaluations) < 2 or any(one.result["auc"]["value"] is None for one in evaluations):
         return []
     areas = paired_areas(scores, is_signal, RESAMPLINGS)
     found = []

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from e2e.evaluation.page import Figure, Section
+from e2e.evaluation.plots import plot_roc
 from e2e.metrics import plus_minus
-from e2e.report.drawing import colour, file_name, named_axes, plot_bins, plot_steps, reliability_figure
+from e2e.report.drawing import colour, named_axes, plot_bins, plot_steps, reliability_figure
 from e2e.report.evaluations import Evaluation
 from e2e.report.score_numbers import VARIABLES, WORKING_POINT
 
@@ -27,12 +28,12 @@ def summary(evaluations: Sequence[Evaluation], differences: Sequence[dict[str, A
     line("area under the curve", (plus_minus(result["auc"]) for result in results))
     if differences:
         line(f"ahead of {evaluations[0].name}, paired", ["", *(plus_minus(found["auc"]) for found in differences)])
-    if "auc_at_published_pt" in first:
+    if "pt" in task.published and all("auc_at_published_pt" in result for result in results):
         low, high = task.published["pt"]
         line(f"area, pT {low:.0f} to {high:.0f} GeV", (plus_minus(result["auc_at_published_pt"]) for result in results))
     if all("isolation" in result for result in results):
         line("area of a cut on isolation", (plus_minus(result["isolation"]["auc"]) for result in results))
-    for key in first["rejection"]:
+    for key in (key for key in first["rejection"] if all(key in result["rejection"] for result in results)):
         line(f"1/background at {key}", (plus_minus(result["rejection"][key], 1) for result in results))
     errors = (result["calibration_error"] for result in results)
     line("calibration error", ("not measurable" if error is None else f"{error:.4f}" for error in errors))
@@ -68,24 +69,24 @@ def _roc(many: Sequence[Measurement]) -> Figure:
     for place, (one, numbers) in enumerate(many):
         curve, area = numbers["roc"], plus_minus(one.result["auc"])
         points = curve["signal_efficiency"], curve["background_efficiency"]
-        axes.plot(*points, color=colour(place), label=f"{one.name}: {area}")
+        plot_roc(axes, points, color=colour(place), label=f"{one.label}: {area}")
     chance = np.geomspace(1e-3, 1, 100)
     axes.plot(chance, chance, color="gray", linestyle=":", linewidth=1, label="chance")
     task = many[0][0].task
     labels = {"xlabel": f"efficiency for {task.signal.name}", "ylabel": f"efficiency for {task.other.name}"}
-    axes.set(xlim=(0, 1), ylim=(1e-3, 1), yscale="log", **labels)
+    axes.set(**labels)
     axes.legend(fontsize=8, loc="lower right")
     return Figure(figure, "ROC curve, with its area", "roc.pdf")
 
 
 def _scores(one: Evaluation, numbers: dict[str, Any]) -> Figure:
-    figure, axes = named_axes(one.name)
+    figure, axes = named_axes(one.label)
     shares, task = numbers["scores"], one.task
     plot_steps(axes, shares["background"], shares["edges"], task.other.name, color="C1", fill=True, alpha=0.35)
     plot_steps(axes, shares["signal"], shares["edges"], task.signal.name, color="C0", linewidth=1.5)
     axes.set(xlabel=f"{task.output.name}", ylabel="share of the candidates", xlim=(0, 1))
     axes.legend(fontsize=9)
-    return Figure(figure, f"Scores of {one.name}", f"scores-{file_name(one.name)}.pdf")
+    return Figure(figure, f"Scores of {one.name}", f"scores-{one.file_name}.pdf")
 
 
 def _bin_figures(many: Sequence[Measurement]) -> Iterator[Figure]:
@@ -96,7 +97,7 @@ def _bin_figures(many: Sequence[Measurement]) -> Iterator[Figure]:
         for place, (one, numbers) in enumerate(many):
             rows = numbers["efficiency"]["bins"][name]
             for kind, face in (("signal", None), ("background", "none")):
-                label = one.name if kind == "signal" else ""
+                label = one.label if kind == "signal" else ""
                 points = [row[kind] for row in rows]
                 plot_bins(axes, rows, points, place, len(many), label, **({} if face is None else {"mfc": face}))
         axes.axhline(WORKING_POINT, color="gray", linestyle=":", linewidth=1)
@@ -106,6 +107,6 @@ def _bin_figures(many: Sequence[Measurement]) -> Iterator[Figure]:
 
 
 def _reliability_figure(many: Sequence[Measurement]) -> Figure:
-    rows = {one.name: numbers["reliability"] for one, numbers in many}
+    rows = {one.label: numbers["reliability"] for one, numbers in many}
     figure = reliability_figure(rows, "probability said", f"share of {many[0][0].task.signal.name}")
     return Figure(figure, "Reliability: what was said, and what is so", "calibration.pdf")

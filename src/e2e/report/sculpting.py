@@ -18,7 +18,7 @@ from e2e.report.evaluations import Evaluation
 
 NUM_BINS = 20  # from the lowest value, of a mass 0, to the quantile below
 _HIGHEST = 0.995
-_SHUFFLES = 50  # of who passes, for the divergence that chance gives
+_SHUFFLES, _BY_CHANCE = 200, 0.95  # of who passes, for the divergence that chance gives, and its quantile
 _LEAST = 50  # background candidates, to be drawn as well
 
 Spectra = dict[str, tuple[str, FloatArray]]  # by variable: its axis, and (candidates,) its values
@@ -75,15 +75,17 @@ def divergence(place: NDArray[np.int64], passes: NDArray[np.bool_]) -> float | N
 
 
 def _by_chance(place: NDArray[np.int64], passes: NDArray[np.bool_]) -> float | None:
-    """The mean divergence where as many pass, whoever they are: few candidates alone give one above 0."""
+    """Below which 95 % of the divergences lie where as many pass, whoever they are: few candidates give more."""
     if passes.all() or not passes.any():
         return None
     rng = np.random.default_rng(0)
-    return float(np.mean([divergence(place, rng.permutation(passes)) for _ in range(_SHUFFLES)]))
+    return float(np.quantile([divergence(place, rng.permutation(passes)) for _ in range(_SHUFFLES)], _BY_CHANCE))
 
 
 def section(evaluations: Sequence[Evaluation], numbers: Sequence[dict[str, Any]], spectra: Spectra) -> Section:
     title = "Background after cuts"
+    if not spectra:
+        return Section(title, "Neither a mass nor pT is known of all candidates.", [])
     if not numbers[0]:
         return Section(title, "Too few candidates of one kind to say.", [])
     radius = evaluations[0].task.mass_radius
@@ -97,7 +99,8 @@ def section(evaluations: Sequence[Evaluation], numbers: Sequence[dict[str, Any]]
     text = (
         f"Spectra of {evaluations[0].task.other.name} that pass at efficiencies for the signal. A cut that bends the "
         f"background towards the signal makes bumps. {mass}Divergence: Jensen-Shannon, in bits, between what passes "
-        "and what does not; 0: the cut bends nothing. In brackets what chance alone gives. "
+        "and what does not; 0: the cut bends nothing. In brackets what chance alone exceeds in "
+        f"{1 - _BY_CHANCE:.0%} of the cases. "
         f"Drawn where {_LEAST} and more pass."
     )
     return Section(title, text, list(_figures(evaluations, numbers, spectra)), _table(evaluations, numbers, spectra))
@@ -121,12 +124,12 @@ def _figures(
 ) -> Iterator[Figure]:
     """Of one model at every efficiency, of several at the lowest; where enough of the background passes."""
     for name, (title, _) in spectra.items():
-        figure, axes = named_axes("" if len(evaluations) > 1 else evaluations[0].name)
+        figure, axes = named_axes("" if len(evaluations) > 1 else evaluations[0].label)
         first, drawn = numbers[0][name], _drawn([found[name]["passing"] for found in numbers])
         plot_steps(axes, first["all"], first["edges"], "all of the background", color="gray", fill=True, alpha=0.35)
         for place, (one, found) in enumerate(zip(evaluations, numbers, strict=True)):
             for step, key in enumerate(drawn if len(evaluations) == 1 else drawn[-1:]):
-                label = f"at {key}" if len(evaluations) == 1 else f"{one.name}, at {key}"
+                label = f"at {key}" if len(evaluations) == 1 else f"{one.label}, at {key}"
                 shares = found[name]["passing"][key]["shares"]
                 plot_steps(axes, shares, first["edges"], label, color=colour(place + step), linewidth=1.5)
         axes.set(xlabel=f"background's {title}", ylabel="share of the candidates")

@@ -36,7 +36,7 @@ MAX_PILEUP = 200.0
 DEFAULT_TUNE, MAX_TUNE = 14, 33  # of Pythia 8.3
 TUNES_WITHOUT_PARTONS = (11, 16, 22)  # theirs are not among the parton distributions that Pythia comes with
 SIMULATION_VERSION = 5  # raised whenever the same seed gives other events
-SIMULATED_RUN = 1  # run number of simulated events, as in CMS
+SIMULATED_RUN = 1  # run number of simulated events, as in CMS, which numbers real runs from far above
 POOL = ".pileup-pool.safetensors"
 POOL_SEED = 0
 

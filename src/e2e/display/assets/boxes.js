@@ -5,7 +5,7 @@
 
 import * as THREE from "three";
 import { placeOf, rampAt } from "./colours.js";
-import { countAbove } from "./events.js";
+import { CELLS, countAbove } from "./events.js";
 import { direction, distanceTo } from "./geometry.js";
 
 export const MAX_LENGTH_CM = 130; // of the largest cell
@@ -137,10 +137,10 @@ function lengthInCm(length) {
   return Math.max(length * MAX_LENGTH_CM, MIN_LENGTH_CM);
 }
 
-// A function (table, i) -> 0 to 1, by E or ET, linear or logarithmic.
-export function lengthScale(event, quantity, isLogarithmic) {
+// A function (table, i) -> 0 to 1, by E or ET, linear or logarithmic; 1 is the largest cell of what is switched on.
+export function lengthScale(event, { quantity, isLogarithmic, visible }) {
   const valueOf = (table, i) => (quantity === "et" ? table.energy[i] / Math.cosh(table.eta[i]) : table.energy[i]);
-  const largest = event.largest(valueOf) || 1;
-  if (!isLogarithmic) return (table, i) => valueOf(table, i) / largest;
-  return (table, i) => Math.max(1 + Math.log10(valueOf(table, i) / largest) / LOG_DECADES, 0);
+  const largest = event.largest(valueOf, CELLS.filter((name) => visible[name])) || 1;
+  if (!isLogarithmic) return (table, i) => Math.min(valueOf(table, i) / largest, 1); // more: of what is hidden
+  return (table, i) => Math.min(Math.max(1 + Math.log10(valueOf(table, i) / largest) / LOG_DECADES, 0), 1);
 }

@@ -8,7 +8,7 @@ const THEMES = {
     ramps: { ecal: ["#5c1a22", "#c92f32", "#ff7a3d", "#ffe29a"], hcal: ["#173058", "#2366c4", "#4fb0ff", "#d6f1ff"] },
     objects: {
       tracks: "#d9bd4c", tracker_hits: "#97a3b3", vertices: "#ffffff", jets: "#b18cff", photons: "#5be37d",
-      electrons: "#3fd6e0", truth: "#ff9bd2", crops: "#b9c4d0",
+      electrons: "#3fd6e0", taus: "#b6e04a", truth: "#ff9bd2", crops: "#b9c4d0",
     },
     accent: "#ff5ac8",
   },
@@ -17,7 +17,7 @@ const THEMES = {
     ramps: { ecal: ["#f5c9b8", "#ee7d55", "#d02a27", "#6d0a1c"], hcal: ["#bcd9f2", "#5aa2dc", "#1f66b4", "#0b2a5c"] },
     objects: {
       tracks: "#a98200", tracker_hits: "#7c8794", vertices: "#11161d", jets: "#7a4fd0", photons: "#128a3e",
-      electrons: "#00808c", truth: "#c02c86", crops: "#56616d",
+      electrons: "#00808c", taus: "#5d7f00", truth: "#c02c86", crops: "#56616d",
     },
     accent: "#d6008f",
   },

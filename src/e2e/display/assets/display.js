@@ -23,7 +23,7 @@ class Display {
     this.scene = this.#makeScene(canvas);
     this.map = new EtaPhiMap(mapCanvas, payload.detector);
     this.panel = new Panel(document.getElementById("panel"), payload, this.options, {
-      changed: (what) => this.#changed(what),
+      changed: (what, name) => this.#changed(what, name),
       select: ({ kind, index }) => this.select(kind, index),
     });
     this.#fillHeader();
@@ -104,11 +104,11 @@ class Display {
     this.panel.mark(reference);
   }
 
-  #changed(what) {
-    if (what === "size") this.scene?.size(this.options);
+  #changed(what, name) {
+    if (what !== "cut") this.scene?.size(this.options);
     this.scene?.cut(this.options);
     this.panel.cut();
-    if (what === "visible") this.map.whole();
+    if (name === "HF") this.map.whole(); // as far as that reaches
     this.map.ask();
   }
 
@@ -215,8 +215,12 @@ function handle(display) {
     column: (kind, name) => Array.from(display.event.table(kind)?.[name] ?? []),
     // Points of a track as they are drawn, cm.
     line: (kind, index) => display.scene.layers[kind].line(index),
-    // Client coordinates of a cell, marker or crop on the map, or of a cell in three dimensions.
+    // Client coordinates of a cell, marker or crop on the map, or of a cell or cone in three dimensions.
     placeOf: (kind, index) => display.map.placeOf(kind, index),
+    lengthOf: (kind, index) => display.scene.lengthOf(display.event.table(kind), index),
+    get range() {
+      return display.map.range;
+    },
     placeInSpace: (kind, index) => display.scene.project(display.scene.middleOf(kind, index)),
     renderFrames: (n) => ({
       frames: n, seconds: display.scene.renderFrames(n), hits: display.event.numCells, renderer: display.scene.rendererName,

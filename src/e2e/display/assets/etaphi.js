@@ -6,6 +6,7 @@ import { cellCorners, etaPhi, pathEnd, TWO_PI, wrapPhi } from "./geometry.js";
 import { Plane } from "./plane.js";
 
 const BEHIND_FIRST = ["HF", "HO", "HE", "HB", "EE", "EB"];
+const CONES = ["jets", "taus"];
 const FLIGHTS = ["tracks", "truth", "photons", "electrons"];
 const REACH_PIXELS = 7;
 const MIN_PIXELS = 2; // so that no cell is lost on the whole map
@@ -17,11 +18,16 @@ export class EtaPhiMap extends Plane {
   show(event, options, theme) {
     Object.assign(this, { event, options, theme, marked: null });
     this.corners = {};
+    this.halves = {}; // of eta and phi, about the centre
     this.ends = {};
     for (const name of CELLS) {
       const table = event.table(name);
       this.corners[name] = Array.from({ length: table?.count ?? 0 }, (_, i) =>
         cellCorners(this.detector.surfaces[name], table, i));
+      this.halves[name] = this.corners[name].map((corners) => [0, 1].map((axis) => {
+        const values = corners.map((corner) => corner[axis]);
+        return (Math.max(...values) - Math.min(...values)) / 2;
+      }));
     }
     for (const name of FLIGHTS) {
       const table = event.table(name);
@@ -69,7 +75,7 @@ export class EtaPhiMap extends Plane {
     this.pathFrame();
     context.clip();
     for (const name of BEHIND_FIRST) this.#drawCells(name);
-    this.#drawJets();
+    this.#drawCones();
     this.#drawFlights();
     this.#drawCrops();
     this.#drawMark();
@@ -112,15 +118,16 @@ export class EtaPhiMap extends Plane {
     }
   }
 
-  #drawJets() {
-    const table = this.event.table("jets");
-    for (let i = this.#shown("jets") - 1; i >= 0; i--) {
-      this.#pathJet(table, i);
-      this.stroke(this.theme.objects.jets, 1.5);
+  #drawCones() {
+    for (const name of CONES) {
+      for (let i = this.#shown(name) - 1; i >= 0; i--) {
+        this.#pathCone(this.event.table(name), i);
+        this.stroke(this.theme.objects[name], 1.5);
+      }
     }
   }
 
-  #pathJet(table, i) {
+  #pathCone(table, i) {
     const radius = this.detector.jet_radius;
     this.context.beginPath();
     for (const turn of this.turns(table.phi[i] - radius, table.phi[i] + radius)) {
@@ -196,7 +203,7 @@ export class EtaPhiMap extends Plane {
     if (this.marked === null) return;
     const { kind, index } = this.marked;
     if (kind === "crops") this.#pathCrop(index);
-    else if (kind === "jets") this.#pathJet(this.event.table("jets"), index);
+    else if (CONES.includes(kind)) this.#pathCone(this.event.table(kind), index);
     else if (CELLS.includes(kind)) this.#pathCell(kind, index, 3);
     else if (this.ends[kind]?.[index]) this.#pathMarker(kind, index);
     else return;
@@ -229,23 +236,26 @@ export class EtaPhiMap extends Plane {
     return found;
   }
 
+  // The cell whose centre is nearest, in units of its size, of those around the point: endcap crystals stand askew.
   #pickCell(x, y) {
     const [eta, phi] = this.at(x, y);
     const [slackEta, slackPhi] = [eta - this.at(x - 1.5, y)[0], this.at(x, y - 1.5)[1] - phi];
     for (const kind of [...BEHIND_FIRST].reverse()) {
       const table = this.event.table(kind);
+      let [found, nearest] = [null, 1];
       for (let index = 0, count = this.#shown(kind); index < count; index++) {
-        const [low, high] = [this.corners[kind][index][0], this.corners[kind][index][2]];
-        const halfEta = Math.abs(high[0] - low[0]) / 2 + slackEta;
-        const halfPhi = Math.abs(high[1] - low[1]) / 2 + slackPhi;
-        const isIn = Math.abs(table.eta[index] - eta) < halfEta && Math.abs(wrapPhi(table.phi[index] - phi)) < halfPhi;
-        if (isIn) return { kind, index };
+        const [halfEta, halfPhi] = this.halves[kind][index];
+        const distance = Math.max(
+          Math.abs(table.eta[index] - eta) / (halfEta + slackEta),
+          Math.abs(wrapPhi(table.phi[index] - phi)) / (halfPhi + slackPhi));
+        if (distance < nearest) [found, nearest] = [{ kind, index }, distance];
       }
+      if (found) return found;
     }
     return null;
   }
 
-  // The smallest crop around the point, or the nearest jet.
+  // The smallest crop around the point, or the nearest jet or tau.
   #pickWindow(x, y) {
     const [eta, phi] = this.at(x, y);
     let found = null;
@@ -257,13 +267,14 @@ export class EtaPhiMap extends Plane {
       if (isIn && window.phi[1] < smallest) [found, smallest] = [{ kind: "crops", index }, window.phi[1]];
     }
     if (found) return found;
-    const jets = this.event.table("jets");
     smallest = this.detector.jet_radius;
-    for (let index = 0, count = this.#shown("jets"); index < count; index++) {
-      const distance = Math.hypot(jets.eta[index] - eta, wrapPhi(jets.phi[index] - phi));
-      if (distance < smallest) [found, smallest] = [{ kind: "jets", index }, distance];
+    for (const kind of CONES) {
+      const table = this.event.table(kind);
+      for (let index = 0, count = this.#shown(kind); index < count; index++) {
+        const distance = Math.hypot(table.eta[index] - eta, wrapPhi(table.phi[index] - phi));
+        if (distance < smallest) [found, smallest] = [{ kind, index }, distance];
+      }
     }
     return found;
   }
-
 }

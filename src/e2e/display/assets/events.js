@@ -14,6 +14,7 @@ export const COLLECTIONS = [
   { name: "tracker_hits", title: "tracker hits", family: "objects" },
   { name: "vertices", title: "vertices", family: "objects" },
   { name: "jets", title: "jets", family: "objects" },
+  { name: "taus", title: "taus", family: "objects", isHidden: true },
   { name: "photons", title: "photons", family: "objects" },
   { name: "electrons", title: "electrons", family: "objects" },
   { name: "truth", title: "true particles", family: "objects", isHidden: true },
@@ -51,10 +52,10 @@ class Event {
     return CELLS.reduce((sum, name) => sum + this.count(name), 0);
   }
 
-  // Of all cells, for the scales of length and colour.
-  largest(valueOf) {
+  // Of cells, for the scales of length and colour.
+  largest(valueOf, names = CELLS) {
     let found = 0;
-    for (const name of CELLS) {
+    for (const name of names) {
       for (let i = 0; i < this.count(name); i++) found = Math.max(found, valueOf(this.table(name), i));
     }
     return found;

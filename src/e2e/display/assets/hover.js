@@ -4,10 +4,9 @@ import { COLLECTIONS } from "./events.js";
 
 const TITLES = Object.fromEntries(COLLECTIONS.map(({ name, title }) => [name, title]));
 const SINGULAR = {
-  tracks: "track", tracker_hits: "tracker hit", vertices: "vertex", jets: "jet", photons: "photon",
+  tracks: "track", tracker_hits: "tracker hit", vertices: "vertex", jets: "jet", taus: "tau", photons: "photon",
   electrons: "electron", truth: "true particle",
 };
-const LAYERS = ["", "BPix 1", "BPix 2", "BPix 3", "BPix 4", "TIB 1", "TIB 2", "TOB 1", "TOB 2"];
 const PARTICLES = {
   1: "d", 2: "u", 3: "s", 4: "c", 5: "b", 6: "t", 11: "e", 13: "μ", 15: "τ", 21: "g", 22: "γ", 23: "Z", 24: "W",
   25: "H", 35: "A", 36: "A", 111: "π⁰", 211: "π±",
@@ -41,7 +40,7 @@ export function describe(payload, event, { kind, index }) {
   }
   if (kind === "photons") lines.push(["energy", gev(at("energy"))], ["5 × 5 crystals", gev(at("e5x5"))]);
   if (kind === "truth") lines.push(["mass", gev(at("mass"))]);
-  if (kind === "tracker_hits") lines.push(["layer", LAYERS[at("layer")] ?? number(at("layer"))]);
+  if (kind === "tracker_hits") lines.push(["layer", payload.detector.tracker_layers[at("layer")] ?? number(at("layer"))]);
   if (["tracker_hits", "vertices"].includes(kind)) {
     lines.push(["x, y, z", `${["x_cm", "y_cm", "z_cm"].map((name) => fixed(at(name), 2)).join(", ")} cm`]);
   }

@@ -1,4 +1,4 @@
-// Tracks, hits, vertices, jets, photons, electrons, truth and crops in three dimensions. Each layer holds a group, shows
+// Tracks, hits, vertices, jets, taus, photons, electrons, truth and crops in three dimensions. Each layer holds a group, shows
 // an event, takes a theme and says what a hit of the ray on it is.
 
 import * as THREE from "three";
@@ -74,6 +74,7 @@ export class Flights extends Layer {
     for (let i = 0; i < this.table.count; i++) {
       this.markers.setMatrixAt(i, matrix.makeTranslation(...pathEnd(this.table, i)));
     }
+    this.markers.computeBoundingSphere(); // of all, before some are cut: three.js keeps it
     this.add(this.markers, (hit) => hit.instanceId);
   }
 
@@ -102,9 +103,10 @@ export class Points extends Layer {
   }
 }
 
-export class Jets extends Layer {
-  constructor(radius) {
-    super("jets");
+// Jets, and what is drawn as they are.
+export class Cones extends Layer {
+  constructor(name, radius) {
+    super(name);
     this.radius = radius;
     this.material = new THREE.MeshBasicMaterial({
       transparent: true, opacity: 0.13, depthWrite: false, side: THREE.DoubleSide,
@@ -114,12 +116,12 @@ export class Jets extends Layer {
 
   paint(theme) {
     super.paint(theme);
-    this.ringMaterial.color.set(theme.objects.jets);
+    this.ringMaterial.color.set(theme.objects[this.name]);
   }
 
   show(event) {
     this.clear();
-    this.table = event.table("jets");
+    this.table = event.table(this.name);
     if (!this.table?.count) return;
     const cone = new THREE.ConeGeometry(1, 1, 40, 1, true).translate(0, -0.5, 0).rotateX(-Math.PI / 2);
     this.cones = new THREE.InstancedMesh(cone, this.material, this.table.count);
@@ -133,6 +135,7 @@ export class Jets extends Layer {
         return new THREE.Vector3(Math.cos(angle), Math.sin(angle), 1).applyMatrix4(matrix).toArray();
       }));
     }
+    this.cones.computeBoundingSphere(); // as above
     this.add(this.cones, (hit) => hit.instanceId);
     this.rings = this.add(lineSegments(toSegments(rings), this.ringMaterial), (hit) =>
       Math.floor(hit.index / (2 * this.#ringPoints)));

@@ -7,7 +7,7 @@ export const THRESHOLDS = [
   { name: "ecal", title: "ECAL crystals above", low: 0.01, high: 50, start: 0.3, unit: "GeV" },
   { name: "hcal", title: "HCAL towers above", low: 0.01, high: 50, start: 1, unit: "GeV" },
   { name: "tracks", title: "Tracks above pT", low: 0.05, high: 50, start: 0.7, unit: "GeV" },
-  { name: "jets", title: "Jets above pT", low: 1, high: 200, start: 20, unit: "GeV" },
+  { name: "jets", title: "Jets and taus above pT", low: 1, high: 200, start: 20, unit: "GeV" },
 ];
 
 export class Options {
@@ -24,7 +24,7 @@ export class Options {
   // Of a collection: GeV.
   lowest(name) {
     const family = COLLECTIONS.find((one) => one.name === name).family;
-    return this.thresholds[family] ?? this.thresholds[name] ?? -Infinity;
+    return this.thresholds[family] ?? this.thresholds[name === "taus" ? "jets" : name] ?? -Infinity;
   }
 
   // How many rows of a collection are switched on and above their threshold: the first ones, crops excepted.

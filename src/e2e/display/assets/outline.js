@@ -26,7 +26,8 @@ export function lineSegments(positions, material) {
 export function detectorLines(detector) {
   const { EB, EE, HB, HE } = detector.surfaces;
   const barrelZ = EB.radius_cm * Math.sinh(detector.barrel_max_eta);
-  const towerZ = HB.radius_cm * Math.sinh(1.392); // the end of HB
+  const towerZ = HB.radius_cm * Math.sinh(detector.hb_max_eta);
+  const maxEta = detector.endcap_max_eta;
   const at = (eta, z) => z / Math.sinh(eta);
   const near = [];
   for (const z of [-barrelZ, 0, barrelZ]) near.push(circle(EB.radius_cm, z));
@@ -37,9 +38,9 @@ export function detectorLines(detector) {
   }
   const far = [[[0, 0, -HE.z_cm * 1.25], [0, 0, HE.z_cm * 1.25]]];
   for (const side of [-1, 1]) {
-    near.push(circle(at(3, EE.z_cm), side * EE.z_cm), circle(at(detector.barrel_max_eta, EE.z_cm), side * EE.z_cm));
-    far.push(circle(HB.radius_cm, side * towerZ), circle(at(3, HE.z_cm), side * HE.z_cm));
-    far.push(circle(at(1.392, HE.z_cm), side * HE.z_cm));
+    near.push(circle(at(maxEta, EE.z_cm), side * EE.z_cm), circle(at(detector.barrel_max_eta, EE.z_cm), side * EE.z_cm));
+    far.push(circle(HB.radius_cm, side * towerZ), circle(at(maxEta, HE.z_cm), side * HE.z_cm));
+    far.push(circle(at(detector.hb_max_eta, HE.z_cm), side * HE.z_cm));
   }
   return { near: toSegments(near), far: toSegments(far) };
 }

@@ -14,7 +14,7 @@ export function element(tag, properties = {}, ...children) {
 }
 
 export class Panel {
-  // changed(what): "cut", "size" or "visible"; select(reference).
+  // changed(what, name): "cut", "size" or "visible", and of which collection; select(reference).
   constructor(root, payload, options, { changed, select }) {
     Object.assign(this, { payload, options, changed, select, boxes: {}, counts: {}, swatches: {} });
     root.append(
@@ -45,7 +45,7 @@ export class Panel {
       const box = element("input", { type: "checkbox", checked: this.options.visible[name], id: `show-${name}` });
       box.addEventListener("change", () => {
         this.options.visible[name] = box.checked;
-        this.changed("visible");
+        this.changed("visible", name);
       });
       this.boxes[name] = box;
       this.counts[name] = element("output");

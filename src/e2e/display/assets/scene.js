@@ -4,7 +4,7 @@ import * as THREE from "three";
 import { OrbitControls } from "./OrbitControls.js";
 import { Boxes, lengthScale } from "./boxes.js";
 import { CELLS, COLLECTIONS } from "./events.js";
-import { Crops, Flights, Jets, Points } from "./layers.js";
+import { Cones, Crops, Flights, Points } from "./layers.js";
 import { detectorLines, lineSegments, windowEdge, windowSheet } from "./outline.js";
 import { ecalPoint } from "./geometry.js";
 
@@ -70,7 +70,8 @@ export class Scene {
       photons: new Flights("photons"),
       electrons: new Flights("electrons"),
       truth: new Flights("truth", { opacity: 0.7 }),
-      jets: new Jets(this.detector.jet_radius),
+      jets: new Cones("jets", this.detector.jet_radius),
+      taus: new Cones("taus", this.detector.jet_radius),
       crops: new Crops(this.detector),
     });
     for (const layer of Object.values(this.layers)) this.scene.add(layer.group);
@@ -95,7 +96,7 @@ export class Scene {
   }
 
   size(options) {
-    this.lengthOf = lengthScale(this.event, options.quantity, options.isLogarithmic);
+    this.lengthOf = lengthScale(this.event, options);
     for (const name of CELLS) this.layers[name].size(this.lengthOf);
     this.ask();
   }
@@ -144,7 +145,7 @@ export class Scene {
   #pathOf(layer, kind, index) {
     const table = this.event.table(kind);
     if (layer instanceof Flights) return layer.line(index);
-    if (kind === "jets") return [[0, 0, 0], ecalPoint(this.detector, table.eta[index], table.phi[index])];
+    if (layer instanceof Cones) return [[0, 0, 0], ecalPoint(this.detector, table.eta[index], table.phi[index])];
     const [x, y, z] = [table.x_cm[index], table.y_cm[index], table.z_cm[index]];
     return [[x - 5, y, z], [x + 5, y, z], [x, y, z], [x, y - 5, z], [x, y + 5, z]];
   }
@@ -156,7 +157,7 @@ export class Scene {
       ((clientX - area.left) / area.width) * 2 - 1, 1 - ((clientY - area.top) / area.height) * 2);
     this.raycaster.setFromCamera(place, this.camera);
     // by what is drawn over what: solid things first, then lines, then sheets that one sees through
-    for (const names of [[...CELLS, "photons", "electrons", "truth"], ["vertices", "tracks", "tracker_hits"], ["crops", "jets"]]) {
+    for (const names of [[...CELLS, "photons", "electrons", "truth"], ["vertices", "tracks", "tracker_hits"], ["crops", "jets", "taus"]]) {
       const groups = names.map((name) => this.layers[name].group).filter((group) => group.visible);
       const [hit] = this.raycaster.intersectObjects(groups, true);
       if (hit === undefined) continue;
@@ -174,9 +175,10 @@ export class Scene {
     return [area.left + ((x + 1) / 2) * area.width, area.top + ((1 - y) / 2) * area.height];
   }
 
-  // Middle of a cell's box.
+  // Middle of a cell's box, or where the axis of a cone meets the ECAL.
   middleOf(kind, index) {
     const layer = this.layers[kind];
+    if (layer instanceof Cones) return ecalPoint(this.detector, layer.table.eta[index], layer.table.phi[index]);
     return layer.middleOf(index, this.lengthOf(layer.table, index));
   }
 
