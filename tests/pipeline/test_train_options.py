@@ -16,6 +16,7 @@ from torch.nn import functional
 from e2e import cli
 from e2e.bundles import load_bundle
 from e2e.bundles.columns import answer_for
+from e2e.cli.errors import EXIT_BAD_INPUT
 from e2e.datasets import load_candidates
 from e2e.evaluation.evaluate import evaluate
 from e2e.models import build_model
@@ -65,7 +66,7 @@ class Failing(nn.Module):
 def test_a_loss_that_is_no_number_is_one_line_and_leaves_its_batch(events, tmp_path, monkeypatch, capsys, precision):
     monkeypatch.setattr(training, "build_model", lambda *args: Failing())
     arguments = ["train", "electron-photon-debug", str(events), "-o", str(tmp_path / "run"), "--precision", precision]
-    assert cli.main(arguments) == cli.EXIT_BAD_INPUT
+    assert cli.main(arguments) == EXIT_BAD_INPUT
     lines = capsys.readouterr().err.strip().splitlines()
     assert sum("FloatingPointError" in line for line in lines) == 1 and not any("Traceback" in line for line in lines)
     error = lines[-1]

@@ -8,6 +8,7 @@ import pytest
 
 from e2e import cli
 from e2e.bundles import load_bundle
+from e2e.cli.errors import EXIT_BAD_INPUT
 from e2e.inference import verify as module
 from e2e.inference.engine import ENGINES, Engine
 from e2e.inference.verify import format_table, verify
@@ -55,7 +56,7 @@ def test_an_engine_with_other_answers_is_named_on_the_card(bundle, monkeypatch, 
     monkeypatch.setitem(ENGINES, "onnxruntime", Wrong)
     code = cli.main(["verify", str(bundle.path), "--engines", *ENGINES_TRIED, "--record"])
     captured = capsys.readouterr()
-    assert code == cli.EXIT_BAD_INPUT
+    assert code == EXIT_BAD_INPUT
     assert "| bundle | FAILS |" in captured.out
     assert "batch 64" in captured.err
     assert "**fails**: batch 64" in (bundle.path / "README.md").read_text()

@@ -100,5 +100,5 @@ def test_a_store_of_the_events_says_the_same(shared_data, tmp_path):
     back = Events.concatenate(read_events(tmp_path / "a.parquet", problems))
     assert back.provenance == {"reader": "ig", "input": "Small_EventData_test.ig"}
     assert {name: len(table) for name, table in back.objects.items()} == {
-        "tracks": 255, "photons": 4, "electrons": 4, "jets": 72, "vertices": 17,
+        "tracks": 255, "photons": 4, "electrons": 4, "jets": 72, "taus": 90, "vertices": 17,
     }  # fmt: skip

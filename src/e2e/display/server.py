@@ -8,10 +8,12 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from e2e.problems import InputError
+from e2e.stopping import until_asked_to_stop
 
 
 def serve_page(page: str, host: str, port: int, ready: Callable[[str], None]) -> None:
-    """Answer `/` with the page until KeyboardInterrupt; `ready` is called with its address. port 0: any that is free.
+    """Answer `/` with the page until SIGINT, SIGTERM or SIGHUP; `ready` is called with its address. port 0: any that is
+    free.
 
     Raises InputError when the port cannot be had, or there is no such host.
     """
@@ -22,12 +24,9 @@ def serve_page(page: str, host: str, port: int, ready: Callable[[str], None]) ->
         why = getattr(error, "strerror", None) or error
         remedy = "give another --host" if isinstance(error, socket.gaierror) else "give another --port, or 0"
         raise InputError("display", f"cannot listen on {at}:{port} ({why})", remedy) from None
-    with server:
+    with until_asked_to_stop(), server:
         ready(f"http://{at}:{server.server_port}/")
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            return
+        server.serve_forever()
 
 
 def _server_of(host: str) -> type[ThreadingHTTPServer]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 from e2e.problems import InputError
 from e2e.serving.repository import ServingOptions, write_repository
 from e2e.serving.server import TOKEN, ServerOptions, TritonServer
+from e2e.stopping import until_asked_to_stop
 
 
 class Ready(NamedTuple):
@@ -54,36 +53,12 @@ def serve(
         raise InputError("serve", "a certificate without a key, or a key without one", "give both, or none")
     options = ServingOptions(instances=instances, threads=threads, max_candidates=max_candidates)
     access = ServerOptions(host, port, os.environ.get(TOKEN) or None, certificate, key)
-    try:
-        with _until_asked_to_stop(), ExitStack() as stack:
-            folder = repository or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="e2e-repository-")))
-            write_repository(bundles, folder, options)
-            server = stack.enter_context(TritonServer(folder, access))
-            names = sorted(path.parent.name for path in folder.glob("*/config.pbtxt"))
-            ready(Ready(names, server.url, server.http_url, server.metrics_url))
-            if status := server.wait():
-                raise InputError(
-                    "serve", f"the server ended by itself ({status}): {server.last_words()}", "start it again"
-                )
-            return 0
-    except _AskedToStop:
-        return 0
-
-
-class _AskedToStop(BaseException):
-    """So that nothing on the way takes it for an error."""
-
-
-@contextmanager
-def _until_asked_to_stop() -> Iterator[None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        for again in before:  # once is enough: what is open is being closed
-            signal.signal(again, signal.SIG_IGN)
-        raise _AskedToStop
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with until_asked_to_stop(), ExitStack() as stack:
+        folder = repository or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="e2e-repository-")))
+        write_repository(bundles, folder, options)
+        server = stack.enter_context(TritonServer(folder, access))
+        names = sorted(path.parent.name for path in folder.glob("*/config.pbtxt"))
+        ready(Ready(names, server.url, server.http_url, server.metrics_url))
+        if status := server.wait():
+            raise InputError("serve", f"the server ended by itself ({status}): {server.last_words()}", "start it again")
+    return 0
