@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,12 +28,11 @@ from _measuring import machine
 from _networks import in_turn, milliseconds, ratio
 from scipy.spatial import cKDTree
 from torch import nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from e2e.bench.peak import measure_peak
 from e2e.bundles import load_bundle
 from e2e.bundles.export import export_bundle
+from e2e.comparison.cost import operations_of
 from e2e.contract import GraphSpec
 from e2e.frames import Packed, native
 from e2e.inference.engine import load_engine
@@ -153,7 +152,7 @@ def networks(rng: np.random.Generator, device: str) -> tuple[list[dict[str, Any]
                 if batch == 32 and (geometric := over_geometric(packed, device)) is not None:
                     row["geometric_over_ours"] = geometric
                 rows.append(row)
-        operations = count_operations(network, packed)
+        operations = operations_of(network, packed)
     peak = measure_peak(1, device)
     done = operations / (rows[-1]["milliseconds"]["both"] / 1e3)
     return rows, {"flop_per_second": done / peak.flop_per_second}
@@ -189,13 +188,6 @@ def over_geometric(packed: Packed, device: str) -> dict[str, float | None] | Non
         in_turn(ways, [None] * 2)
         taken = in_turn(ways, [None] * 12)
     return ratio(taken["theirs"], taken["ours"])
-
-
-def count_operations(network: nn.Module, packed: Packed) -> float:
-    inputs: Sequence[torch.Tensor] = [torch.from_numpy(values) for values in packed]
-    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(*inputs)
-    return counter.get_total_flops()
 
 
 if __name__ == "__main__":

@@ -69,6 +69,11 @@ def rejection(score: ArrayLike, is_signal: ArrayLike, efficiency: float) -> Meas
     return bootstrap(measure, score, truth)
 
 
+def rejections(score: ArrayLike, is_signal: ArrayLike, efficiencies: Sequence[float]) -> dict[str, Any]:
+    """`rejection` at each, as JSON: by "50%" and so on."""
+    return {f"{efficiency:.0%}": rejection(score, is_signal, efficiency).to_json() for efficiency in efficiencies}
+
+
 def proportion(passes: ArrayLike) -> Measured:
     """The share that passes; error binomial. passes: (candidates,) of truth values, at least one."""
     share = float(np.asarray(passes, dtype=np.float64).mean())

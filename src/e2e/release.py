@@ -9,19 +9,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from e2e.bundles import load_bundle
 from e2e.bundles.bundle import TRAINING_CURVE, TRAINING_HISTORY, WORKING_POINTS, digest_file
 from e2e.bundles.columns import answer_for
 from e2e.bundles.export import export_bundle, move_bundle
 from e2e.cmssw import write_for_cmssw
 from e2e.contract.answers import AnswerConfig
 from e2e.datasets import load_candidates
-from e2e.evaluation.evaluate import check_unseen, evaluate
+from e2e.evaluation.evaluate import check_unseen, evaluate_on
 from e2e.evaluation.plots import to_svg, training_figure
 from e2e.files import make_folder
+from e2e.inference.engine import load_engine
 from e2e.models import build_model
 from e2e.problems import InputError
 from e2e.tasks import TASKS, Task
-from e2e.training.run_folder import WEIGHTS, load_weights, read_history, read_run
+from e2e.training.run_folder import WEIGHTS, data_seen, load_weights, read_history, read_run
 
 RUN_WEIGHTS = "SHA-256 of the run's weights"  # in a bundle's provenance
 
@@ -60,9 +62,10 @@ def export(
     frame = replace(task.frame, channels=tuple(about.get("channels", task.frame.channels)))
     network = build_model(recipe["family"], frame, about["config"])
     load_weights(network, run)
-    trained_on = [*about["data"], *(about["start"]["data"] if "start" in about else [])]
-    if test:  # before the minute that an export takes
-        check_unseen(run, trained_on, load_candidates(task, test, frame))
+    trained_on = data_seen(about)
+    unseen = load_candidates(task, test, frame) if test else None
+    if unseen is not None:  # before the minute that an export takes
+        check_unseen(run, trained_on, unseen)
     make_folder(output.parent)
     training = {
         "candidates": about["candidates"],
@@ -87,9 +90,10 @@ def export(
             TRAINING_CURVE: to_svg(training_figure(history)),
             TRAINING_HISTORY: json.dumps(history, indent=1) + "\n",
         }
-        if test:
+        if unseen is not None:
             say("measuring on the test candidates")
-            result = evaluate(trial, test, Path(folder) / "evaluation")
+            bundle = load_bundle(trial)
+            result = evaluate_on(bundle, load_engine(bundle), unseen, Path(folder) / "evaluation")
             training |= {"test data": result["data"], "test candidates": result["candidates"]}
             training["metrics"] = _card_metrics(task, result)
             if "working_points" in result:

@@ -42,6 +42,11 @@ def formats(add: Add) -> None:
     add("--hcal-factor", type=float, default=1.0, metavar="F", help="0.04 for images with undivided HCAL towers")
 
 
+def workers(add: Add) -> None:
+    add("--workers", type=int, default=1, metavar="W", help="processes; the result does not depend on it")
+    add("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler, whose workers to use instead")
+
+
 def as_json(add: Add) -> None:
     add("--json", dest="as_json", action="store_true", help="print JSON on standard output")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from e2e.cli.arguments import OTHER_PROCESSES, TASK_NAMES, Verb, as_json, formats, inputs
+from e2e.cli.arguments import OTHER_PROCESSES, TASK_NAMES, Verb, as_json, formats, inputs, workers
 
 
 def add_data_verbs(verb: Verb) -> None:
@@ -27,16 +27,14 @@ def add_data_verbs(verb: Verb) -> None:
     add("--pileup", type=float, default=0.0, metavar="MU", help="mean number of other collisions; 2012 data have 20")
     add("--pool", type=Path, default=None, metavar="FILE", help="pile-up pool to share between calls; made if missing")
     add("--tune", type=int, default=None, metavar="N", help="of Pythia, by its number; 14, Monash 2013, unless given")
-    add("--workers", type=int, default=1, metavar="W", help="processes; the result does not depend on it")
-    add("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler, whose workers to use instead")
+    workers(add)
     as_json(add)
 
     add = verb("convert", "files of any format to candidate stores; goes on where an interrupted call was")
     inputs(add)
     add("-o", "--output", type=Path, required=True, metavar="DIR", help="a folder of candidate stores")
     formats(add)
-    add("--workers", type=int, default=1, metavar="W", help="processes; the result does not depend on it")
-    add("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler, whose workers to use instead")
+    workers(add)
     as_json(add)
 
     add = verb("export-data", "candidates to dense images in the layouts of ML4SCI")

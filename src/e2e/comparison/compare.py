@@ -111,7 +111,7 @@ def _rows(
 ) -> list[dict[str, Any]]:
     """A row for each model, the best first."""
     contest.say("time")
-    ranked = _ranked(answers, yardstick)
+    ranked = sorted(answers, key=lambda entry: -yardstick.sign * standings[entry.name].measured.value)
     bundles = {entry.name: contest.bundle(entry) for entry in ranked}
     asked = {name: (bundle, contest.seen_by(bundle)) for name, bundle in bundles.items()}
     reference = "resnet15" if "resnet15" in bundles else ranked[0].name

@@ -26,13 +26,16 @@ GPU_BATCH, GPU_BATCHES = 512, 20
 def count_operations(network: nn.Module, candidates: CandidateSet) -> float:
     """Floating-point operations for one candidate, the mean over a few: of matrix products and convolutions, a product
     and a sum counting as two."""
-    total, count = 0, 0
-    for packed in _one_by_one(candidates, FLOP_CANDIDATES):
-        # attention as plain products: the fused kernel of a CPU is not counted
-        with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
-            network(*map(torch.from_numpy, packed))
-        total, count = total + counter.get_total_flops(), count + 1
-    return total / max(count, 1)
+    found = [operations_of(network, packed) for packed in _one_by_one(candidates, FLOP_CANDIDATES)]
+    return sum(found) / max(len(found), 1)
+
+
+def operations_of(network: nn.Module, packed: Packed) -> int:
+    """For these candidates together."""
+    # attention as plain products: the fused kernel of a CPU is not counted
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(*map(torch.from_numpy, packed))
+    return counter.get_total_flops()
 
 
 class Latency(NamedTuple):

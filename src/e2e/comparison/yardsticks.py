@@ -21,7 +21,7 @@ from e2e.metrics import (
     mean_absolute_error,
     paired_areas,
     paired_means,
-    rejection,
+    rejections,
 )
 from e2e.tasks import Task
 
@@ -85,16 +85,13 @@ class Area:
 
         def per_bin(inside: NDArray[np.bool_]) -> dict[str, Any]:
             area = area_under_curve(score[inside], self.is_signal[inside]).to_json()
-            return {self.key: area, "rejection": self._rejections(score[inside], self.is_signal[inside])}
+            return {self.key: area, "rejection": rejections(score[inside], self.is_signal[inside], self.efficiencies)}
 
         return {
-            "rejection": self._rejections(score, self.is_signal),
+            "rejection": rejections(score, self.is_signal, self.efficiencies),
             "calibration_error": calibration_error(score, self.is_signal),
             "by_pt": in_bins(self.pt, self.pt_edges, per_bin),
         }
-
-    def _rejections(self, score: FloatArray, is_signal: NDArray[np.bool_]) -> dict[str, Any]:
-        return {f"{e:.0%}": rejection(score, is_signal, e).to_json() for e in self.efficiencies}
 
     def figure(self, outputs: Mapping[str, Outputs]) -> Any:
         figure, axes = new_axes()

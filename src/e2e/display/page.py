@@ -19,6 +19,7 @@ _OWN = (
     "geometry.js",
     "colours.js",
     "options.js",
+    "frames.js",
     "boxes.js",
     "outline.js",
     "layers.js",

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from e2e import __version__
-from e2e.bundles import load_bundle
+from e2e.bundles import Bundle, load_bundle
 from e2e.bundles.contract_file import Contract
 from e2e.datasets import load_candidates
 from e2e.datasets.candidate_set import CandidateSet
@@ -21,7 +21,7 @@ from e2e.evaluation.plots import plot_evaluation
 from e2e.evaluation.quantity import measure_quantity
 from e2e.evaluation.score import measure_score
 from e2e.files import make_folder, write_json, writing
-from e2e.inference.engine import load_engine
+from e2e.inference.engine import Engine, load_engine
 from e2e.inference.names import Precision
 from e2e.metrics import plus_minus
 from e2e.problems import InputError
@@ -47,10 +47,17 @@ def evaluate(
     data of another task, or made with the seed the bundle was trained with.
     """
     loaded = load_bundle(bundle)
-    task = TASKS[loaded.contract.task]
     runner = load_engine(loaded, engine, precision=precision)
-    candidates = load_candidates(task, data, frame=loaded.contract.frame)
+    candidates = load_candidates(TASKS[loaded.contract.task], data, frame=loaded.contract.frame)
     check_unseen(bundle, loaded.contract.training.get("data", []), candidates)
+    return evaluate_on(loaded, runner, candidates, output, batch_size)
+
+
+def evaluate_on(
+    loaded: Bundle, runner: Engine, candidates: CandidateSet, output: Path, batch_size: int = 256
+) -> dict[str, Any]:
+    """As `evaluate`, on candidates that are there and known to be unseen. runner: the bundle's."""
+    task = TASKS[loaded.contract.task]
     make_folder(output)
     outputs = np.concatenate([runner.run(packed) for packed, _ in candidates.batches(batch_size)]).astype(np.float64)
     own = outputs[:, : loaded.contract.num_own]
@@ -58,7 +65,7 @@ def evaluate(
     measure, given = (measure_score, own[:, 0]) if is_score else (measure_quantity, own)
     result = {
         "task": task.name,
-        "bundle": str(bundle),
+        "bundle": str(loaded.path),
         "engine": runner.label,
         "candidates": len(candidates),
         "data": candidates.provenance,

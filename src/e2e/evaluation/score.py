@@ -19,7 +19,7 @@ from e2e.metrics import (
     in_bins,
     paired_areas,
     proportion,
-    rejection,
+    rejections,
 )
 from e2e.tasks import Task
 
@@ -42,7 +42,7 @@ def measure_score(task: Task, answer: FloatArray, candidates: CandidateSet) -> d
 
     result: dict[str, Any] = {
         "auc": area_under_curve(answer, truth).to_json(),
-        "rejection": _rejections(answer, truth),
+        "rejection": rejections(answer, truth, EFFICIENCIES),
         "by_pt": in_bins(candidates.pt, np.array(task.pt_edges), area),
         "by_abs_eta": in_bins(np.abs(candidates.eta), ETA_EDGES, area),
         "by_vertices": in_bins(candidates.labels["vertices"], VERTEX_EDGES, area),
@@ -57,10 +57,6 @@ def measure_score(task: Task, answer: FloatArray, candidates: CandidateSet) -> d
     return result
 
 
-def _rejections(answer: FloatArray, truth: NDArray[np.bool_]) -> dict[str, Any]:
-    return {f"{e:.0%}": rejection(answer, truth, e).to_json() for e in EFFICIENCIES}
-
-
 def _beside_isolation(isolated: FloatArray, answer: FloatArray, truth: NDArray[np.bool_]) -> dict[str, Any]:
     """The same of a cut-based selection, and how much smaller its area is, on the same resamplings."""
     both = truth.any() and not truth.all()
@@ -69,7 +65,7 @@ def _beside_isolation(isolated: FloatArray, answer: FloatArray, truth: NDArray[n
     ahead = area_under_curve(answer, truth).value - found.value
     return {
         "auc": found.to_json(),
-        "rejection": _rejections(isolated, truth),
+        "rejection": rejections(isolated, truth, EFFICIENCIES),
         "network_ahead_by": Measured(ahead, float(behind.std(ddof=1))).to_json(),
     }
 

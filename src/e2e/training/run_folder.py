@@ -125,11 +125,16 @@ def start_decoder(network: nn.Module, start: Path) -> None:
 
 
 def trained_before(start: Path) -> dict[str, Any]:
-    """What the starting weights have seen, and those that they were begun from: theirs are training data as well."""
+    """What is kept of the run or bundle that weights begin with."""
     about = read_start(start)
-    before = (about.get("start") or {}).get("data") or []
-    about = {**about, "data": [*(about.get("data") or []), *before]}
+    about = {**about, "data": data_seen(about)}
     return {key: about.get(key) for key in ("recipe", "seed", "data", "candidates", "epochs_trained")}
+
+
+def data_seen(about: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """By a run's weights, and by those that they were begun from: that is training data as well."""
+    before = (about.get("start") or {}).get("data") or []
+    return [*(about.get("data") or []), *before]
 
 
 def resume_from(output: Path, earlier: dict[str, Any] | None, about: dict[str, Any]) -> Path | None:

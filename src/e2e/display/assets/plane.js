@@ -1,5 +1,6 @@
 // The plane of eta and phi on a canvas: what part of it is seen, axes, zooming and moving.
 
+import { oncePerFrame } from "./frames.js";
 import { TWO_PI, wrapPhi } from "./geometry.js";
 
 const MARGIN = { left: 54, right: 12, top: 10, bottom: 38 };
@@ -8,8 +9,6 @@ const FORWARD_ETA = 5.3; // of the whole plane where HF is shown
 
 // Who extends it draws in `draw`, and has `event`, `options` and `theme` by then.
 export class Plane {
-  #isAsked = false;
-
   constructor(canvas, detector) {
     Object.assign(this, { canvas, detector });
     this.context = canvas.getContext("2d");
@@ -89,14 +88,9 @@ export class Plane {
     this.ask();
   }
 
-  ask() {
-    if (this.#isAsked) return;
-    this.#isAsked = true;
-    requestAnimationFrame(() => {
-      this.#isAsked = false;
-      if (this.event) this.draw();
-    });
-  }
+  ask = oncePerFrame(() => {
+    if (this.event) this.draw();
+  });
 
   stroke(colour, width, dash = []) {
     this.context.strokeStyle = colour;

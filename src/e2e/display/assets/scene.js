@@ -6,6 +6,7 @@ import { Boxes, lengthScale } from "./boxes.js";
 import { CELLS, COLLECTIONS } from "./events.js";
 import { Cones, Crops, Flights, Points } from "./layers.js";
 import { detectorLines, lineSegments, windowEdge, windowSheet } from "./outline.js";
+import { oncePerFrame } from "./frames.js";
 import { ecalPoint } from "./geometry.js";
 
 const MAX_PIXEL_RATIO = 2;
@@ -35,8 +36,6 @@ function drawsInSoftware() {
 }
 
 export class Scene {
-  #isAsked = false;
-
   constructor(canvas, detector) {
     this.canvas = canvas;
     this.detector = detector;
@@ -200,14 +199,7 @@ export class Scene {
     this.ask();
   }
 
-  ask() {
-    if (this.#isAsked) return;
-    this.#isAsked = true;
-    requestAnimationFrame(() => {
-      this.#isAsked = false;
-      this.render();
-    });
-  }
+  ask = oncePerFrame(() => this.render());
 
   render() {
     this.renderer.render(this.scene, this.camera);
