@@ -186,7 +186,7 @@ def test_run_folder_tells_its_story_and_holds_no_pickle(events, tmp_path, small)
 
 
 def test_a_folder_of_another_run_is_left_alone(events, tmp_path, small):
-    other = {"recipe": "other", "seed": 3, "data": [], "state": "running"}
+    other = {"recipe": {"task": "other"}, "seed": 3, "data": [], "state": "running"}
     (tmp_path / "run.json").write_text(json.dumps(other))
     with pytest.raises(InputError, match="another recipe"):
         run(events, tmp_path)
