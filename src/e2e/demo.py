@@ -114,7 +114,9 @@ def _real_section(zoo: Path, real: Sequence[Path], output: Path, lines: list[str
         figures.append(real_figure(TASKS[name], result))
         problems += [problem for problem in result.problems if problem not in problems]
     about = (
-        f"{len(real)} files of CMS open data; photons that share their seed crystal with an electron count as electrons"
+        f"{len(real)} files of CMS open data; pT above {MIN_PT:g} GeV, less than {MAX_SHARE_OUTSIDE:.0%} of the "
+        "crop's energy from others; "
+        "photons that share their seed crystal with an electron count as electrons"
     )
     return Section("Real photons and electrons", about, figures)
 
