@@ -13,7 +13,7 @@ demo: $(STAMP)  ## install, simulate, predict, compare with the truth; writes de
 	$(BIN)/e2e demo -o demo $(if $(REAL),--real $(REAL))
 
 test: $(STAMP) lint core  ## everything that CI runs
-	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 
 test-all: $(STAMP) lint  ## the slow tests as well, and two minutes of fuzzing
 	$(MAKE) core FUZZ_SECONDS=120

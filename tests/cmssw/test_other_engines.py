@@ -22,9 +22,9 @@ LABEL = "e2eQuarkGluonNano"
 
 
 @pytest.fixture(scope="module")
-def events(tmp_path_factory):
-    path = simulate("quark-gluon", tmp_path_factory.mktemp("events") / "jets", num_events=12, seed=12, pileup=10.0)
-    return read_events([path])
+def events(tmp_path_factory, pool_for):
+    options = {"num_events": 12, "seed": 12, "pileup": 10.0, "pool": pool_for("quark-gluon")}
+    return read_events([simulate("quark-gluon", tmp_path_factory.mktemp("events") / "jets", **options)])
 
 
 def run(area, folder, events, *arguments, **options):

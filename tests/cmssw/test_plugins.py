@@ -21,14 +21,15 @@ ZOO = Path(__file__).parents[2] / "zoo"
 
 
 @pytest.fixture(scope="module")
-def simulated(tmp_path_factory):
+def simulated(tmp_path_factory, pool_for):
     """Name of a task -> its events; pile-up fills barrel, endcaps and what lies between."""
     made = {}
     folder = tmp_path_factory.mktemp("events")
 
     def events_of(task, number=12):
         if task not in made:
-            events = read_events([simulate(task, folder / task, num_events=number, seed=11, pileup=10.0)])
+            options = {"num_events": number, "seed": 11, "pileup": 10.0, "pool": pool_for(task)}
+            events = read_events([simulate(task, folder / task, **options)])
             made[task] = events if "jets" in events.objects else with_objects(events)
         return made[task]
 
@@ -110,17 +111,22 @@ def test_plugins_give_the_answers_of_python(area, tmp_path, simulated, name, tas
 
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "ig"
-needs_real_events = pytest.mark.skipif(not REAL.is_dir(), reason=f"no real events in {REAL}")
 
 
-@needs_real_events
-@pytest.mark.parametrize(("name", "collection"), [(BARREL, "photons"), (BARREL, "electrons"), (JETS, "jets")])
-def test_plugins_give_the_answers_of_python_on_real_events(area, tmp_path, name, collection):
+@pytest.fixture(scope="module")
+def real_events():
     """Barrel, endcaps and what lies between: every jet and every photon of the files."""
+    if not REAL.is_dir():
+        pytest.skip(f"no real events in {REAL}")
     events = read_events(sorted(REAL.glob("*.ig")))
     etas = np.abs(events.objects["jets"]["eta"])
     assert (etas > 1.6).any() and (etas < 1.3).any() and ((etas > 1.4) & (etas < 1.6)).any()
-    check_same(area, tmp_path, name, collection, events, least=20)
+    return events
+
+
+@pytest.mark.parametrize(("name", "collection"), [(BARREL, "photons"), (BARREL, "electrons"), (JETS, "jets")])
+def test_plugins_give_the_answers_of_python_on_real_events(area, tmp_path, real_events, name, collection):
+    check_same(area, tmp_path, name, collection, real_events, least=20)
 
 
 @pytest.mark.parametrize("where", ["barrel", "endcap"])

@@ -137,7 +137,7 @@ def test_mistakes_are_one_line(contest, tmp_path, capsys):
 def test_masses_are_compared_by_their_error(tmp_path, capsys):
     for name, seed, number in (("train", 51, 600), ("test", 52, 400)):
         convert([simulate("diphoton-mass", tmp_path / f"{name}-events", num_events=number, seed=seed)], tmp_path / name)
-    options = {"data": [tmp_path / "train"], "sizes": (300,), "epochs": 1}
+    options = {"data": [tmp_path / "train"], "epochs": 1}
     result = compare("diphoton-mass", MODELS, [tmp_path / "test"], tmp_path / "out", **options)
     rows = result["models"]
     errors = [row["mean_absolute_error"]["value"] for row in rows]
@@ -145,14 +145,13 @@ def test_masses_are_compared_by_their_error(tmp_path, capsys):
     assert rows[1]["behind_best"]["value"] == pytest.approx(errors[1] - errors[0], abs=1e-4)
     for row in rows:
         assert 0 < row["whole_range"]["coverage"]["value"] <= 1 and len(row["by_true_value"]) == 8
-        assert 300 in result["learning_curves"][row["model"]]
     beside = {row["model"]: row for row in result["classical"]}
     assert set(beside) == {"constant", "pt_only", "calorimeter_mass"}
     truth = load_candidates(TASKS["diphoton-mass"], [tmp_path / "test"])
     within = truth.target[truth.is_measured(TASKS["diphoton-mass"])]
     of_constant = np.abs(within - np.median(within)).mean()
     assert beside["constant"]["mean_absolute_error"]["value"] == pytest.approx(of_constant, rel=0.03)
-    for name in ("widths", "mean-absolute-error-against-latency", "learning-curves"):
+    for name in ("widths", "mean-absolute-error-against-latency"):
         assert "<svg" in (tmp_path / "out" / f"{name}.svg").read_text()
     table = (tmp_path / "out" / "table.md").read_text()
     assert "mean absolute error [GeV]" in table and "coverage" in table and "| constant |" in table

@@ -110,8 +110,9 @@ def test_training_events_are_no_test_events(made, tmp_path):
             evaluate(made / "new" / "bundle", [data], tmp_path / "evaluation")
 
 
-def test_starting_weights_bring_their_training_data_along(made, tmp_path):
-    more = simulate("diphoton-mass", tmp_path / "more", num_events=400, seed=13, pileup=5.0)
+def test_starting_weights_bring_their_training_data_along(made, tmp_path, pool_for):
+    pool = pool_for("diphoton-mass")
+    more = simulate("diphoton-mass", tmp_path / "more", num_events=400, seed=13, pileup=5.0, pool=pool)
     run = train(
         "diphoton-mass-debug", [more], tmp_path / "run", start=made / "run", epochs=1, threads=1, progress=False
     )

@@ -66,7 +66,7 @@ def test_every_candidate_gets_an_answer_in_its_range(predictions, columns):
         assert np.ptp(values) > 0
 
 
-def test_real_electrons_have_hardly_any_mass(files, tmp_path):
+def test_real_electrons_have_hardly_any_mass(files, tmp_path, pool_for):
     """Alone in their crop: median below 0.4 GeV and, by three errors, below that of simulated A near 1 GeV."""
     bundle = load_bundle(ZOO / "diphoton-mass")
     real = columns_of(predict(bundle, files).table)
@@ -74,7 +74,8 @@ def test_real_electrons_have_hardly_any_mass(files, tmp_path):
     electrons = real["mass"][is_hard & (real["share_outside"] < MAX_SHARE_OUTSIDE)]
     assert is_hard.sum() > 40 and len(electrons) > 15
 
-    simulated = simulate("diphoton-mass", tmp_path / "a", num_events=800, seed=2012, pileup=20.0)
+    pool = pool_for("diphoton-mass")
+    simulated = simulate("diphoton-mass", tmp_path / "a", num_events=800, seed=2012, pileup=20.0, pool=pool)
     truth = true_masses(simulated)
     answers = columns_of(predict(bundle, [simulated], candidates="leading").table)
     true_mass = np.array([truth[event] for event in answers["event"]])

@@ -128,9 +128,10 @@ def test_a_shift_is_measured_on_the_same_candidates(bundle, photons, tmp_path):
     assert "| 1% of the channels dead | " in (tmp_path / "out" / "stress.md").read_text()
 
 
-def test_the_verb_takes_other_samples_by_name(untrained_bundle, tmp_path, capsys):
+def test_the_verb_takes_other_samples_by_name(untrained_bundle, tmp_path, capsys, pool_for):
     for name, seed, pileup in (("events", 5, 0.0), ("more", 6, 5.0)):
-        simulate("electron-photon", tmp_path / name, num_events=60, seed=seed, pileup=pileup)
+        pool = pool_for("electron-photon") if pileup else None
+        simulate("electron-photon", tmp_path / name, num_events=60, seed=seed, pileup=pileup, pool=pool)
     command = f"stress {untrained_bundle.path} {tmp_path / 'events'} -o {tmp_path / 'out'} --others"
     assert cli.main([*command.split(), f"more-pileup={tmp_path / 'more'}", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]

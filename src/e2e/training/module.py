@@ -21,6 +21,7 @@ from e2e.models.answers import Answers
 from e2e.training.augment import Pixels, augment, batch_seed
 from e2e.training.data import TensorBatch
 from e2e.training.optimiser import make_optimiser
+from e2e.training.pieces import by_pieces, can_go_in_pieces
 from e2e.training.recipes import Recipe
 
 BAD_BATCH = "bad-batch.safetensors"
@@ -93,16 +94,25 @@ class TaskModule(TrainingModule):
         """answers: how the raw numbers are read, the task's own first."""
         super().__init__(network, surroundings)
         self.answers = Answers(answers)
+        self._in_pieces = can_go_in_pieces(network)
         self._is_tagger = answers[0].kind == "probability"
         self._validation: list[tuple[Tensor, Tensor]] = []
 
     def training_step(self, batch: TensorBatch, batch_index: int) -> Tensor:
         pixels, _ = self.augmented(batch, batch_index)
-        raw = (self._compiled or self.network)(*self._inputs(pixels)).float()
+        raw = self._raw(pixels, self._compiled or self.network)
         loss = self.answers.loss(raw, batch[3])
         self.stop_unless_finite(loss, (*pixels, batch[3]), "loss", batch_index)
         self.log_step(loss, len(batch[3]))
         return loss
+
+    def _raw(self, pixels: Pixels, network: Callable[..., Any]) -> Tensor:
+        """(batch, raw numbers of all answers)."""
+
+        def answer(part: Pixels) -> Tensor:
+            return network(*self._inputs(part)).float()
+
+        return by_pieces(answer, pixels) if self._in_pieces and self.device.type == "cpu" else answer(pixels)
 
     def _inputs(self, pixels: Pixels) -> tuple[Tensor, ...]:
         """Beside the pixels the neighbours of a graph, from the C++ core; on a GPU its network finds the same ones."""
@@ -114,7 +124,7 @@ class TaskModule(TrainingModule):
 
     def validation_step(self, batch: TensorBatch, batch_index: int) -> None:
         with torch.autocast(self.device.type, enabled=False):  # what chooses the best epoch is not rounded
-            raw = self.network(*self._inputs(Pixels(*batch[:3]))).float()
+            raw = self._raw(Pixels(*batch[:3]), self.network)
         loss = self.answers.loss(raw, batch[3])
         self.stop_unless_finite(loss, batch, "validation loss", batch_index)
         self._validation.append((raw, batch[3]))
