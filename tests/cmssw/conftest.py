@@ -6,9 +6,6 @@ from pathlib import Path
 import harness
 import pytest
 
-BARREL, JETS, LAYERS = "diphoton-mass-nano", "quark-gluon-nano", "ditau-mass"
-BUNDLES = (BARREL, "electron-photon-nano", JETS, LAYERS, "top-mass-nano")
-
 
 @pytest.fixture(scope="session")
 def program():
@@ -20,4 +17,4 @@ def program():
 @pytest.fixture(scope="session")
 def area(program, tmp_path_factory):
     zoo = Path(harness.ROOT / "zoo")
-    return harness.Area.make(tmp_path_factory.mktemp("area"), program, [zoo / name for name in BUNDLES])
+    return harness.Area.make(tmp_path_factory.mktemp("area"), program, [zoo / name for name in harness.BUNDLES])

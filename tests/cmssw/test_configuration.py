@@ -7,9 +7,8 @@ from dataclasses import replace
 import harness
 import numpy as np
 import pytest
-from harness import EXCEPTION, labels_of_record
+from harness import BARREL, EXCEPTION, JETS, labels_of_record
 
-from conftest import BARREL, JETS
 from e2e.bundles import load_bundle
 from e2e.cmssw import write_for_cmssw
 from e2e.problems import InputError

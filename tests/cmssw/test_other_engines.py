@@ -6,9 +6,8 @@ import harness
 import numpy as np
 import pytest
 import torch
-from harness import labels_of_record, read_events, records_of
+from harness import BUNDLES, JETS, labels_of_record, read_events, records_of
 
-from conftest import BUNDLES, JETS
 from e2e.bundles import load_bundle
 from e2e.bundles.parity import check_agreement
 from e2e.problems import InputError

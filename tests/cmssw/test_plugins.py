@@ -5,9 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import labels_of_record, read_events, records_of
+from harness import BARREL, JETS, LAYERS, labels_of_record, read_events, records_of
 
-from conftest import BARREL, JETS, LAYERS
 from e2e.bundles import load_bundle
 from e2e.bundles.parity import check_agreement
 from e2e.cmssw import instance_of
