@@ -17,6 +17,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from onnxscript.optimizer import optimize_ir
 from safetensors.numpy import save
 from torch import nn
 
@@ -33,6 +34,7 @@ from e2e.bundles.contract_file import (
 )
 from e2e.bundles.network import load_network, run_network, to_tensors
 from e2e.bundles.onnx_file import dynamic_shapes, self_description
+from e2e.bundles.onnx_operators import TRANSLATIONS, stays_a_recipe
 from e2e.bundles.parity import check_agreement, golden_candidates, parity_cases
 from e2e.contract import FrameSpec, GraphSpec
 from e2e.contract.answers import AnswerConfig
@@ -157,9 +159,12 @@ def _exported(
             input_names=inputs,
             output_names=[output],
             dynamic_shapes=free,
+            custom_translation_table=TRANSLATIONS,
+            optimize=False,
             verbose=False,
         )
     assert program is not None
+    optimize_ir(program.model, should_fold=stays_a_recipe)
     model = program.model_proto
     for part in (model.graph, *model.graph.node, *model.graph.value_info):
         part.ClearField("metadata_props")  # stack traces with paths of this machine

@@ -117,7 +117,7 @@ class Answers(nn.Module):
         return (answer for answer in self.each if isinstance(answer, Answer))
 
     def split(self, raw: Tensor) -> tuple[Tensor, ...]:
-        return raw.split(self.sizes, dim=1)
+        return raw.split(self.sizes, dim=1) if len(self.sizes) > 1 else (raw,)
 
     def loss(self, raw: Tensor, target: Tensor) -> Tensor:
         """The sum of the answers' losses; those after the first over the candidates whose target is known. target:

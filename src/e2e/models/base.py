@@ -67,21 +67,21 @@ class PixelFeatures(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        frame = config.frame
-        self.features = config.features
-        self.channel_size = frame.rows * frame.columns
+        self.frame, self.features = config.frame, config.features
         self.has_logs = bool(config.log_channels)
         self.register_buffer("scale", torch.tensor(config.input_scale), persistent=False)
-        is_log = torch.tensor([channel in config.log_channels for channel in frame.channels])
+        is_log = torch.tensor([channel in config.log_channels for channel in self.frame.channels])
         self.register_buffer("is_log", is_log, persistent=False)
 
     def forward(self, pixel_index: Tensor, pixel_value: Tensor) -> tuple[Tensor, ...]:
-        """pixel_index, pixel_value: float32 (batch, pixels), padding has a negative index.
+        """pixel_index, pixel_value: float32 (batch, pixels), -1 and 0 in padding.
 
         Returns a tensor (batch, pixels) for each feature, 0 in padding.
         """
-        channel, scaled = _scaled(pixel_index, pixel_value, self.scale, self.channel_size)
-        value = torch.where(self.is_log[channel], torch.log1p(scaled.abs()), scaled) if self.has_logs else scaled
+        value = scaled = pixel_value * of_channel(self.scale, self.frame, pixel_index)
+        if self.has_logs:
+            is_log = of_channel(self.is_log, self.frame, pixel_index)
+            value = torch.where(is_log, torch.log1p(scaled.abs()), scaled)
         known = {
             "value": lambda: value,
             "log": lambda: signed_log(scaled) / LOG_SCALE,
@@ -100,11 +100,20 @@ def signed_exp(logarithm: Tensor) -> Tensor:
     return torch.expm1(logarithm.abs()) * torch.sign(logarithm) / LOG_GAIN
 
 
-def _scaled(pixel_index: Tensor, pixel_value: Tensor, scale: Tensor, channel_size: int) -> tuple[Tensor, Tensor]:
-    """Channel and scaled value of each pixel, (batch, pixels) both; in padding 0. scale: of each channel."""
-    is_padding = pixel_index < 0
-    channel = torch.where(is_padding, 0.0, pixel_index).to(torch.int64) // channel_size
-    return channel, torch.where(is_padding, 0.0, pixel_value) * scale[channel]
+def of_channel(numbers: Tensor, frame: FrameSpec, pixel_index: Tensor) -> Tensor:
+    """That of each pixel's channel, in padding any. numbers: (channels,). pixel_index: float32 (batch, pixels)."""
+    if len(numbers) == 1:
+        return numbers
+    return look_up(numbers[:, None, None].expand(frame.shape), numbers[:1], pixel_index)
+
+
+def look_up(of_pixel: Tensor, of_padding: Tensor, pixel_index: Tensor) -> Tensor:
+    """What a table says of each pixel: (batch, pixels). of_pixel: (channels, rows, columns). of_padding: (1,).
+    pixel_index: float32 (batch, pixels), -1 in padding, which is the end of the table.
+
+    The table is made on the spot, for in the file of a network it would outweigh the parameters. Runtimes make it once.
+    """
+    return torch.take(torch.cat((of_pixel.flatten(), of_padding)), pixel_index.to(torch.int64))
 
 
 class PixelEnergies(nn.Module):
@@ -114,15 +123,14 @@ class PixelEnergies(nn.Module):
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        frame = config.frame
-        self.channel_size = frame.rows * frame.columns
-        scales = zip(frame.channels, config.input_scale, strict=True)
+        self.frame = config.frame
+        scales = zip(self.frame.channels, config.input_scale, strict=True)
         scale = [scale if CHANNELS[name].unit == "GeV" else 0.0 for name, scale in scales]
         self.register_buffer("scale", torch.tensor(scale), persistent=False)
 
     def forward(self, pixel_index: Tensor, pixel_value: Tensor) -> Tensor:
-        """(batch, pixels) twice, padding has a negative index -> (batch, pixels)."""
-        return _scaled(pixel_index, pixel_value, self.scale, self.channel_size)[1].abs()
+        """(batch, pixels) twice, -1 and 0 in padding -> (batch, pixels)."""
+        return (pixel_value * of_channel(self.scale, self.frame, pixel_index)).abs()
 
 
 class SeedFeatures(nn.Module):

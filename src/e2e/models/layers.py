@@ -61,7 +61,8 @@ class Attention(nn.Module):
         """x: (batch, tokens, width). mask: added to the scores, -inf for keys that are padding; any shape that spreads
         to (batch, heads, tokens, tokens). rotation: (batch, 1, tokens, size), see `rotate`."""
         batch, tokens, width = x.shape
-        q, k, v = self.qkv(x).reshape(batch, tokens, 3, self.heads, self.size).permute(2, 0, 3, 1, 4).unbind(0)
+        heads = self.qkv(x).reshape(batch, tokens, 3 * self.heads, self.size).transpose(1, 2)
+        q, k, v = heads.chunk(3, dim=1)
         q, k = self.q_norm(q), self.k_norm(k)
         if rotation is not None:
             q, k = rotate(q, rotation), rotate(k, rotation)
@@ -132,10 +133,10 @@ def plain_mlp(width: int, hidden: int) -> nn.Module:
     return nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
 
 
-def padding_mask(is_padding: Tensor) -> Tensor:
-    """(batch, tokens) -> (batch, 1, 1, tokens): 0, and -inf for padding. Some token must not be padding."""
-    mask = is_padding.new_zeros(is_padding.shape, dtype=torch.float32).masked_fill(is_padding, float("-inf"))
-    return mask[:, None, None, :]
+def padding_mask(is_padding: Tensor, num_prefix: int = 0) -> Tensor:
+    """(batch, tokens) -> (batch, 1, 1, num_prefix + tokens): 0, and -inf for padding. Some must not be padding."""
+    mask = torch.where(is_padding[:, None, None, :], float("-inf"), 0.0)
+    return functional.pad(mask, (num_prefix, 0)) if num_prefix else mask
 
 
 def rotary_angles(grid: tuple[int, int], size: int, slowest: float = 1 / 32) -> Tensor:

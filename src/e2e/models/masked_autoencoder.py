@@ -76,8 +76,7 @@ class MaskedAutoencoder(nn.Module):
             return self.decoder(self.vector(pixel_index, pixel_value, seed), None, place)
         tokens = self.backbone.tokens(pixel_index, pixel_value)
         memory = self.backbone.encoder.attend(*tokens)
-        shown = tokens.is_padding.new_zeros(len(memory), self.backbone.encoder.num_prefix)
-        return self.decoder(memory, padding_mask(torch.cat((shown, tokens.is_padding), dim=1)), place)
+        return self.decoder(memory, padding_mask(tokens.is_padding, self.backbone.encoder.num_prefix), place)
 
     def vector(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
         """(batch, features); of a network that has a feature vector."""

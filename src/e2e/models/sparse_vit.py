@@ -121,8 +121,7 @@ class Encoder(nn.Module):
         if self.position is not None:
             x = x + self.position(place)
         x = torch.cat((self.prefix.expand(batch, -1, -1), x), dim=1)
-        no_padding = is_padding.new_zeros(batch, self.num_prefix)
-        mask = padding_mask(torch.cat((no_padding, is_padding), dim=1))
+        mask = padding_mask(is_padding, self.num_prefix)
         rotation = self._rotation(place) if self.is_rotary else None
         for block in self.blocks:
             x = block(x, mask, rotation)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from e2e.contract import FrameSpec
+from e2e.models.base import look_up
 
 
 class ImageView(nn.Module):
@@ -45,52 +46,57 @@ class Tokens(NamedTuple):
 class PatchView(nn.Module):
     """Sparse pixels -> the occupied patches alone: what a dense image cut in patches would hold there."""
 
-    def __init__(self, frame: FrameSpec, patch: int, num_features: int = 1) -> None:
+    def __init__(self, frame: FrameSpec, patch: int) -> None:
         super().__init__()
         self.frame, self.patch = frame, patch
         self.grid = ceil(frame.rows / patch), ceil(frame.columns / patch)
         self.num_places = self.grid[0] * self.grid[1]
         self.num_values = len(frame.channels) * patch**2  # of a feature
-        self.num_features = num_features
 
     def forward(self, pixel_index: Tensor, features: Sequence[Tensor]) -> Tokens:
-        """pixel_index: float32 (batch, pixels), padding has a negative index. features: each (batch, pixels).
+        """pixel_index: float32 (batch, pixels), -1 in padding. features: each (batch, pixels), 0 in padding.
 
         The numbers of a token are ordered by feature, channel, row, column. At least one token, which may be padding.
         """
         place, inside = self.places_of(pixel_index)
         slot, token_place = occupied_slots(place, self.num_places)
-        num_tokens = token_place.shape[1]
-        target = slot * self.num_values + inside
-        empty = features[0].new_zeros(place.shape[0], (num_tokens + 1) * self.num_values)
-        values = [
-            empty.scatter_add(1, target, feature).reshape(-1, num_tokens + 1, self.num_values)[:, :num_tokens]
-            for feature in features
-        ]
-        return Tokens(torch.cat(values, dim=2), token_place, token_place == self.num_places)
+        size = len(features) * self.num_values
+        first = slot * size + inside
+        target = torch.cat([first + number * self.num_values for number in range(len(features))], dim=1)
+        batch, num_tokens = token_place.shape
+        empty = features[0].new_zeros(batch, num_tokens * size)
+        values = empty.scatter_add(1, target, torch.cat(list(features), dim=1)).reshape(batch, num_tokens, size)
+        return Tokens(values, token_place, token_place == self.num_places)
 
     def places_of(self, pixel_index: Tensor) -> tuple[Tensor, Tensor]:
         """The patch of each pixel, the number of places in padding; and which of its patch's `num_values` it is, by
-        channel, row, column; int64 (batch, pixels) both."""
-        frame, patch = self.frame, self.patch
-        is_padding = pixel_index < 0
-        index = torch.where(is_padding, 0.0, pixel_index).to(torch.int64)
-        column, row = index % frame.columns, index // frame.columns % frame.rows
-        channel = index // (frame.rows * frame.columns)
-        place = row // patch * self.grid[1] + column // patch
-        inside = (channel * patch + row % patch) * patch + column % patch
-        return torch.where(is_padding, self.num_places, place), inside
+        channel, row, column, 0 in padding; int64 (batch, pixels) both."""
+        patch, device = self.patch, pixel_index.device
+        channel, row, column = (torch.arange(count, device=device) for count in self.frame.shape)
+        place = row[:, None] // patch * self.grid[1] + column // patch
+        inside = (channel[:, None, None] * patch + row[:, None] % patch) * patch + column % patch
+        no_place = place.new_full((1,), self.num_places)
+        return (
+            look_up(place.expand(self.frame.shape), no_place, pixel_index),
+            look_up(inside, place.new_zeros(1), pixel_index),
+        )
 
 
 def occupied_slots(place: Tensor, num_places: int) -> tuple[Tensor, Tensor]:
     """Number the occupied places of each candidate from 0, in their order.
 
-    place: int64 (batch, entries), `num_places` for padding. Returns each entry's slot (batch, entries), for padding one
-    past the last, and each slot's place (batch, slots), `num_places` where a candidate has fewer. At least one slot.
-    With 9 places, [7, 2, 7, 9] gives the slots [1, 0, 1, 2] of the places [2, 7].
+    place: int64 (batch, entries), `num_places` for padding. Returns each entry's slot (batch, entries), and each slot's
+    place (batch, slots), `num_places` where a candidate has fewer. Padding is in the slot after the last place. At
+    least one slot.
+    With 9 places, [7, 2, 7, 9] gives the slots [1, 0, 1, 2] of the places [2, 7, 9].
     """
-    slot_place, slot_at = occupied_places(place, num_places)
-    return slot_at.gather(1, place), slot_place
+    batch = place.shape[0]
+    is_there = place.new_zeros(batch, num_places + 1).scatter(1, place, 1)
+    rank = torch.cumsum(is_there, dim=1)
+    counts = torch.cat((rank[:, -1], rank.new_ones(1)))  # of each candidate, and one where there is none
+    num_slots = _as_size(counts.max(), num_places + 1)
+    slot = rank.gather(1, place) - 1
+    return slot, place.new_full((batch, num_slots), num_places).scatter(1, slot, place)
 
 
 def occupied_places(place: Tensor, num_places: int, num_slots: Any = None) -> tuple[Tensor, Tensor]:
