@@ -43,8 +43,8 @@ def write_card(contract: Contract) -> str:
     ]
     if training:
         sections.append(
-            "Loss by epoch: `training.svg`, `training.json`. Where measured, thresholds at fixed mistag: "
-            "`working_points.json`."
+            "Beside this card, where they were made: loss by epoch (`training.svg`, `training.json`), thresholds at "
+            "fixed mistag (`working_points.json`)."
         )
     if metrics:
         sections += [

@@ -47,7 +47,8 @@ from e2e.models.graph_view import NeighbourFinder
 from e2e.problems import InputError
 from e2e.tasks import Task
 
-OPSET = 20  # read by ONNX Runtime 1.17 and newer, hence by CMSSW
+# Read by ONNX Runtime 1.17 and newer, hence by CMSSW. The exporter writes a newer file version than its opset needs.
+OPSET, IR_VERSION = 20, 9
 
 
 def export_bundle(
@@ -166,6 +167,7 @@ def _exported(
     assert program is not None
     optimize_ir(program.model, should_fold=stays_a_recipe)
     model = program.model_proto
+    model.ir_version = IR_VERSION
     for part in (model.graph, *model.graph.node, *model.graph.value_info):
         part.ClearField("metadata_props")  # stack traces with paths of this machine
     return model
