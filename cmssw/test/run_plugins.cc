@@ -1,7 +1,10 @@
 // Runs the plugins over events, in the imitation of the framework: `run_plugins CONFIG EVENTS OUTPUT [--streams N]
-// [--shuffle SEED] [--repeat N]`. Modules run in the order of the configuration, as in one path: a filter that refuses
-// ends it. What they made is written in the order of the events, whatever the order in which streams took them. With
-// --repeat the events run so many times, and the seconds of each module are printed as JSON.
+// [--shuffle SEED] [--repeat N] [--memory 1]`. Modules run in the order of the configuration, as in one path: a filter
+// that refuses ends it. What they made is written in the order of the events, whatever the order in which streams took
+// them. With --repeat the events run so many times, and the seconds of each module are printed as JSON. With --memory 1
+// the bytes are printed that are in use when all events are done, without what the allocator keeps for later.
+#include <malloc.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -26,7 +29,7 @@ constexpr int kExitException = 3;
 
 struct Options {
   std::string config, events, output;
-  int streams = 1, repeat = 1, shuffle = -1;
+  int streams = 1, repeat = 1, shuffle = -1, memory = 0;
 };
 
 Options parse(int count, char** words) {
@@ -43,6 +46,8 @@ Options parse(int count, char** words) {
       options.shuffle = value;
     else if (name == "--repeat")
       options.repeat = value;
+    else if (name == "--memory")
+      options.memory = value;
     else
       throw std::runtime_error("no option " + name);
   }
@@ -214,6 +219,10 @@ void run(const Options& options) {
   for (const auto& failure : failures)
     if (failure)
       std::rethrow_exception(failure);
+  if (options.memory != 0) {
+    const struct mallinfo2 use = mallinfo2();
+    std::cout << use.uordblks + use.hblkhd << '\n';
+  }
   harness::writeRecords(options.output, outputs);
   if (options.repeat > 1) {
     std::cout << "{";
@@ -227,7 +236,7 @@ void run(const Options& options) {
 
 int main(int count, char** words) {
   if (count < 4) {
-    std::cerr << "usage: run_plugins CONFIG EVENTS OUTPUT [--streams N] [--shuffle SEED] [--repeat N]\n";
+    std::cerr << "usage: run_plugins CONFIG EVENTS OUTPUT [--streams N] [--shuffle SEED] [--repeat N] [--memory 1]\n";
     return 2;
   }
   try {

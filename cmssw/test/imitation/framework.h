@@ -5,11 +5,15 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "event.h"
 #include "parameters.h"
+
+#define CMS_SA_ALLOW
 
 namespace edm {
 
@@ -50,6 +54,29 @@ protected:
 
 template <typename T>
 struct GlobalCache {};
+
+/// Objects that are made on demand and used again.
+template <typename T>
+class ReusableObjectHolder {
+public:
+  template <typename Make>
+  std::shared_ptr<T> makeOrGet(Make&& make) {
+    const auto giveBack = [this](T* object) {
+      const std::lock_guard lock(mutex_);
+      free_.emplace_back(object);
+    };
+    const std::lock_guard lock(mutex_);
+    if (free_.empty())
+      free_.push_back(make());
+    std::shared_ptr<T> object(free_.back().release(), giveBack);
+    free_.pop_back();
+    return object;
+  }
+
+private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<T>> free_;
+};
 
 namespace stream {
 

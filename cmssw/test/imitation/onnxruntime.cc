@@ -25,6 +25,8 @@ enum Place : int {
   kCreateSession = 7,
   kRun = 9,
   kCreateSessionOptions = 10,
+  kDisableMemPattern = 17,
+  kDisableCpuMemArena = 19,
   kSetIntraOpNumThreads = 24,
   kCreateTensorWithData = 49,
   kGetTensorMutableData = 51,
@@ -97,6 +99,10 @@ ONNXRuntime::ONNXRuntime(const std::string& path, const ::Ort::SessionOptions* o
   Owned settings(kReleaseSessionOptions);
   call(kCreateSessionOptions, &settings.pointer);
   call(kSetIntraOpNumThreads, settings.pointer, 1);
+  if (options != nullptr && !options->hasMemPattern)
+    call(kDisableMemPattern, settings.pointer);
+  if (options != nullptr && !options->hasCpuMemArena)
+    call(kDisableCpuMemArena, settings.pointer);
   call(kCreateSession, environment(), path.c_str(), settings.pointer, &session_->session.pointer);
   static void* const kMemory = [] {
     void* made = nullptr;

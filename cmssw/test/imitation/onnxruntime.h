@@ -9,7 +9,10 @@
 
 namespace Ort {
 struct SessionOptions {
-  bool useCUDA = false;
+  bool useCUDA = false, hasMemPattern = true, hasCpuMemArena = true;
+
+  void DisableMemPattern() { hasMemPattern = false; }
+  void DisableCpuMemArena() { hasCpuMemArena = false; }
 };
 }  // namespace Ort
 
@@ -24,7 +27,7 @@ public:
   ~ONNXRuntime();
 
   static ::Ort::SessionOptions defaultSessionOptions(Backend backend = Backend::cpu) {
-    return {backend == Backend::cuda};
+    return {.useCUDA = backend == Backend::cuda};
   }
 
   FloatArrays run(const std::vector<std::string>& inputNames, FloatArrays& inputs,

@@ -93,7 +93,7 @@ private:
     found_.resize(static_cast<std::size_t>(window.rows) * window.columns);
     numFound_ = 0;
     const auto add = [&](std::size_t position, int row, int column) {
-      found_[numFound_++] = {position, row * window.columns + column};
+      found_[numFound_++] = {static_cast<std::uint32_t>(position), row * window.columns + column};
     };
     if (isTowers(channel))
       visitSpread(channel, window, add);
@@ -102,8 +102,8 @@ private:
   }
 
   struct Found {
-    std::size_t position;  // in the frame
-    int pixel;             // in the window
+    std::uint32_t position;  // in the frame
+    std::int32_t pixel;      // in the window
   };
   std::vector<Found> found_;  // the first `numFound_` mean something
   std::size_t numFound_ = 0;

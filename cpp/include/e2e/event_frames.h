@@ -90,8 +90,8 @@ private:
   }
 
   void sum(const std::vector<std::int32_t>& pixel, const std::vector<float>& value) {
-    accumulator_.addAll({kStitchedGrid, pixel.data(), value.data(), pixel.size()});
-    accumulator_.moveTo(scratch_);
+    stitchedBuilder_.pixels().addAll({kStitchedGrid, pixel.data(), value.data(), pixel.size()});
+    stitchedBuilder_.pixels().moveTo(scratch_);
   }
 
   /// Of the hardest track in a pixel, for a sum of signed distances means nothing.
@@ -111,7 +111,6 @@ private:
   BarrelFrameBuilder barrelBuilder_;
   StitchedFrameBuilder stitchedBuilder_;
   HcalFrameBuilder hcalBuilder_;
-  PixelAccumulator accumulator_{kStitchedGrid};
   PixelLeaders leaders_{kStitchedGrid};
   TrackPixels tracks_;
   std::vector<std::int32_t> leadingPixel_, hitPixel_;

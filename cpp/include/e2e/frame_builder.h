@@ -112,6 +112,9 @@ public:
     pixels_.moveTo(frame);
   }
 
+  /// Its sums, for others to use between two builds.
+  PixelAccumulator& pixels() { return pixels_; }
+
 private:
   HitScreen<Subdetector::EB> barrel_;
   HitScreen<Subdetector::EE> endcap_;

@@ -98,7 +98,7 @@ public:
       if (!isOn(grid_, place) || std::isnan(unordered.value[i]))
         continue;
       if (occupied_.insert(place) || unordered.value[i] > unordered.value[leader_[place]])
-        leader_[place] = static_cast<std::int64_t>(i);
+        leader_[place] = static_cast<std::uint32_t>(i);
     }
     pixel.clear();
     row.clear();
@@ -111,7 +111,7 @@ public:
 private:
   Grid grid_;
   Bitmap occupied_;
-  std::vector<std::int64_t> leader_;  // by pixel; means nothing where not occupied
+  std::vector<std::uint32_t> leader_;  // by pixel; means nothing where not occupied
 };
 
 }  // namespace e2e

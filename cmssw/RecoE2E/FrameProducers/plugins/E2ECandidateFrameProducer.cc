@@ -20,15 +20,30 @@
 #include "RecoE2E/Core/interface/object_seeds.h"
 #include "RecoE2E/DataFormats/interface/DetectorFrames.h"
 #include "RecoE2E/DataFormats/interface/SparseCandidates.h"
+#include "RecoE2E/FrameProducers/interface/ScratchPool.h"
 
-class E2ECandidateFrameProducer : public edm::stream::EDProducer<> {
+namespace {
+
+struct CropScratch {
+  e2e::Cropper cropper;
+  std::vector<e2e::ChannelView> channels;
+};
+
+}  // namespace
+
+class E2ECandidateFrameProducer : public edm::stream::EDProducer<edm::GlobalCache<e2e::ScratchPool<CropScratch>>> {
 public:
-  explicit E2ECandidateFrameProducer(const edm::ParameterSet& config)
+  E2ECandidateFrameProducer(const edm::ParameterSet& config, const e2e::ScratchPool<CropScratch>*)
       : frame_(config.getParameter<edm::ParameterSet>("frame")),
         framesToken_(consumes<e2e::DetectorFrames>(config.getParameter<edm::InputTag>("frames"))),
         candidatesToken_(consumes<edm::View<reco::Candidate>>(config.getParameter<edm::InputTag>("candidates"))) {
     produces<e2e::SparseCandidates>();
   }
+
+  static std::unique_ptr<e2e::ScratchPool<CropScratch>> initializeGlobalCache(const edm::ParameterSet&) {
+    return std::make_unique<e2e::ScratchPool<CropScratch>>();
+  }
+  static void globalEndJob(const e2e::ScratchPool<CropScratch>*) {}
 
   static void fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
     edm::ParameterSetDescription description;
@@ -60,16 +75,17 @@ public:
 private:
   void cutAll(const e2e::DetectorFrames& frames, const edm::View<reco::Candidate>& candidates,
               e2e::SparseCandidates& product) {
-    channels_.clear();
+    const auto scratch = globalCache()->take();
+    scratch->channels.clear();
     for (const e2e::Channel channel : frame_.window.channels)
-      channels_.push_back(find(frames, channel));
+      scratch->channels.push_back(find(frames, channel));
     const e2e::ChannelView seeding =
         find(frames, frame_.isBarrel() ? e2e::Channel::kEcalEnergy : e2e::Channel::kHcalEnergy);
     for (std::size_t i = 0; i < candidates.size(); ++i) {
       const auto seed = seedOf(candidates[i], seeding);
       if (!seed)
         continue;
-      cropper_.cut(channels_, frame_.window, seed->row, seed->column, product.pixel, product.value);
+      scratch->cropper.cut(scratch->channels, frame_.window, seed->row, seed->column, product.pixel, product.value);
       product.candidate.push_back(i);
       product.seedRow.push_back(seed->row);
       product.seedColumn.push_back(seed->column);
@@ -105,8 +121,6 @@ private:
   const e2e::FrameConfig frame_;
   const edm::EDGetTokenT<e2e::DetectorFrames> framesToken_;
   const edm::EDGetTokenT<edm::View<reco::Candidate>> candidatesToken_;
-  e2e::Cropper cropper_;
-  std::vector<e2e::ChannelView> channels_;
 };
 
 DEFINE_FWK_MODULE(E2ECandidateFrameProducer);

@@ -21,6 +21,7 @@
 #include "RecoE2E/Bundles/interface/FrameConfig.h"
 #include "RecoE2E/Core/interface/event_frames.h"
 #include "RecoE2E/DataFormats/interface/DetectorFrames.h"
+#include "RecoE2E/FrameProducers/interface/ScratchPool.h"
 #include "RecoE2E/FrameProducers/interface/TrackerHitReader.h"
 
 namespace {
@@ -75,11 +76,28 @@ struct TrackTable {
   }
 };
 
+/// An event in columns, and what is made of it.
+struct EventScratch {
+  HitTable eb, ee, hb, he;
+  TrackTable tracks;
+  e2e::Point vertex;
+  e2e::EventFrames builder;
+  std::vector<e2e::ChannelFrame> frames;
+
+  void clear() {
+    for (HitTable* table : {&eb, &ee, &hb, &he})
+      table->clear();
+    tracks.clear();
+    vertex = {};
+    frames.clear();
+  }
+};
+
 }  // namespace
 
-class E2EDetectorFrameProducer : public edm::stream::EDProducer<> {
+class E2EDetectorFrameProducer : public edm::stream::EDProducer<edm::GlobalCache<e2e::ScratchPool<EventScratch>>> {
 public:
-  explicit E2EDetectorFrameProducer(const edm::ParameterSet& config)
+  E2EDetectorFrameProducer(const edm::ParameterSet& config, const e2e::ScratchPool<EventScratch>*)
       : barrelChannels_(e2e::channelsNamed(config.getParameter<std::vector<std::string>>("barrelChannels"))),
         stitchedChannels_(e2e::channelsNamed(config.getParameter<std::vector<std::string>>("stitchedChannels"))),
         ebToken_(consumes<EcalRecHitCollection>(config.getParameter<edm::InputTag>("ebHits"))) {
@@ -105,6 +123,11 @@ public:
     produces<e2e::DetectorFrames>();
   }
 
+  static std::unique_ptr<e2e::ScratchPool<EventScratch>> initializeGlobalCache(const edm::ParameterSet&) {
+    return std::make_unique<e2e::ScratchPool<EventScratch>>();
+  }
+  static void globalEndJob(const e2e::ScratchPool<EventScratch>*) {}
+
   static void fillDescriptions(edm::ConfigurationDescriptions& descriptions) {
     edm::ParameterSetDescription description;
     description.add<std::vector<std::string>>("barrelChannels", {"ecal_energy"})
@@ -121,14 +144,15 @@ public:
   }
 
   void produce(edm::Event& event, const edm::EventSetup& setup) override {
-    read(event, setup);
-    frames_.clear();
+    const auto scratch = globalCache()->take();
+    read(event, setup, *scratch);
+    const e2e::EventColumns columns = columnsOf(*scratch);
     if (!barrelChannels_.empty())
-      builder_.buildBarrel(columns(), barrelChannels_, frames_);
-    builder_.buildStitched(columns(), stitchedChannels_, frames_);
+      scratch->builder.buildBarrel(columns, barrelChannels_, scratch->frames);
+    scratch->builder.buildStitched(columns, stitchedChannels_, scratch->frames);
 
     auto product = std::make_unique<e2e::DetectorFrames>();
-    for (const e2e::ChannelFrame& frame : frames_) {
+    for (const e2e::ChannelFrame& frame : scratch->frames) {
       product->channel.push_back(static_cast<std::uint8_t>(frame.channel));
       product->rows.push_back(frame.grid.rows);
       product->columns.push_back(frame.grid.columns);
@@ -150,33 +174,30 @@ private:
   }
 
   /// A collection that is missing is an error of the framework (ProductNotFound), an empty one an empty channel.
-  void read(const edm::Event& event, const edm::EventSetup& setup) {
-    for (HitTable* table : {&eb_, &ee_, &hb_, &he_})
-      table->clear();
-    tracks_.clear();
-    vertex_ = {};
+  void read(const edm::Event& event, const edm::EventSetup& setup, EventScratch& scratch) {
+    scratch.clear();
     for (const EcalRecHit& hit : event.get(ebToken_))
-      eb_.add(hit);
+      scratch.eb.add(hit);
     if (!eeToken_.isUninitialized())
       for (const EcalRecHit& hit : event.get(eeToken_))
-        ee_.add(hit);
+        scratch.ee.add(hit);
     if (!hbheToken_.isUninitialized())
       for (const HBHERecHit& hit : event.get(hbheToken_))
-        (hit.id().subdet() == HcalBarrel ? hb_ : he_).add(hit);
+        (hit.id().subdet() == HcalBarrel ? scratch.hb : scratch.he).add(hit);
     if (!tracksToken_.isUninitialized())
       for (const reco::Track& track : event.get(tracksToken_))
-        tracks_.add(track);
+        scratch.tracks.add(track);
     if (!verticesToken_.isUninitialized())
       if (const auto& vertices = event.get(verticesToken_); !vertices.empty())
-        vertex_ = {static_cast<float>(vertices[0].x()), static_cast<float>(vertices[0].y()),
-                   static_cast<float>(vertices[0].z())};
+        scratch.vertex = {static_cast<float>(vertices[0].x()), static_cast<float>(vertices[0].y()),
+                          static_cast<float>(vertices[0].z())};
     if (trackerHits_)
       trackerHits_->read(event, setup);
   }
 
-  e2e::EventColumns columns() const {
-    return {eb_.view(), ee_.view(), hb_.view(), he_.view(), tracks_.view(),
-            trackerHits_ ? trackerHits_->view() : e2e::LayerHits{}, vertex_};
+  e2e::EventColumns columnsOf(const EventScratch& scratch) const {
+    return {scratch.eb.view(), scratch.ee.view(), scratch.hb.view(), scratch.he.view(), scratch.tracks.view(),
+            trackerHits_ ? trackerHits_->view() : e2e::LayerHits{}, scratch.vertex};
   }
 
   const std::vector<e2e::Channel> barrelChannels_, stitchedChannels_;
@@ -186,12 +207,6 @@ private:
   edm::EDGetTokenT<reco::TrackCollection> tracksToken_;
   edm::EDGetTokenT<reco::VertexCollection> verticesToken_;
   std::unique_ptr<e2e::TrackerHitReader> trackerHits_;
-
-  HitTable eb_, ee_, hb_, he_;
-  TrackTable tracks_;
-  e2e::Point vertex_;
-  e2e::EventFrames builder_;
-  std::vector<e2e::ChannelFrame> frames_;
 };
 
 DEFINE_FWK_MODULE(E2EDetectorFrameProducer);

@@ -21,8 +21,12 @@ public:
   static std::unique_ptr<cms::Ort::ONNXRuntime> initializeGlobalCache(const edm::ParameterSet& config) {
     const e2e::BundleConfig bundle(config.getParameter<edm::ParameterSet>("bundle"));
     const auto model = config.getParameter<edm::ParameterSet>("bundle").getParameter<edm::FileInPath>("model");
-    const auto options = cms::Ort::ONNXRuntime::defaultSessionOptions(
+    auto options = cms::Ort::ONNXRuntime::defaultSessionOptions(
         config.getParameter<bool>("useCUDA") ? cms::Ort::Backend::cuda : cms::Ort::Backend::cpu);
+    // every event has another shape: a plan of its memory is of no use again, and an arena would keep the largest event's
+    // for each that runs beside it
+    options.DisableMemPattern();
+    options.DisableCpuMemArena();
     constexpr const char* kFailure = "ONNX Runtime cannot run";
     auto session = e2e::orModelError(
         bundle, kFailure, [&] { return std::make_unique<cms::Ort::ONNXRuntime>(model.fullPath(), &options); });
