@@ -9,12 +9,13 @@ from math import prod, sqrt
 from typing import Any
 
 import torch
-from onnxscript import opset20 as op
+from onnxscript import opset20
 from onnxscript.function_libs.torch_lib.ops import core, nn
 
 SMALL = 512  # numbers of a constant that is always stored
 
 aten = torch.ops.aten
+op: Any = opset20  # takes numbers and lists as well, which become constants; its types do not say so
 
 
 def stays_a_recipe(node: Any) -> bool | None:
