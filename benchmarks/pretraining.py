@@ -29,7 +29,8 @@ from torch import Tensor
 from e2e.contract import FrameSpec
 from e2e.datasets import load_candidates
 from e2e.models import find_model, numbers_for
-from e2e.models.masked_autoencoder import DecoderConfig, MaskedAutoencoder, build_autoencoder
+from e2e.models.decoders import DecoderConfig
+from e2e.models.masked_autoencoder import MaskedAutoencoder, build_autoencoder
 from e2e.models.reconstruction import ReconstructionLoss
 from e2e.tasks import TASKS
 from e2e.training.augment import Pixels

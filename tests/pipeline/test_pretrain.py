@@ -77,8 +77,10 @@ def test_labels_are_not_needed_and_the_loss_falls(encoder):
     assert about["recipe"]["pretraining"]["masking"] == {"kind": "random", "ratio": 0.75, "empties": 1.0}
     history = read_history(encoder)
     assert history[-1]["validation_loss"] < history[0]["validation_loss"]
-    terms = [history[-1][f"validation_{name}"] for name in ("occupancy", "logarithm", "energy_sum")]
-    assert sum(terms) == pytest.approx(history[-1]["validation_loss"], rel=1e-5)
+    names = ("occupancy", "logarithm", "energies", "divergence")
+    terms = [history[-1][f"validation_{name}"] for name in names]
+    weights = [about["recipe"]["pretraining"]["loss"][name] for name in names]
+    assert np.dot(terms, weights) == pytest.approx(history[-1]["validation_loss"], rel=1e-5)
 
 
 def test_a_resumed_run_ends_with_the_same_weights(unlabelled, encoder, tmp_path, monkeypatch):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from e2e.bundles.parity import random_candidates
 from e2e.contract import FrameSpec
 from e2e.models.base import signed_exp, signed_log
-from e2e.models.masked_autoencoder import DecoderConfig, Patches, build_autoencoder, one_for_each_tower
+from e2e.models.decoders import DecoderConfig, Patches, one_for_each_tower
+from e2e.models.masked_autoencoder import build_autoencoder
 from e2e.models.reconstruction import LossWeights, ReconstructionLoss
 from e2e.models.views import ImageView, PatchView
 from e2e.tasks import TASKS
@@ -144,7 +145,7 @@ def test_hidden_pixels_are_no_tokens_and_cannot_be_seen(family, features):
     assert is_hidden.any() and not is_hidden.all()
     changed = whole._replace(pixel_value=torch.where(is_hidden, 99.0, whole.pixel_value))
     again = hide(changed, network.view, Masking(ratio=0.75), generator())
-    for one, other in zip(network(*asked.visible, asked.place), network(*again.visible, again.place), strict=True):
+    for one, other in zip(network(*asked.visible, asked.place)[:2], network(*again.visible, again.place)[:2], strict=True):
         assert torch.equal(one, other)
 
 
@@ -153,7 +154,7 @@ def test_what_is_answered_for_a_place_does_not_depend_on_what_else_is_asked(feat
     network, whole = network_of(features=features), pixels_of()
     place = torch.arange(64).expand(5, -1)
     apart = network(*whole, place[:, 10:13])
-    for one, other in zip(network(*whole, place), apart, strict=True):
+    for one, other in zip(network(*whole, place)[:2], apart[:2], strict=True):
         torch.testing.assert_close(one[:, 10:13], other, rtol=1e-4, atol=1e-5)
 
 
@@ -164,9 +165,9 @@ def test_the_truth_is_that_of_the_dense_image(family):
     truth = network.truth(whole.pixel_index, whole.pixel_value, place)
     assert not truth.occupancy[:, 64].any() and not truth.logarithm[:, 64].any()
     value = ImageView(FRAME)(whole.pixel_index, [whole.pixel_value])
-    image = network._to_image(truth.occupancy[:, :64])
+    image = network.view.join(truth.occupancy[:, :64])
     assert torch.equal(image, dense(whole))
-    back = network._to_image(signed_exp(truth.logarithm[:, :64])) / network.scale[:, None, None]
+    back = network.view.join(signed_exp(truth.logarithm[:, :64])) / network.scale[:, None, None]
     torch.testing.assert_close(back, value, rtol=1e-4, atol=1e-5)
 
 
@@ -177,7 +178,7 @@ def test_an_image_is_read_from_the_vector_alone():
     probability, value = network.image(vector)
     assert probability.shape == value.shape == (5, *FRAME.shape)
     predicted = network(*whole, torch.arange(64).expand(5, -1))
-    torch.testing.assert_close(network._to_image(torch.sigmoid(predicted.occupancy)), probability)
+    torch.testing.assert_close(network.view.join(torch.sigmoid(predicted.occupancy)), probability)
     assert torch.isfinite(value).all()
 
 
@@ -238,7 +239,7 @@ def test_what_has_no_weight_has_no_loss_and_no_gradient():
     weight[:, :10, 1] = 1.0
     loss = ReconstructionLoss(JET, 5, LossWeights(1.0, 2.0, 3.0))
     loss.total(loss(found, truth, weight)).backward()
-    for part in found:
+    for part in found[:2]:
         gradient = part.grad.reshape(5, 625, 3, 25)
         assert not gradient[:, 10:].any() and not gradient[:, :, [0, 2]].any()
     assert found.occupancy.grad.any()
@@ -262,7 +263,7 @@ def test_a_batch_without_pixels_teaches_nothing_of_their_places():
     nothing = Patches(torch.zeros(2, 64, 32), torch.zeros(2, 64, 32))
     guess = Patches(torch.full((2, 64, 32), -3.0), torch.zeros(2, 64, 32))
     terms = ReconstructionLoss(FRAME, 4)(guess, nothing, torch.ones(2, 64, 2))
-    assert [float(term) for term in terms] == [0, 0, 0]
+    assert [float(term) for term in terms] == [0, 0, 0, 0]
 
 
 def test_an_encoder_must_give_the_features():

@@ -50,7 +50,7 @@ def add_network_verbs(verb: Verb) -> None:
     add("recipe", metavar="RECIPE", help="as of train, for the frame and how to learn")
     inputs(add, "data")
     add("-o", "--output", type=Path, required=True, metavar="RUN", help="folder of the run; an unfinished one goes on")
-    add("--model", default="sparse-vit-tiny", metavar="NAME", help="sparse-vit or hybrid in one of their sizes")
+    add("--model", default="sparse-vit-tiny", metavar="NAME", help="sparse-vit, hybrid, conv-autoencoder or conv-vae, in a size")
     add("--features", type=int, default=0, metavar="N", help="length of the feature vector; 0: hide and ask, no vector")
     add("--mask", default="random", choices=("random", "block", "channel"), help="what is hidden together")
     add("--ratio", type=float, default=None, metavar="R", help="hidden, of what is occupied; 0.75, with features 0")
@@ -112,4 +112,14 @@ def add_network_verbs(verb: Verb) -> None:
     add("--epochs", type=int, default=None, metavar="N", help="the recipe's unless given")
     add("--max-candidates", type=int, default=None, metavar="N", help="to train on, a random so many; all unless given")
     add("--threads", type=int, default=1, metavar="N", help="of training; latency is that of one")
+    as_json(add)
+
+    add = verb("compare-codecs", "bytes of a candidate against what they are worth: codecs on the same candidates")
+    codecs = "lossless, zfp:TOLERANCE, pca:COMPONENTS[:RATE], RUN[:RATE] of e2e pretrain --features; RUN:2,4 are two"
+    add("codecs", nargs="+", metavar="CODEC", help=codecs)
+    add("--bundles", nargs="+", type=Path, required=True, metavar="BUNDLE", help="trained on originals, of one task")
+    add("--test", type=Path, nargs="+", required=True, metavar="INPUT", help="candidates that none has seen")
+    add("-o", "--output", type=Path, default=Path("codecs"), metavar="DIR", help="what is there is not measured again")
+    add("--data", type=Path, nargs="+", default=(), metavar="INPUT", help="to fit principal components to")
+    add("--max-candidates", type=int, default=None, metavar="N", help="to test on, a random so many; all unless given")
     as_json(add)

@@ -203,6 +203,12 @@ def _compare(**options: Any) -> int:
     return _contest("compare", format_table, **options)
 
 
+def _compare_codecs(**options: Any) -> int:
+    from e2e.comparison.codec_page import format_codecs
+
+    return _contest("compare-codecs", format_codecs, **options)
+
+
 def _verify(as_json: bool, **options: Any) -> int:
     from e2e.inference.verify import format_table
 
@@ -271,6 +277,7 @@ _RUN: dict[str, Callable[..., int]] = {
     "report": _write_report,
     "stress": _stress,
     "compare": _compare,
+    "compare-codecs": _compare_codecs,
     "verify": _verify,
     "serve": _serve,
     "bench": _bench,

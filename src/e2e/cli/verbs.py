@@ -24,6 +24,7 @@ VERBS = {
     "report": "e2e.report.report",
     "stress": "e2e.evaluation.stress",
     "compare": "e2e.comparison.compare",
+    "compare-codecs": "e2e.comparison.codecs",
     "verify": "e2e.inference.verify",
     "serve": "e2e.serving.serve",
     "bench": "e2e.bench.bench",

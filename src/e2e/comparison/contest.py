@@ -26,7 +26,7 @@ from e2e.problems import InputError
 from e2e.release import RUN_WEIGHTS, export
 from e2e.tasks import Task
 from e2e.training.recipes import RECIPES, whole_recipe
-from e2e.training.run_folder import RUN, WEIGHTS, read_run
+from e2e.training.run_folder import RUN, WEIGHTS, read_run, trained_before
 from e2e.training.train import train
 
 _BATCH = 256
@@ -35,8 +35,8 @@ _OF_EACH_MODEL = ("family", "config", "precision")  # of a recipe; precision is 
 
 @dataclass(frozen=True)
 class Contest:
-    """data: to train on, of which `max_candidates` are drawn. test: candidates that none has seen. epochs: the recipe's
-    unless given."""
+    """data: to train on, of which `max_candidates` are drawn. test: candidates that none has seen. epochs, learning_rate:
+    the recipe's unless given. start: a run whose weights every training begins with."""
 
     task: Task
     data: Sequence[Path]
@@ -46,6 +46,8 @@ class Contest:
     max_candidates: int | None
     threads: int
     say: Callable[[str], None]
+    learning_rate: float | None = None
+    start: Path | None = None
 
     @cached_property
     def candidates(self) -> CandidateSet:
@@ -88,15 +90,20 @@ class Contest:
                 raise InputError("compare", f"nothing to train {entry.name} on", "give --data")
             self.say(f"train {run.name}")
             options: dict[str, Any] = {"epochs": self.epochs, "max_candidates": count, "threads": self.threads}
+            options |= {"learning_rate": self.learning_rate, "start": self.start}
             train(self.task.name, self.data, run, model=entry.name, seed=seed, progress=False, **options)
             return
         about, recipe = read_run(run), RECIPES[self.task.name]
-        asked = replace(recipe, epochs=self.epochs or recipe.epochs, max_candidates=count).to_json()
+        given = {"epochs": self.epochs or recipe.epochs, "learning_rate": self.learning_rate or recipe.learning_rate}
+        asked = replace(recipe, max_candidates=count, **given).to_json()
         was = whole_recipe(about["recipe"])
         for key, value in json.loads(json.dumps(asked)).items():
             if self.data and key not in _OF_EACH_MODEL and was.get(key) != value:
                 what = f"was trained with {key} {was.get(key)}, not {value}"
                 raise InputError(run, what, "choose another folder, or delete it")
+        begun = None if self.start is None else trained_before(self.start)
+        if about.get("start") != json.loads(json.dumps(begun)):
+            raise InputError(run, "was begun with other weights", "choose another folder, or delete it")
         if self.data and about["data"] != self._training_data:
             raise InputError(run, "was trained on other data", "choose another folder, or delete it")
 

@@ -21,7 +21,7 @@ def measure_images(original: Candidates, found: Candidates) -> dict[str, Any]:
     """The same candidates in the same order, `found` being what was read back.
 
     Of each channel: `precision`, the share of found pixels that are pixels of the original, `recall`, the share of
-    those that are found, each of all candidates together, and the mean number of pixels of both. Of each that holds
+    those that are found, each of all candidates together and with its error, and the mean number of pixels of both. Of each that holds
     energies: response (median of found over original) and resolution (half of the middle 68 %) of the sum of a
     candidate, in all and in rings about the seed; and `shapes`, chi-square per bin between originals and found of the
     width in eta and phi, 1 where they differ by chance alone.
@@ -64,13 +64,21 @@ class _Pixels:
 
 
 def _occupancy(original: _Pixels, found: _Pixels) -> dict[str, Any]:
-    both = len(np.intersect1d(original.key, found.key, assume_unique=True))
-    pixels = {"original": len(original.key), "found": len(found.key)}
+    both = np.isin(found.key, original.key, assume_unique=True)
+    shared = np.bincount(found.owner[both], minlength=found.count)
+    pixels = {name: np.bincount(part.owner, minlength=part.count) for name, part in (("original", original), ("found", found))}
     return {
-        "precision": round(both / pixels["found"], 5) if pixels["found"] else None,
-        "recall": round(both / pixels["original"], 5) if pixels["original"] else None,
-        "pixels": {name: round(count / max(original.count, 1), 2) for name, count in pixels.items()},
+        "precision": _share(shared, pixels["found"]),
+        "recall": _share(shared, pixels["original"]),
+        "pixels": {name: round(counts.sum() / max(original.count, 1), 2) for name, counts in pixels.items()},
     }
+
+
+def _share(part: NDArray[np.int64], whole: NDArray[np.int64]) -> dict[str, Any] | None:
+    """Of all candidates together; the error is that of which candidates they are."""
+    if not whole.sum():
+        return None
+    return bootstrap(lambda a, b: float(a.sum() / max(b.sum(), 1)), part, whole).to_json()
 
 
 def _energies(original: _Pixels, found: _Pixels) -> dict[str, Any]:

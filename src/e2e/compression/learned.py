@@ -18,7 +18,8 @@ from e2e.compression.quantise import Quantiser
 from e2e.compression.sparsify import AT_ONCE, in_parts, sparsify
 from e2e.contract import FrameSpec
 from e2e.frames.candidates import Candidates, Seeds
-from e2e.models.masked_autoencoder import DecoderConfig, MaskedAutoencoder, build_autoencoder
+from e2e.models.decoders import DecoderConfig
+from e2e.models.masked_autoencoder import MaskedAutoencoder, build_autoencoder
 from e2e.parquet import READ_ERRORS
 from e2e.problems import InputError
 from e2e.tasks import TASKS

@@ -10,6 +10,7 @@ from torch import nn
 
 from e2e.contract import FrameSpec, GraphSpec
 from e2e.models.base import ModelConfig, count_parameters
+from e2e.models.conv import ConvConfig, ConvNet
 from e2e.models.graph import LAYERS, GraphConfig, GraphNetwork
 from e2e.models.hugging_face import BACKBONES, ImageNetwork, ImageNetworkConfig
 from e2e.models.hybrid import Hybrid, HybridConfig
@@ -23,6 +24,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "resnet15": (ResNet15Config, ResNet15),
     "sparse-vit": (SparseViTConfig, SparseViT),
     "hybrid": (HybridConfig, Hybrid),
+    "conv": (ConvConfig, ConvNet),
     "graph": (GraphConfig, GraphNetwork),
     "image": (ImageNetworkConfig, ImageNetwork),
     "particle-net": (ParticleNetConfig, ParticleNet),

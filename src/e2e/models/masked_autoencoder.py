@@ -1,59 +1,33 @@
-"""A transformer of patches that learns without labels: from what it sees of a candidate, what is where.
+"""An encoder, a feature vector or tokens, a decoder: learns without labels what of a candidate is where.
 
-The encoder is a network of `MODELS` and takes its input, so that hiding pixels hides whole tokens from it, which then
-cost nothing. The decoder answers for any places, each apart from the others: from the encoder's tokens (pre-training;
-He et al., arXiv:2111.06377) or from the feature vector alone (a codec).
+The encoder is a network of `MODELS` and takes its input. One of patches is pre-trained by hiding pixels, and so whole
+tokens, which then cost nothing (He et al., arXiv:2111.06377): the decoder sees its tokens. With a feature vector in the
+middle, of any encoder, it is a codec.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from e2e.contract import FrameSpec
-from e2e.contract.grids import HCAL_UPSAMPLING
-from e2e.models import build_model
+from e2e.models import build_model, find_model, model_names
 from e2e.models.base import LOG_SCALE, PixelFeatures, signed_exp
-from e2e.models.layers import BlockConfig, CrossBlock, padding_mask
-from e2e.models.sparse_vit import TokenNetwork
+from e2e.models.conv import ConvConfig
+from e2e.models.decoders import DecoderConfig, Patches, make_decoder
+from e2e.models.layers import padding_mask
 from e2e.models.views import PatchView, occupied_places
 
-ENCODERS = ("sparse-vit", "hybrid")  # families whose networks give tokens
+_DENSE_FAMILY = "conv"
+TOKEN_ENCODERS = ("sparse-vit", "hybrid")  # families whose networks give tokens
+ENCODERS = (*TOKEN_ENCODERS, _DENSE_FAMILY)
+_DENSE: dict[str, dict[str, Any]] = {"conv-autoencoder": {}, "conv-vae": {"variational": True}}  # numbers of the decoder
 
 LARGEST_LOGARITHM = 12.0  # of a scaled value: 1,600 times what is of order one
-_RARE = -3.0  # where the logits of occupancies begin: 5 %
-
-
-@dataclass(frozen=True)
-class DecoderConfig:
-    """features: length of the vector, which is then all that the decoder sees; 0: it sees the encoder's tokens.
-    memory: tokens that the vector becomes."""
-
-    features: int = 0
-    width: int = 64
-    depth: int = 2
-    heads: int = 4
-    memory: int = 8
-
-    def __post_init__(self) -> None:
-        if self.features < 0 or min(self.width, self.depth, self.heads, self.memory) < 1:
-            raise ValueError(f"{self} must be positive, features may be 0")
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-class Patches(NamedTuple):
-    """What is in patches: (batch, places asked, numbers of a patch) twice, ordered by channel, row, column.
-
-    occupancy: as predicted a logit, as truth 0 or 1. logarithm: `signed_log` of the scaled value where there is one.
-    """
-
-    occupancy: Tensor
-    logarithm: Tensor
+_WIDEST = 10.0  # logarithm of a variance
 
 
 class MaskedAutoencoder(nn.Module):
@@ -61,17 +35,21 @@ class MaskedAutoencoder(nn.Module):
 
     scale: Tensor
 
-    def __init__(self, backbone: TokenNetwork, decoder: DecoderConfig) -> None:
+    def __init__(self, backbone: Any, decoder: DecoderConfig) -> None:
         super().__init__()
         config = backbone.config
         self.backbone, self.features, frame = backbone, decoder.features, config.frame
-        self.view = PatchView(frame, backbone.token_pixels)
+        self.is_variational = decoder.variational
+        self.view = PatchView(frame, getattr(backbone, "token_pixels", None) or config.patch)
         self.truth_of_pixels = PixelFeatures(replace(config, features=("occupied", "log")))
-        self.decoder = Decoder(decoder, config.width, frame, self.view)
+        self.decoder = make_decoder(decoder, config.width, self.view)
         self.register_buffer("scale", torch.tensor(config.input_scale), persistent=False)
 
     def forward(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor, place: Tensor) -> Patches:
         """The patches at `place` (batch, places asked), from visible pixels and the seed, see `TokenNetwork`."""
+        if self.is_variational:
+            vector, divergence = drawn(self.backbone(pixel_index, pixel_value, seed), is_random=self.training)
+            return self.decoder(vector, None, place)._replace(divergence=divergence)
         if self.features:
             return self.decoder(self.vector(pixel_index, pixel_value, seed), None, place)
         tokens = self.backbone.tokens(pixel_index, pixel_value)
@@ -79,8 +57,8 @@ class MaskedAutoencoder(nn.Module):
         return self.decoder(memory, padding_mask(tokens.is_padding, self.backbone.encoder.num_prefix), place)
 
     def vector(self, pixel_index: Tensor, pixel_value: Tensor, seed: Tensor) -> Tensor:
-        """(batch, features); of a network that has a feature vector."""
-        return self.backbone(pixel_index, pixel_value, seed)
+        """(batch, features); of a network that has a feature vector. Of a variational one the mean."""
+        return self.backbone(pixel_index, pixel_value, seed)[:, : self.features]
 
     def truth(self, pixel_index: Tensor, pixel_value: Tensor, place: Tensor) -> Patches:
         """What is at `place`; nothing where `place` is padding."""
@@ -98,72 +76,54 @@ class MaskedAutoencoder(nn.Module):
         place = torch.arange(self.view.num_places, device=vector.device).expand(len(vector), -1)
         patches = self.decoder(vector, None, place)
         value = signed_exp(patches.logarithm.clamp(-LARGEST_LOGARITHM, LARGEST_LOGARITHM))
-        images = (self._to_image(torch.sigmoid(patches.occupancy)), self._to_image(value))
+        images = (self.view.join(torch.sigmoid(patches.occupancy)), self.view.join(value))
         return images[0], images[1] / self.scale[:, None, None]
 
-    def _to_image(self, patches: Tensor) -> Tensor:
-        frame, patch, (rows, columns) = self.view.frame, self.view.patch, self.view.grid
-        cut = patches.reshape(-1, rows, columns, len(frame.channels), patch, patch).permute(0, 3, 1, 4, 2, 5)
-        whole = cut.reshape(-1, len(frame.channels), rows * patch, columns * patch)
-        return whole[:, :, : frame.rows, : frame.columns]
 
+def drawn(numbers: Tensor, *, is_random: bool) -> tuple[Tensor, Tensor]:
+    """A vector of each candidate's normal distribution, its mean unless random, and the divergence of that from the
+    standard one (batch,), nats. numbers: (batch, 2 features), means and logarithms of variances.
 
-class Decoder(nn.Module):
-    """Asked for places, looks at a memory alone: the encoder's tokens, or those made of the feature vector."""
-
-    output_of: Tensor
-
-    def __init__(self, config: DecoderConfig, width_in: int, frame: FrameSpec, view: PatchView) -> None:
-        super().__init__()
-        width = config.width
-        self.features, self.memory = config.features, config.memory
-        self.embed = nn.Linear(self.features, self.memory * width) if self.features else nn.Linear(width_in, width)
-        self.position = nn.Embedding(view.num_places + 1, width)
-        nn.init.normal_(self.position.weight, std=0.02)
-        block = BlockConfig(width, config.heads)
-        self.blocks = nn.ModuleList(CrossBlock(block) for _ in range(config.depth))
-        self.norm = block.make_norm(width)
-        output_of = one_for_each_tower(frame, view.patch)
-        self.register_buffer("output_of", output_of, persistent=False)
-        num_outputs = int(output_of.max()) + 1
-        self.occupancy, self.logarithm = nn.Linear(width, num_outputs), nn.Linear(width, num_outputs)
-        nn.init.constant_(self.occupancy.bias, _RARE)
-
-    def forward(self, seen: Tensor, mask: Tensor | None, place: Tensor) -> Patches:
-        """seen: tokens (batch, tokens, width in), or the vector (batch, features). mask: of the tokens."""
-        memory = self.embed(seen)
-        if self.features:
-            memory = memory.reshape(len(seen), self.memory, -1)
-        x = self.position(place)
-        for block in self.blocks:
-            x = block(x, memory, mask)
-        x = self.norm(x)
-        return Patches(self.occupancy(x)[:, :, self.output_of], self.logarithm(x)[:, :, self.output_of])
+    Source: Kingma and Welling, arXiv:1312.6114.
+    """
+    mean, log_variance = numbers.chunk(2, dim=1)
+    log_variance = log_variance.clamp(-_WIDEST, _WIDEST)
+    divergence = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=1)
+    if is_random:
+        mean = mean + (0.5 * log_variance).exp() * torch.randn_like(mean)
+    return mean, divergence
 
 
 def build_autoencoder(
     family: str, frame: FrameSpec, config: dict[str, Any], decoder: DecoderConfig
 ) -> MaskedAutoencoder:
-    """family, of ENCODERS, and config: of the encoder, see `e2e.models.build_model`; its outputs are the features.
+    """family and config: of the encoder, see `e2e.models.build_model`; its outputs are the features.
 
-    Raises ValueError for another family, an unknown number, or outputs that are not the decoder's features.
+    Raises ValueError for a family that is no encoder, or gives no tokens where the decoder wants them; an unknown
+    number; or outputs that are not the decoder's.
     """
-    if family not in ENCODERS:
-        raise ValueError(f"no encoder {family!r}; known: {', '.join(ENCODERS)}")
+    known = ENCODERS if decoder.features else TOKEN_ENCODERS
+    if family not in known:
+        raise ValueError(f"no encoder {family!r}; known: {', '.join(known)}")
     backbone: Any = build_model(family, frame, config)
-    if decoder.features and backbone.config.num_outputs != decoder.features:
+    if decoder.features and backbone.config.num_outputs != decoder.num_outputs:
         raise ValueError(f"{backbone.config.num_outputs} outputs of the encoder for {decoder.features} features")
     return MaskedAutoencoder(backbone, decoder)
 
 
-def one_for_each_tower(frame: FrameSpec, patch: int) -> Tensor:
-    """Which output each number of a patch takes: its own, but one for all pixels over which a tower is spread."""
-    own = torch.arange(patch**2)
-    row, column = own // patch // HCAL_UPSAMPLING, own % patch // HCAL_UPSAMPLING
-    tower = row * (patch // HCAL_UPSAMPLING) + column
-    outputs, first = [], 0
-    for is_coarse in frame.is_coarse:
-        one = tower if is_coarse and patch % HCAL_UPSAMPLING == 0 else own
-        outputs.append(first + one)
-        first += int(one.max()) + 1
-    return torch.cat(outputs)
+def autoencoder_names() -> list[str]:
+    """Every one that `find_autoencoder` knows."""
+    names = [name for name in model_names() if find_model(name)[0] in TOKEN_ENCODERS]
+    return names + [f"{kind}-{size}" for kind in _DENSE for size in ConvConfig.SIZES]
+
+
+def find_autoencoder(name: str, features: int) -> tuple[str, dict[str, Any], DecoderConfig]:
+    """Family and numbers of the encoder, and the decoder. Raises ValueError for a name that is not known, or a number
+    of features that it cannot have."""
+    kind, _, size = name.rpartition("-")
+    if kind not in _DENSE:
+        family, config = find_model(name)
+        return family, config, DecoderConfig(features)
+    family, config = find_model(f"{_DENSE_FAMILY}-{size}")
+    numbers = {"kind": "convolution", "width": config["width"], "hidden": config["hidden"], **_DENSE[kind]}
+    return family, config, DecoderConfig(features, **numbers)

@@ -1,7 +1,8 @@
-"""What a reconstruction is taught by: where pixels are, how large they are, and what they add up to, each apart.
+"""What a reconstruction is taught by: where pixels are, how large they are, and where the energy is, each apart.
 
 Nearly all pixels of a candidate are zeros, so that an error of energies in the mean would teach zeros: it must be said
-apart whether there is a pixel and, where there is one, its logarithm.
+apart whether there is a pixel and, where there is one, its logarithm. Most of those that are there are noise, so that
+these two alone teach noise: the energies are asked for as well, each as much as it is.
 """
 
 from __future__ import annotations
@@ -14,17 +15,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from e2e.contract import CHANNELS, FrameSpec
-from e2e.models.base import signed_exp, signed_log
-from e2e.models.masked_autoencoder import LARGEST_LOGARITHM, Patches, one_for_each_tower
+from e2e.models.base import LOG_GAIN, signed_exp
+from e2e.models.decoders import Patches, one_for_each_tower
+from e2e.models.masked_autoencoder import LARGEST_LOGARITHM
+
+_LEAST_ENERGY = 1e-6  # of a scaled value
 
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Of the three terms in the sum; each is of order one."""
+    """Of the terms in the sum; each is of order one. divergence: 1 makes the sum of it and the occupancy's term a bound
+    of how well a candidate can be said at all (the evidence's)."""
 
     occupancy: float = 1.0
     logarithm: float = 1.0
-    energy_sum: float = 1.0
+    energies: float = 3.0
+    divergence: float = 1.0
 
     def __post_init__(self) -> None:
         if min(asdict(self).values()) < 0 or not any(asdict(self).values()):
@@ -33,12 +39,15 @@ class LossWeights:
 
 class Terms(NamedTuple):
     """occupancy: cross entropy, nats per occupied pixel; 0 where there is none. logarithm: Huber's loss on occupied
-    pixels, whose energies a factor of e apart are 1 apart. energy_sum: the same of the energy expected in each channel
-    of each candidate."""
+    pixels, whose energies a factor of e apart are 1 apart. energies: of each channel of each candidate the I-divergence
+    of the energies expected from the true ones, in units of their sum: how differently they are spread (as that of
+    Kullback and Leibler says it, nats), and how differently they add up. divergence: nats per occupied pixel that a
+    variational vector says; 0 without one."""
 
     occupancy: Tensor
     logarithm: Tensor
-    energy_sum: Tensor
+    energies: Tensor
+    divergence: Tensor
 
 
 class ReconstructionLoss(nn.Module):
@@ -60,32 +69,36 @@ class ReconstructionLoss(nn.Module):
         """weight: (batch, places asked, channels), 0 for what does not count."""
         shape = (*weight.shape, -1)
         logit, logarithm, is_occupied, true_logarithm = (
-            numbers.float().reshape(shape) for numbers in (*predicted, *truth)
+            numbers.float().reshape(shape) for numbers in (*predicted[:2], *truth[:2])
         )
         counts = weight[..., None] * self.share  # (batch, places asked, channels, pixels of a patch)
         num_occupied = (counts * is_occupied).sum().clamp(min=1.0)
         occupancy = functional.binary_cross_entropy_with_logits(logit, is_occupied, reduction="none")
         distance = functional.smooth_l1_loss(logarithm, true_logarithm, reduction="none")
-        found, true = (
-            signed_log(self._energies(weight, probability, log))
-            for probability, log in ((torch.sigmoid(logit), logarithm), (is_occupied, true_logarithm))
-        )
+        nothing = occupancy.new_zeros(())
+        divergence = nothing if predicted.divergence is None else predicted.divergence.float().sum() / num_occupied
         return Terms(
             (counts * occupancy).sum() / num_occupied * counts.mul(is_occupied).any(),
             (counts * is_occupied * distance).sum() / num_occupied,
-            functional.smooth_l1_loss(found, true) if self.is_energy.any() else occupancy.new_zeros(()),
+            self._energies(counts, torch.sigmoid(logit), logarithm, is_occupied, true_logarithm)
+            if self.is_energy.any()
+            else nothing,
+            divergence,
         )
 
-    def _energies(self, weight: Tensor, probability: Tensor, logarithm: Tensor) -> Tensor:
-        """(batch, channels that hold energies)"""
-        weight, probability, logarithm = (part[:, :, self.is_energy] for part in (weight, probability, logarithm))
+    def _energies(
+        self, counts: Tensor, probability: Tensor, logarithm: Tensor, is_occupied: Tensor, true_logarithm: Tensor
+    ) -> Tensor:
+        """Mean over candidates and channels that hold energies; all (batch, places asked, channels, pixels)."""
+        counts, probability, logarithm, is_occupied, true_logarithm = (
+            part[:, :, self.is_energy] for part in (counts, probability, logarithm, is_occupied, true_logarithm)
+        )
         value = signed_exp(logarithm.clamp(-LARGEST_LOGARITHM, LARGEST_LOGARITHM))
-        return (weight[..., None] * probability * value).sum(dim=(1, 3))
+        found = (probability * value).clamp(min=0.0)
+        true = is_occupied * signed_exp(true_logarithm)
+        ratio = true.clamp(min=_LEAST_ENERGY) / found.clamp(min=_LEAST_ENERGY)
+        apart = torch.xlogy(true, ratio) - true + found
+        return ((counts * apart).sum(dim=(1, 3)) / ((counts * true).sum(dim=(1, 3)) + 1 / LOG_GAIN)).mean()
 
     def total(self, terms: Terms) -> Tensor:
-        weights = self.weights
-        return (
-            weights.occupancy * terms.occupancy
-            + weights.logarithm * terms.logarithm
-            + weights.energy_sum * terms.energy_sum
-        )
+        return torch.stack([weight * getattr(terms, name) for name, weight in asdict(self.weights).items()]).sum()

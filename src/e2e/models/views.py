@@ -81,6 +81,20 @@ class PatchView(nn.Module):
             look_up(inside, place.new_zeros(1), pixel_index),
         )
 
+    def cut(self, image: Tensor) -> Tensor:
+        """(batch, channels, rows, columns) -> (batch, places, values of a patch), zeros beyond the frame."""
+        frame, patch, (rows, columns) = self.frame, self.patch, self.grid
+        whole = functional.pad(image, (0, columns * patch - frame.columns, 0, rows * patch - frame.rows))
+        cut = whole.reshape(-1, len(frame.channels), rows, patch, columns, patch)
+        return cut.permute(0, 2, 4, 1, 3, 5).reshape(-1, self.num_places, self.num_values)
+
+    def join(self, patches: Tensor) -> Tensor:
+        """The inverse of `cut`."""
+        frame, patch, (rows, columns) = self.frame, self.patch, self.grid
+        cut = patches.reshape(-1, rows, columns, len(frame.channels), patch, patch).permute(0, 3, 1, 4, 2, 5)
+        whole = cut.reshape(-1, len(frame.channels), rows * patch, columns * patch)
+        return whole[:, :, : frame.rows, : frame.columns]
+
 
 def occupied_slots(place: Tensor, num_places: int) -> tuple[Tensor, Tensor]:
     """Number the occupied places of each candidate from 0, in their order.

@@ -7,13 +7,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import seed_everything
 
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.files import make_folder
-from e2e.models import find_model, model_names, numbers_for
-from e2e.models.masked_autoencoder import ENCODERS, DecoderConfig, MaskedAutoencoder, build_autoencoder
+from e2e.models import numbers_for
+from e2e.models.decoders import DecoderConfig
+from e2e.models.masked_autoencoder import MaskedAutoencoder, autoencoder_names, build_autoencoder, find_autoencoder
 from e2e.models.reconstruction import LossWeights
 from e2e.problems import InputError, known_names
 from e2e.tasks import TASKS
@@ -48,20 +50,21 @@ def pretrain(
     threads: int | None = None,
     progress: bool = True,
 ) -> Path:
-    """Train a masked autoencoder on candidates, labelled or not, of any task with this frame; returns the run folder.
+    """Train an autoencoder on candidates, labelled or not, of any task with this frame; returns the run folder.
 
-    recipe: as of `train`, for the frame and how to learn. model: of the families sparse-vit and hybrid; becomes the
-    encoder. features: 0 pre-trains the encoder, which is asked for what it does not see; a number makes a feature
-    vector of this length, from which everything is read back. mask: what is hidden: `random` patches, a `block` of
+    recipe: as of `train`, for the frame and how to learn. model: of the families sparse-vit and hybrid, whose network
+    becomes the encoder; or, with features alone, conv-autoencoder or conv-vae, dense ones to compare with. features: 0
+    pre-trains the encoder, which is asked for what it does not see; a number makes a feature vector of this length,
+    from which everything is read back. mask: what is hidden: `random` patches, a `block` of
     them, or single channels of patches (`channel`). ratio: of what is occupied; 0.75 unless given, 0 with features.
     start: an earlier run of `pretrain` or `train`, or a bundle, of the same model, whose weights to begin with.
-    `e2e train --start OUTPUT --model MODEL` fine-tunes the encoder. The folder and the other options are as in `train`.
+    `e2e train --start OUTPUT --model MODEL` fine-tunes the encoder, of the dense ones as the model conv. The folder and the other options are as in `train`.
     Raises InputError for what does not go together, unreadable or too few data, or a folder that holds another run.
     """
     changes = {"epochs": epochs, "precision": precision, "learning_rate": learning_rate}
-    plan = _plan(recipe, model, {**changes, "max_candidates": max_candidates})
+    plan, decoder = _plan(recipe, model, features, {**changes, "max_candidates": max_candidates})
     check_options("pretrain", threads=threads, seed=seed, max_candidates=max_candidates, **changes)
-    masking, decoder, weights = _parts(mask, ratio, features)
+    masking, weights = _masking(mask, ratio, features), LossWeights()
     launch, task = launched(), TASKS[plan.task]
     if threads:
         torch.set_num_threads(threads)
@@ -79,7 +82,7 @@ def pretrain(
     resume = resume_from(output, earlier, about)
 
     seed_everything(seed, verbose=False)
-    config = {"input_scale": list(task.scales_of(frame)), "num_outputs": max(features, 1)}
+    config = {"input_scale": list(task.scales_of(frame)), "num_outputs": decoder.num_outputs}
     config |= {**numbers_for(plan.family, task.network), **plan.config}
     network = build_autoencoder(plan.family, frame, config, decoder)
     if start is not None:
@@ -101,33 +104,36 @@ def pretrain(
     return output
 
 
-def _plan(recipe: str, model: str, changes: dict[str, Any]) -> Recipe:
+def _plan(recipe: str, model: str, features: int, changes: dict[str, Any]) -> tuple[Recipe, DecoderConfig]:
     """The recipe of a training with labels, with another network, and what the caller gave."""
     if recipe not in RECIPES:
         raise InputError("pretrain", f"unknown recipe {recipe!r}", known_names(recipe, RECIPES))
-    names = [name for name in model_names() if find_model(name)[0] in ENCODERS]
-    if model not in names:
-        raise InputError("pretrain", f"no encoder {model!r}", known_names(model, names))
-    family, config = find_model(model)
+    if model not in (names := autoencoder_names()):
+        raise InputError("pretrain", f"no autoencoder {model!r}", known_names(model, names))
+    try:
+        family, config, decoder = find_autoencoder(model, features)
+    except ValueError as error:
+        raise InputError("pretrain", f"{model} of {features} features: {error}", "give other options") from None
     given = {name: value for name, value in changes.items() if value is not None}
-    return replace(RECIPES[recipe], family=family, config=config, **given)
+    return replace(RECIPES[recipe], family=family, config=config, **given), decoder
 
 
-def _parts(mask: Kind, ratio: float | None, features: int) -> tuple[Masking, DecoderConfig, LossWeights]:
+def _masking(mask: Kind, ratio: float | None, features: int) -> Masking:
     """Raises InputError for what does not go together."""
     try:
         masking = Masking(mask, ratio if ratio is not None else 0.0 if features else 0.75)
-        decoder = DecoderConfig(features)
     except ValueError as error:
         raise InputError("pretrain", str(error), "give other options") from None
     if not features and not masking.ratio:
         raise InputError("pretrain", "nothing hidden and no features", "give a ratio above 0, or features")
-    return masking, decoder, LossWeights()
+    return masking
 
 
 def _spread(
     network: MaskedAutoencoder, candidates: CandidateSet, batch_size: int, device: torch.device
 ) -> dict[str, list[float]]:
-    """Mean and standard deviation of each feature, for who rounds them."""
-    vectors = raw_answers(network.backbone, candidates, batch_size, device)
-    return {"mean": vectors.mean(axis=0).tolist(), "scale": vectors.std(axis=0).tolist()}
+    """Mean and standard deviation of each feature, for who rounds them. Features of a variational vector have one
+    scale, that of their prior: one that says nothing then costs nothing."""
+    vectors = raw_answers(network.backbone, candidates, batch_size, device)[:, : network.features]
+    scale = np.ones(network.features) if network.is_variational else vectors.std(axis=0)
+    return {"mean": vectors.mean(axis=0).tolist(), "scale": scale.tolist()}

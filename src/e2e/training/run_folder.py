@@ -62,6 +62,12 @@ def load_weights(network: nn.Module, run: Path) -> None:
         network.load_state_dict(load_file(run / WEIGHTS))
 
 
+def load_encoder(network: nn.Module, run: Path) -> None:
+    """As `load_weights`, of the encoder of an autoencoder."""
+    with _fitting(run):
+        network.load_state_dict(encoder_of(load_file(run / WEIGHTS)))
+
+
 @contextmanager
 def _fitting(run: Path, remedy: str = "train again") -> Iterator[None]:
     try:
