@@ -12,6 +12,7 @@ from lightning.pytorch import Callback
 from safetensors.torch import load_file
 
 from e2e.cli import main
+from e2e.compression.learned import load_autoencoder
 from e2e.datasets import load_candidates
 from e2e.datasets.candidate_store import CandidateWriter
 from e2e.problems import InputError
@@ -138,6 +139,26 @@ def test_all_data_of_the_chain_are_training_data(unlabelled, events, encoder, ve
     assert trained_before(only_vector)["data"] == ["second", "first"]
 
 
+@pytest.mark.parametrize("model", ["conv-autoencoder-nano", "conv-vae-nano"])
+def test_a_dense_autoencoder_goes_the_same_way(unlabelled, events, tmp_path, model):
+    """Trains, is loaded as a codec, and its encoder is fine-tuned."""
+    options = {"model": model, "features": 5, "epochs": 2, "learning_rate": 0.003}
+    dense = run(unlabelled, tmp_path / "dense", **options)
+    again = run(unlabelled, tmp_path / "again", **options)
+    assert (dense / "weights.safetensors").read_bytes() == (again / "weights.safetensors").read_bytes()
+    history, about = read_history(dense), read_run(dense)
+    assert history[-1]["validation_loss"] < history[0]["validation_loss"]
+    is_variational = model == "conv-vae-nano"
+    assert (history[-1]["validation_divergence"] > 0) == is_variational
+    assert about["config"]["num_outputs"] == (10 if is_variational else 5)
+    assert (about["features"]["scale"] == [1.0] * 5) == is_variational
+    assert load_autoencoder(dense).vectors(load_candidates(TASK, [events]).candidates.load()).shape[1] == 5
+    given = {"start": dense, "learning_rate": 1e-9, "epochs": 1, "threads": 1, "progress": False}
+    tuned = train("electron-photon-debug", [events], tmp_path / "tuned", model="conv-nano", **given)
+    found, before = (load_file(folder / "weights.safetensors") for folder in (tuned, dense))
+    torch.testing.assert_close(found["hidden.weight"], before["backbone.hidden.weight"], rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("other", ["diphoton-mass", "higgs-diphoton"])
 def test_events_of_another_task_do(events, other):
     """Those candidates that a bundle of the task would be asked about; with labels they are refused."""
@@ -151,7 +172,8 @@ def test_events_of_another_task_do(events, other):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"model": "resnet15"}, "no encoder 'resnet15'; known: sparse-vit-nano"),
+        ({"model": "resnet15"}, "no autoencoder 'resnet15'; known: sparse-vit-nano"),
+        ({"model": "conv-vae-nano"}, "conv-vae-nano of 0 features: a decoder of tokens"),
         ({"mask": "all"}, "unknown masking 'all'"),
         ({"ratio": 1.0}, "less than 1"),
         ({"ratio": 0.0}, "nothing hidden and no features"),

@@ -27,15 +27,15 @@ class ConvConfig(ModelConfig):
     between the last maps and the head. patch: rows and columns that a decoder is asked for together."""
 
     features: tuple[str, ...] = ("value", "log", "occupied")
-    width: int = 16
+    width: int = 10
     hidden: int = 64
     patch: int = 5
 
     SIZES: ClassVar[dict[str, dict[str, Any]]] = {
-        "nano": {"width": 4, "hidden": 32},
-        "tiny": {"width": 16, "hidden": 64},
-        "small": {"width": 24, "hidden": 128},
-        "base": {"width": 48, "hidden": 256},
+        "nano": {"width": 8, "hidden": 32},
+        "tiny": {"width": 10, "hidden": 64},
+        "small": {"width": 16, "hidden": 128},
+        "base": {"width": 32, "hidden": 256},
     }
 
 
