@@ -3,8 +3,8 @@
     python benchmarks/finetuning.py RUN TASK --data TRAIN --test TEST [--shares 0.01 0.1 1] [--seeds 3] [--epochs N]
         [--candidates N] [-o DIR]
 
-RUN: of `e2e pretrain`. Keys: those of `finetuning.json`, see `e2e.comparison.finetuning`; `rows`, one for each share and
-way (scratch, fine-tuned, linear probe, small network). What is in DIR is not trained again.
+RUN: of `e2e pretrain`. Keys: those of `finetuning.json`, see `e2e.comparison.finetuning`; `rows`, one for each share
+and way (scratch, fine-tuned, linear probe, small network). What is in DIR is not trained again.
 """
 
 from __future__ import annotations

@@ -59,7 +59,7 @@ def test_table_page_and_plots(compared):
     table = (folder / "out" / "table.md").read_text()
     assert "| pca:4, rate 6 |" in table and "area lost" in table and "pixels from the seed" in table
     page = (folder / "out" / "index.html").read_text()
-    assert page.count("<figure>") == 1 + 3 + 2  # the bundle; precision, recall and energy; rings
+    assert page.count("<figure>") == 1 + 5 + 2  # the bundle; precision, recall, energy and two shapes; rings
     assert (folder / "out" / f"lost-{BUNDLE.name}.pdf").read_bytes().startswith(b"%PDF")
 
 

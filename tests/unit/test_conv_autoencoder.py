@@ -43,7 +43,9 @@ def test_patches_are_cut_and_joined_again(frame, patch):
     assert patches.shape == (3, view.num_places, view.num_values)
     assert torch.equal(view.join(patches), image)
     channel, row, column = 1, 2 * patch + 1, patch + 3
-    assert torch.equal(patches[:, 2 * view.grid[1] + 1, (channel * patch + 1) * patch + 3], image[:, channel, row, column])
+    assert torch.equal(
+        patches[:, 2 * view.grid[1] + 1, (channel * patch + 1) * patch + 3], image[:, channel, row, column]
+    )
 
 
 @FRAMES

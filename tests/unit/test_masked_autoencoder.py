@@ -145,7 +145,9 @@ def test_hidden_pixels_are_no_tokens_and_cannot_be_seen(family, features):
     assert is_hidden.any() and not is_hidden.all()
     changed = whole._replace(pixel_value=torch.where(is_hidden, 99.0, whole.pixel_value))
     again = hide(changed, network.view, Masking(ratio=0.75), generator())
-    for one, other in zip(network(*asked.visible, asked.place)[:2], network(*again.visible, again.place)[:2], strict=True):
+    for one, other in zip(
+        network(*asked.visible, asked.place)[:2], network(*again.visible, again.place)[:2], strict=True
+    ):
         assert torch.equal(one, other)
 
 

@@ -18,41 +18,51 @@ JSON, TABLE, PAGE = "codecs.json", "table.md", "index.html"
 Row = Mapping[str, Any]
 Number = Mapping[str, float | None] | None
 
-
-def write_codecs(result: Mapping[str, Any], output: Path) -> None:
-    write_text(output / TABLE, format_codecs(result))
-    rows, unit = result["codecs"], _unit(result)
-    bundles = [
-        _figure(output, f"lost-{name}", rows, _lost(name), f"lost by {name}{unit}", "What the bundle loses.")
-        for name in result["bundles"]
-    ]
-    sections = [Section("What a frozen bundle loses", _about(result), bundles, _main_lines(result))]
-    for channel in rows[0]["images"] if rows else ():
-        sections.append(Section(channel, _OF_CHANNEL, _channel_figures(output, rows, channel), _lines_of(rows, channel)))
-        if any(_rings(row, channel) for row in rows):
-            figures = [_ring_figure(output, rows, channel, key) for key in ("response", "resolution")]
-            text = f"Of {channel}: found over original energy, median and half of the middle 68 %, by distance."
-            sections.append(Section("In rings about the seed", text, figures, _ring_lines(rows, channel)))
-    footer = f"e2e {result['e2e']}; {result['task']}, {result['test_candidates']:,} test candidates"
-    write_page(output / PAGE, sections, footer, heading="Bytes of a candidate, and what they are worth")
-
-
 _OF_CHANNEL = (
     "Precision: the share of found pixels that are pixels of the original; recall: of those, the share that is found. "
     "Energy: that of a candidate, found over original, median and half of the middle 68 %. Shapes: chi-square per bin "
     "of the showers' widths, 1 where they differ by chance alone."
 )
+_OF_RINGS = (
+    "Found over original energy between two distances: median, and half of the middle 68 %. Drawn for the largest code "
+    "of each kind."
+)
+_SIZE = {"width": 4.7, "height": 3.8}  # two beside each other on a page
+
+
+def write_codecs(result: Mapping[str, Any], output: Path) -> None:
+    write_text(output / TABLE, format_codecs(result))
+    rows, unit = result["codecs"], _unit(result)
+    bundles = [
+        _figure(output, f"lost-{name}", rows, _lost(name), f"lost by {name}{unit}") for name in result["bundles"]
+    ]
+    sections = [Section("What a frozen bundle loses", _about(result), bundles, _main_lines(result))]
+    for channel, own in _by_channel(rows):
+        sections.append(
+            Section(channel, _OF_CHANNEL, list(_channel_figures(output, own, channel)), _lines_of(own, channel))
+        )
+        if any(_rings(row, channel) for row in own):
+            figures = [_ring_figure(output, own, channel, key) for key in ("response", "resolution")]
+            title, text = f"{channel} in rings about the seed", _OF_RINGS
+            sections.append(Section(title, text, figures, _ring_lines(own, channel)))
+    footer = f"e2e {result['e2e']}; {result['task']}, {result['test_candidates']:,} test candidates"
+    write_page(output / PAGE, sections, footer, heading="Bytes of a candidate, and what they are worth")
 
 
 def format_codecs(result: Mapping[str, Any]) -> str:
     """Markdown: what counts, then each channel and its rings."""
-    rows = result["codecs"]
     tables = [_main_lines(result)]
-    for channel in rows[0]["images"] if rows else ():
-        tables.append(_lines_of(rows, channel))
-        if any(_rings(row, channel) for row in rows):
-            tables.append(_ring_lines(rows, channel))
+    for channel, own in _by_channel(result["codecs"]):
+        tables.append(_lines_of(own, channel))
+        if any(_rings(row, channel) for row in own):
+            tables.append(_ring_lines(own, channel))
     return "\n\n".join([_about(result), *(markdown_table(lines[0], lines[1:]) for lines in tables)]) + "\n"
+
+
+def _by_channel(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
+    """Each with the codecs that have it."""
+    for channel in dict.fromkeys(channel for row in rows for channel in row["images"]):
+        yield channel, [row for row in rows if channel in row["images"]]
 
 
 def _about(result: Mapping[str, Any]) -> str:
@@ -98,7 +108,17 @@ def _main_lines(result: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _lines_of(rows: Sequence[Row], channel: str) -> list[list[str]]:
-    head = [channel, "bytes", "precision", "recall", "pixels", "energy, response", "resolution", "shape eta", "shape phi"]
+    head = [
+        channel,
+        "bytes",
+        "precision",
+        "recall",
+        "pixels",
+        "energy, response",
+        "resolution",
+        "shape eta",
+        "shape phi",
+    ]
     lines = [head]
     for row in rows:
         found = row["images"][channel]
@@ -128,28 +148,34 @@ def _name_of(ring: Mapping[str, Any]) -> str:
 
 
 def _ring_lines(rows: Sequence[Row], channel: str) -> list[list[str]]:
-    """Response and resolution; distances in pixels."""
+    """Response and resolution."""
     names = list(dict.fromkeys(_name_of(ring) for row in rows for ring in _rings(row, channel)))
     lines = [[f"{channel}, pixels from the seed", *names]]
     for row in rows:
         known = {
-            _name_of(ring): f"{_cell(ring['response'], 3)}; {_cell(ring['resolution'], 3)}"
+            _name_of(ring): f"{_cell(ring['response'], 2)}, {_cell(ring['resolution'], 2)}"
             for ring in _rings(row, channel)
         }
         lines.append([row["codec"], *(known.get(name, "-") for name in names)])
     return lines
 
 
-def _channel_figures(output: Path, rows: Sequence[Row], channel: str) -> list[Figure]:
-    shown = [("precision", lambda row: row["images"][channel]["precision"])]
-    shown += [("recall", lambda row: row["images"][channel]["recall"])]
+def _channel_figures(output: Path, rows: Sequence[Row], channel: str) -> Iterator[Figure]:
+    shown: dict[str, Callable[[Row], Number]] = {
+        "precision": lambda row: row["images"][channel]["precision"],
+        "recall": lambda row: row["images"][channel]["recall"],
+    }
     if any(row["images"][channel].get("energy") for row in rows):
-        shown += [("resolution", lambda row: (row["images"][channel].get("energy") or {}).get("resolution"))]
-    titles = {"resolution": "resolution of the energy"}
-    return [
-        _figure(output, f"{channel}-{key}", rows, of, f"{channel}, {titles.get(key, key)}", f"{titles.get(key, key)}.")
-        for key, of in shown
-    ]
+        shown["resolution of the energy"] = lambda row: (row["images"][channel].get("energy") or {}).get("resolution")
+        shown["chi-square of the shape in eta"] = lambda row: _shape(row, channel, "eta")
+        shown["chi-square of the shape in phi"] = lambda row: _shape(row, channel, "phi")
+    for title, of in shown.items():
+        yield _figure(output, f"{channel}-{title.replace(' of the', '').replace(' ', '-')}", rows, of, title)
+
+
+def _shape(row: Row, channel: str, axis: str) -> Number:
+    value = (row["images"][channel].get("shapes") or {}).get(axis)
+    return None if value is None else {"value": value, "error": 0.0}
 
 
 def _lines_through(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
@@ -159,11 +185,9 @@ def _lines_through(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
         yield source, sorted(own, key=lambda row: row["bytes"]["value"])
 
 
-def _figure(
-    output: Path, name: str, rows: Sequence[Row], of: Callable[[Row], Number], title: str, caption: str
-) -> Figure:
+def _figure(output: Path, name: str, rows: Sequence[Row], of: Callable[[Row], Number], title: str) -> Figure:
     """A score against the bytes of a candidate, a line for each source."""
-    figure, axes = new_axes()
+    figure, axes = new_axes(**_SIZE)
     for source, own in _lines_through(rows):
         points = [(row["bytes"]["value"], number) for row in own if (number := of(row)) and number["value"] is not None]
         if points:
@@ -172,17 +196,18 @@ def _figure(
     axes.set(xscale="log", xlabel="bytes of a candidate's pixels", ylabel=title)
     axes.legend(fontsize=7)
     save_pdf(figure, output / f"{name}.pdf")
-    return Figure(figure, caption, f"{name}.pdf")
+    return Figure(figure, f"{title[:1].upper()}{title[1:]}.", f"{name}.pdf")
 
 
 def _ring_figure(output: Path, rows: Sequence[Row], channel: str, key: str) -> Figure:
-    figure, axes = new_axes()
-    for row in rows:
-        rings = [ring for ring in _rings(row, channel) if ring[key]["value"] is not None]
+    figure, axes = new_axes(**_SIZE)
+    for source, own in _lines_through(rows):
+        rings = [ring for ring in _rings(own[-1], channel) if ring[key]["value"] is not None]
         values, errors = ([ring[key][part] or 0.0 for ring in rings] for part in ("value", "error"))
-        axes.errorbar([_name_of(ring) for ring in rings], values, yerr=errors, marker="o", markersize=3, label=row["codec"])
+        axes.errorbar([_name_of(ring) for ring in rings], values, errors, marker="o", markersize=3, label=source)
+    axes.tick_params(axis="x", labelsize=7)
     axes.set(xlabel="pixels from the seed", ylabel=f"{channel}, {key} of the energy")
-    axes.legend(fontsize=6)
+    axes.legend(fontsize=7)
     name = f"{channel}-rings-{key}"
     save_pdf(figure, output / f"{name}.pdf")
     return Figure(figure, f"{key.capitalize()} of the energy in rings.", f"{name}.pdf")

@@ -114,7 +114,12 @@ def _measured(entry: CodecEntry, bundles: Sequence[Bundle], candidates: Candidat
     path = kept / f"{entry.name.replace(', ', '-').replace(' ', '-').replace(':', '-')}.json"
     if (known := _read(path)) is not None and known["asked"] == asked:
         return known["found"]
-    found = {"codec": entry.name, "source": entry.source.name, "level": entry.level, **_measure(codec, bundles, candidates)}
+    found = {
+        "codec": entry.name,
+        "source": entry.source.name,
+        "level": entry.level,
+        **_measure(codec, bundles, candidates),
+    }
     write_json(path, {"asked": asked, "found": found})
     return found
 

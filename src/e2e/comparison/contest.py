@@ -35,8 +35,8 @@ _OF_EACH_MODEL = ("family", "config", "precision")  # of a recipe; precision is 
 
 @dataclass(frozen=True)
 class Contest:
-    """data: to train on, of which `max_candidates` are drawn. test: candidates that none has seen. epochs, learning_rate:
-    the recipe's unless given. start: a run whose weights every training begins with."""
+    """data: to train on, of which `max_candidates` are drawn. test: candidates that none has seen. epochs and
+    learning_rate: the recipe's unless given. start: a run whose weights every training begins with."""
 
     task: Task
     data: Sequence[Path]

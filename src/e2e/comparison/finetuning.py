@@ -15,15 +15,13 @@ from torch import nn
 from e2e import __version__
 from e2e.comparison.contest import Contest
 from e2e.comparison.entries import Entry
+from e2e.comparison.finetuning_table import WAYS, write_starts
 from e2e.comparison.yardsticks import Outputs, Yardstick, yardstick_for
 from e2e.compression.probe import Probe
 from e2e.contract import FrameSpec
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.evaluation.evaluate import check_unseen
-from e2e.evaluation.plots import new_axes, save
-from e2e.files import make_folder, write_json, write_text
-from e2e.markdown import markdown_table
-from e2e.metrics import plus_minus
+from e2e.files import make_folder
 from e2e.models import build_model, find_model, model_names
 from e2e.problems import InputError
 from e2e.tasks import TASKS
@@ -31,13 +29,10 @@ from e2e.training.calibration import raw_answers
 from e2e.training.recipes import RECIPES
 from e2e.training.run_folder import data_seen, load_encoder, read_run
 
-JSON, TABLE, PICTURE = "finetuning.json", "table.md", "labels.svg"
 HIDDEN = 64  # of the small network
 MOST_REPEATED = 10  # a training on fewer candidates has more epochs, at most so many times as many
 _BATCH = 256
 _RATE = 1 / 3  # of the recipe's, so that what was learned stays
-
-WAYS = ("scratch", "fine-tuned", "linear probe", "small network")
 
 
 class Labels(NamedTuple):
@@ -113,9 +108,7 @@ def compare_starts(
         "rows": rows,
         "e2e": __version__,
     }
-    write_text(output / TABLE, format_starts(result))
-    save(_figure(result), output / PICTURE)
-    write_json(output / JSON, result)
+    write_starts(result, output)
     return result
 
 
@@ -185,38 +178,3 @@ def _row(
 def _over_seeds(values: NDArray[np.float64]) -> dict[str, float | None]:
     error = round(float(values.std(ddof=1) / np.sqrt(len(values))), 5) if len(values) > 1 else None
     return {"value": round(float(values.mean()), 5), "error": error}
-
-
-def format_starts(result: dict[str, Any]) -> str:
-    """Markdown."""
-    key, start = result["yardstick"]["key"], result["start"]
-    head = ["labels", "share", "way", result["yardstick"]["title"], "error of the test candidates", "better than scratch"]
-    lines = [
-        [
-            *(f"{row['labels']:,}", f"{row['share']:.0%}", row["way"], _shown(row[key]), f"{row['test_error']:.4f}"),
-            "-" if row["way"] == WAYS[0] else _shown(row["better_than_scratch"]),
-        ]
-        for row in result["rows"]
-    ]
-    about = (
-        f"{result['task']}, {start['model']} that learned from {start['candidates']:,} candidates without labels; "
-        f"{result['test_candidates']:,} test candidates, {result['seeds']} seeds. Errors are those of the mean over "
-        f"seeds; all have the same labels."
-    )
-    return f"{about}\n\n{markdown_table(head, lines)}\n"
-
-
-def _shown(number: dict[str, float | None]) -> str:
-    return f"{number['value']:.4f}" if number["error"] is None else plus_minus(number)
-
-
-def _figure(result: dict[str, Any]) -> Any:
-    figure, axes = new_axes()
-    key = result["yardstick"]["key"]
-    for way in WAYS:
-        rows = [row for row in result["rows"] if row["way"] == way]
-        errors = [row[key]["error"] or 0.0 for row in rows]
-        axes.errorbar([row["labels"] for row in rows], [row[key]["value"] for row in rows], errors, marker="o", label=way)
-    axes.set(xscale="log", xlabel="labels", ylabel=result["yardstick"]["title"])
-    axes.legend(fontsize=8)
-    return figure

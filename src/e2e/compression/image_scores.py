@@ -21,10 +21,10 @@ def measure_images(original: Candidates, found: Candidates) -> dict[str, Any]:
     """The same candidates in the same order, `found` being what was read back.
 
     Of each channel: `precision`, the share of found pixels that are pixels of the original, `recall`, the share of
-    those that are found, each of all candidates together and with its error, and the mean number of pixels of both. Of each that holds
-    energies: response (median of found over original) and resolution (half of the middle 68 %) of the sum of a
-    candidate, in all and in rings about the seed; and `shapes`, chi-square per bin between originals and found of the
-    width in eta and phi, 1 where they differ by chance alone.
+    those that are found, each of all candidates together and with its error, and the mean number of pixels of both. Of
+    each that holds energies: response (median of found over original) and resolution (half of the middle 68 %) of the
+    sum of a candidate, in all and in rings about the seed; and `shapes`, chi-square per bin between originals and found
+    of the width in eta and phi, 1 where they differ by chance alone.
     Raises ValueError for candidates of another frame or number.
     """
     if original.spec != found.spec or len(original) != len(found):
@@ -66,7 +66,9 @@ class _Pixels:
 def _occupancy(original: _Pixels, found: _Pixels) -> dict[str, Any]:
     both = np.isin(found.key, original.key, assume_unique=True)
     shared = np.bincount(found.owner[both], minlength=found.count)
-    pixels = {name: np.bincount(part.owner, minlength=part.count) for name, part in (("original", original), ("found", found))}
+    pixels = {
+        name: np.bincount(part.owner, minlength=part.count) for name, part in (("original", original), ("found", found))
+    }
     return {
         "precision": _share(shared, pixels["found"]),
         "recall": _share(shared, pixels["original"]),

@@ -7,6 +7,7 @@ arXiv:2104.09051), with strides in place of pooling.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
@@ -47,8 +48,8 @@ class ConvNet(nn.Module):
         sizes = map_sizes(config.frame)
         widths = map_widths(config.width, len(sizes))
         self.stem = nn.Conv2d(config.num_planes, widths[0], 3, padding=1)
-        steps = zip(widths, widths[1:], strict=False)
-        self.steps = nn.ModuleList(nn.Conv2d(narrow, wide, 3, stride=2, padding=1) for narrow, wide in steps)
+        steps = (nn.Conv2d(narrow, wide, 3, stride=2, padding=1) for narrow, wide in pairwise(widths))
+        self.steps = nn.ModuleList(steps)
         self.hidden = nn.Linear(widths[-1] * sizes[-1][0] * sizes[-1][1], config.hidden)
         self.head = nn.Linear(config.hidden + self.seed.size, config.num_outputs)
 

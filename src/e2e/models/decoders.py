@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple, get_args
 
 import torch
@@ -117,8 +118,8 @@ class ConvDecoder(nn.Module):
         self.first_shape = widths[-1], *self.sizes[-1]
         self.hidden = nn.Linear(config.features, config.hidden)
         self.spread = nn.Linear(config.hidden, widths[-1] * self.sizes[-1][0] * self.sizes[-1][1])
-        steps = list(zip(widths[1:], widths, strict=False))[::-1]  # the smallest maps first
-        self.steps = nn.ModuleList(nn.Conv2d(wide, 4 * narrow, 3, padding=1) for wide, narrow in steps)
+        steps = (nn.Conv2d(wide, 4 * narrow, 3, padding=1) for wide, narrow in pairwise(widths[::-1]))
+        self.steps = nn.ModuleList(steps)
         self.out = nn.Conv2d(widths[0], 2 * self.num_channels, 3, padding=1)
         with torch.no_grad():
             assert self.out.bias is not None

@@ -24,7 +24,8 @@ from e2e.models.views import PatchView, occupied_places
 _DENSE_FAMILY = "conv"
 TOKEN_ENCODERS = ("sparse-vit", "hybrid")  # families whose networks give tokens
 ENCODERS = (*TOKEN_ENCODERS, _DENSE_FAMILY)
-_DENSE: dict[str, dict[str, Any]] = {"conv-autoencoder": {}, "conv-vae": {"variational": True}}  # numbers of the decoder
+# dense autoencoders and what is particular of their decoders
+_DENSE: dict[str, dict[str, Any]] = {"conv-autoencoder": {}, "conv-vae": {"variational": True}}
 
 LARGEST_LOGARITHM = 12.0  # of a scaled value: 1,600 times what is of order one
 _WIDEST = 10.0  # logarithm of a variance

@@ -29,7 +29,7 @@ class LossWeights:
 
     occupancy: float = 1.0
     logarithm: float = 1.0
-    energies: float = 3.0
+    energies: float = 1.0
     divergence: float = 1.0
 
     def __post_init__(self) -> None:

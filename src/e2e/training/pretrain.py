@@ -55,10 +55,11 @@ def pretrain(
     recipe: as of `train`, for the frame and how to learn. model: of the families sparse-vit and hybrid, whose network
     becomes the encoder; or, with features alone, conv-autoencoder or conv-vae, dense ones to compare with. features: 0
     pre-trains the encoder, which is asked for what it does not see; a number makes a feature vector of this length,
-    from which everything is read back. mask: what is hidden: `random` patches, a `block` of
-    them, or single channels of patches (`channel`). ratio: of what is occupied; 0.75 unless given, 0 with features.
-    start: an earlier run of `pretrain` or `train`, or a bundle, of the same model, whose weights to begin with.
-    `e2e train --start OUTPUT --model MODEL` fine-tunes the encoder, of the dense ones as the model conv. The folder and the other options are as in `train`.
+    from which everything is read back. mask: what is hidden: `random` patches, a `block` of them, or single channels of
+    patches (`channel`). ratio: of what is occupied; 0.75 unless given, 0 with features. start: an earlier run of
+    `pretrain` or `train`, or a bundle, of the same model, whose weights to begin with.
+    `e2e train --start OUTPUT --model MODEL` fine-tunes the encoder, that of a dense one as the model conv. The folder
+    and the other options are as in `train`.
     Raises InputError for what does not go together, unreadable or too few data, or a folder that holds another run.
     """
     changes = {"epochs": epochs, "precision": precision, "learning_rate": learning_rate}
