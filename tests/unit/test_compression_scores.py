@@ -17,6 +17,7 @@ from e2e.metrics import area_under_curve
 from e2e.problems import InputError
 
 SPEC = FrameSpec(channels=("ecal_energy", "ecal_time"))
+PERFECT = {"value": 1.0, "error": 0.0}
 
 
 def sample_of(count: int = 300):
@@ -37,7 +38,7 @@ def with_pixels(candidates: Candidates, is_kept, value=None) -> Candidates:
 def test_the_original_is_perfect():
     pixels = sample_of().candidates
     found = measure_images(pixels, pixels)["channels"]
-    assert found["ecal_energy"]["precision"] == found["ecal_energy"]["recall"] == 1
+    assert found["ecal_energy"]["precision"] == found["ecal_energy"]["recall"] == PERFECT
     assert found["ecal_energy"]["energy"]["response"] == {"value": 1.0, "error": 0.0}
     assert found["ecal_energy"]["energy"]["resolution"]["value"] == 0
     assert found["ecal_energy"]["shapes"] == {"eta": 0.0, "phi": 0.0}
@@ -50,10 +51,12 @@ def test_lost_pixels_cost_recall_and_scaled_ones_response():
     is_time = pixels.pixel_index >= 1024
     is_kept = np.random.default_rng(2).random(len(is_time)) < 0.8
     found = measure_images(pixels, with_pixels(pixels, is_kept))["channels"]
-    assert found["ecal_energy"]["precision"] == 1
-    assert found["ecal_energy"]["recall"] == pytest.approx(0.8, abs=0.02)
+    assert found["ecal_energy"]["precision"] == PERFECT
+    assert found["ecal_energy"]["recall"]["value"] == pytest.approx(0.8, abs=0.02)
+    binomial = np.sqrt(0.8 * 0.2 / (~is_time).sum())
+    assert found["ecal_energy"]["recall"]["error"] == pytest.approx(binomial, rel=0.3)
     turned = measure_images(with_pixels(pixels, is_kept), pixels)["channels"]["ecal_energy"]
-    assert (turned["precision"], turned["recall"]) == (found["ecal_energy"]["recall"], 1)
+    assert (turned["precision"], turned["recall"]) == (found["ecal_energy"]["recall"], PERFECT)
     row = pixels.pixel_index % 1024 // 32 - SPEC.centre_row
     column = pixels.pixel_index % 32 - SPEC.centre_column
     is_near = np.hypot(row, column) < 5.5
@@ -74,7 +77,7 @@ def test_empty_candidates_have_no_score_and_others_are_refused():
     pixels = sample_of(30).candidates
     nothing = with_pixels(pixels, np.zeros(len(pixels.pixel_index), bool))
     found = measure_images(pixels, nothing)["channels"]["ecal_energy"]
-    assert (found["precision"], found["recall"]) == (None, 0)
+    assert (found["precision"], found["recall"]) == (None, {"value": 0.0, "error": 0.0})
     assert found["energy"]["response"]["value"] == 0
     assert measure_images(nothing, pixels)["channels"]["ecal_energy"]["energy"] is None
     with pytest.raises(ValueError, match="29 candidates"):

@@ -232,6 +232,26 @@ def test_the_truth_has_no_loss_and_each_term_its_own():
     assert haze[0] > 1 and haze[1] < 1e-4
 
 
+def test_energy_at_another_place_is_wrong_by_as_much_as_it_is():
+    """One tenth of the energy, and nine tenths; the same pixels, the same sum."""
+    loss, value = ReconstructionLoss(FRAME, 4), torch.zeros(2, 3, 32)
+    value[:, :, 0] = torch.tensor([[9.0, 1.0, 1.0], [1.0, 9.0, 9.0]])
+    found = value.clone()
+    found[0, 0, 0], found[0, 1, 0], found[1, 1, 0], found[1, 2, 0] = 8.0, 2.0, 17.0, 1.0
+    occupancy = (value > 0).float()
+    truth = Patches(occupancy, signed_log(value))
+    sure = Patches(40.0 * (2 * occupancy - 1), signed_log(found))
+    terms = loss(sure, truth, torch.ones(2, 3, 2))
+    expected = [
+        sum(float(true * torch.log(true / other)) for true, other in zip(value[k, :, 0], found[k, :, 0], strict=True))
+        for k in range(2)
+    ]
+    sums = value.sum(dim=(1, 2)) + 0.01  # so that nothing is no infinity
+    assert float(terms.energies) == pytest.approx(
+        sum(e / float(s) for e, s in zip(expected, sums, strict=True)) / 2, rel=1e-3
+    )
+
+
 def test_what_has_no_weight_has_no_loss_and_no_gradient():
     network, whole = network_of(frame=JET, patch=5), pixels_of(JET)
     place = torch.arange(625).expand(5, -1)

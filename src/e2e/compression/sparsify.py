@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from e2e.contract import CHANNELS, FrameSpec
 from e2e.contract.channels import TRACKER_LAYERS
+from e2e.contract.grids import HCAL_UPSAMPLING
 from e2e.frames.candidates import Candidates, Seeds
 
 FloatArray = NDArray[np.float32]
@@ -17,20 +18,35 @@ AT_ONCE = 64  # candidates whose images are made dense
 
 
 def sparsify(frame: FrameSpec, probability: FloatArray, value: FloatArray, seeds: Seeds) -> Candidates:
-    """Of each channel the most probable pixels, as many as are expected: the sum of the probabilities.
+    """Of each channel as many pixels as are expected, the sum of the probabilities; among those that are about equally
+    probable, a share as large as their probability.
 
-    A threshold of one half would lose whatever is likely nowhere, though something is certainly there. Pixels that are
-    equally probable, as those of a tower, come together, or not at all where that is nearer to the number expected.
+    So what is likely nowhere comes back as often as it should: a threshold, or the most probable pixels alone, would
+    put all noise where there is most of it. The pixels of a tower come together.
     probability, value: (candidates, channels, rows, columns), in raw units.
     """
-    flat = probability.reshape(len(seeds), len(frame.channels), -1)
-    expected = np.rint(flat.sum(axis=2, dtype=np.float64)).astype(np.int64)  # (candidates, channels)
-    falling = -np.sort(-flat, axis=2)
-    least = np.take_along_axis(falling, np.maximum(expected - 1, 0)[:, :, None], axis=2)
-    more, fewer = (flat >= least).sum(axis=2), (flat > least).sum(axis=2)
-    is_nearer = more - expected <= expected - fewer
-    is_taken = np.where(is_nearer[:, :, None], flat >= least, flat > least) & (expected[:, :, None] > 0)
+    is_taken = np.empty(probability.shape, dtype=np.bool_)
+    for channel, is_coarse in enumerate(frame.is_coarse):
+        own = probability[:, channel]
+        size = (
+            HCAL_UPSAMPLING
+            if is_coarse and not (frame.rows % HCAL_UPSAMPLING or frame.columns % HCAL_UPSAMPLING)
+            else 1
+        )
+        towers = own.reshape(len(seeds), frame.rows // size, size, frame.columns // size, size).mean(axis=(2, 4))
+        chosen = _chosen(towers.reshape(len(seeds), -1)).reshape(towers.shape)
+        is_taken[:, channel] = chosen.repeat(size, axis=1).repeat(size, axis=2)
     return pixels_of(frame, is_taken, value, seeds)
+
+
+def _chosen(probability: FloatArray) -> NDArray[np.bool_]:
+    """From the most probable on, one wherever the sum so far passes a half more. probability: (candidates, places)."""
+    order = np.argsort(-probability, axis=1, kind="stable")
+    summed = np.cumsum(np.take_along_axis(probability, order, axis=1), axis=1, dtype=np.float64)
+    is_step = np.diff(np.floor(summed + 0.5), axis=1, prepend=0) > 0
+    is_chosen = np.empty_like(is_step)
+    np.put_along_axis(is_chosen, order, is_step, axis=1)
+    return is_chosen
 
 
 def in_parts(
