@@ -50,8 +50,8 @@ def add_network_verbs(verb: Verb) -> None:
     add("recipe", metavar="RECIPE", help="as of train, for the frame and how to learn")
     inputs(add, "data")
     add("-o", "--output", type=Path, required=True, metavar="RUN", help="folder of the run; an unfinished one goes on")
-    kinds = "sparse-vit, hybrid, conv-autoencoder or conv-vae in one of their sizes"
-    add("--model", default="sparse-vit-tiny", metavar="NAME", help=kinds)
+    encoders = "sparse-vit, hybrid, conv-autoencoder or conv-vae in one of their sizes"
+    add("--model", default="sparse-vit-tiny", metavar="NAME", help=encoders)
     add("--features", type=int, default=0, metavar="N", help="length of the feature vector; 0: hide and ask, no vector")
     add("--mask", default="random", choices=("random", "block", "channel"), help="what is hidden together")
     add("--ratio", type=float, default=None, metavar="R", help="hidden, of what is occupied; 0.75, with features 0")

@@ -27,7 +27,7 @@ _OF_RINGS = (
     "Found over original energy between two distances: median, and half of the middle 68 %. Drawn for the largest code "
     "of each kind."
 )
-_SIZE = {"width": 4.7, "height": 3.8}  # two beside each other on a page
+_WIDTH, _HEIGHT = 4.7, 3.8  # of a figure: two beside each other on a page
 
 
 def write_codecs(result: Mapping[str, Any], output: Path) -> None:
@@ -187,7 +187,7 @@ def _lines_through(rows: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
 
 def _figure(output: Path, name: str, rows: Sequence[Row], of: Callable[[Row], Number], title: str) -> Figure:
     """A score against the bytes of a candidate, a line for each source."""
-    figure, axes = new_axes(**_SIZE)
+    figure, axes = new_axes(width=_WIDTH, height=_HEIGHT)
     for source, own in _lines_through(rows):
         points = [(row["bytes"]["value"], number) for row in own if (number := of(row)) and number["value"] is not None]
         if points:
@@ -200,7 +200,7 @@ def _figure(output: Path, name: str, rows: Sequence[Row], of: Callable[[Row], Nu
 
 
 def _ring_figure(output: Path, rows: Sequence[Row], channel: str, key: str) -> Figure:
-    figure, axes = new_axes(**_SIZE)
+    figure, axes = new_axes(width=_WIDTH, height=_HEIGHT)
     for source, own in _lines_through(rows):
         rings = [ring for ring in _rings(own[-1], channel) if ring[key]["value"] is not None]
         values, errors = ([ring[key][part] or 0.0 for ring in rings] for part in ("value", "error"))

@@ -94,8 +94,8 @@ class Contest:
             train(self.task.name, self.data, run, model=entry.name, seed=seed, progress=False, **options)
             return
         about, recipe = read_run(run), RECIPES[self.task.name]
-        given = {"epochs": self.epochs or recipe.epochs, "learning_rate": self.learning_rate or recipe.learning_rate}
-        asked = replace(recipe, max_candidates=count, **given).to_json()
+        rate = self.learning_rate or recipe.learning_rate
+        asked = replace(recipe, epochs=self.epochs or recipe.epochs, learning_rate=rate, max_candidates=count).to_json()
         was = whole_recipe(about["recipe"])
         for key, value in json.loads(json.dumps(asked)).items():
             if self.data and key not in _OF_EACH_MODEL and was.get(key) != value:

@@ -37,7 +37,7 @@ _RATE = 1 / 3  # of the recipe's, so that what was learned stays
 
 class Labels(NamedTuple):
     share: float
-    count: int
+    number: int
     epochs: int
 
 
@@ -151,8 +151,8 @@ def _encoder(start: Path, about: dict[str, Any], frame: FrameSpec) -> Encoder:
 
 def _trained(contest: Contest, entry: Entry, labels: Labels, seeds: int) -> list[Outputs]:
     way = WAYS[0] if contest.start is None else WAYS[1]
-    place = contest.output / f"{way}-{labels.count}"
-    own = replace(contest, output=place, epochs=labels.epochs, max_candidates=labels.count)
+    place = contest.output / f"{way}-{labels.number}"
+    own = replace(contest, output=place, epochs=labels.epochs, max_candidates=labels.number)
     return [own.answers(entry, seed) for seed in range(1, seeds + 1)]
 
 
@@ -166,7 +166,7 @@ def _row(
     return {
         "way": way,
         "share": labels.share,
-        "labels": labels.count,
+        "labels": labels.number,
         "epochs": labels.epochs if way in WAYS[:2] else None,
         yardstick.key: _over_seeds(values),
         "of_seeds": [round(value, 5) for value in values.tolist()],

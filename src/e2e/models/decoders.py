@@ -109,6 +109,7 @@ class ConvDecoder(nn.Module):
     """
 
     output_of: Tensor
+    share: Tensor
 
     def __init__(self, config: DecoderConfig, view: PatchView) -> None:
         super().__init__()
