@@ -29,8 +29,8 @@ from torch import Tensor
 from e2e.contract import FrameSpec
 from e2e.datasets import load_candidates
 from e2e.models import find_model, numbers_for
+from e2e.models.autoencoder import Autoencoder, build_autoencoder
 from e2e.models.decoders import DecoderConfig
-from e2e.models.masked_autoencoder import MaskedAutoencoder, build_autoencoder
 from e2e.models.reconstruction import ReconstructionLoss
 from e2e.tasks import TASKS
 from e2e.training.augment import Pixels
@@ -83,18 +83,18 @@ class Feed(NamedTuple):
     weight: Tensor
 
 
-def _prepared(network: MaskedAutoencoder, batch: Pixels) -> dict[str, Feed]:
+def _prepared(network: Autoencoder, batch: Pixels) -> dict[str, Feed]:
     asked = _hide(network, batch, hidden=ASKED)
     seen = {"dense": _filled(batch, network), "occupied": batch}
     seen |= {f"hidden {r:.0%}": _hide(network, batch, hidden=r).visible for r in RATIOS}
     return {name: Feed(visible, batch, asked.place, asked.weight) for name, visible in seen.items()}
 
 
-def _hide(network: MaskedAutoencoder, batch: Pixels, *, hidden: float) -> Asked:
+def _hide(network: Autoencoder, batch: Pixels, *, hidden: float) -> Asked:
     return hide(batch, network.view, Masking(ratio=hidden), torch.Generator().manual_seed(1))
 
 
-def _filled(pixels: Pixels, network: MaskedAutoencoder) -> Pixels:
+def _filled(pixels: Pixels, network: Autoencoder) -> Pixels:
     """A pixel of value 0 more in each patch, so that it becomes a token."""
     frame: FrameSpec = network.view.frame
     place = torch.arange(network.view.num_places)
@@ -104,20 +104,20 @@ def _filled(pixels: Pixels, network: MaskedAutoencoder) -> Pixels:
     return Pixels(*more, pixels.seed)
 
 
-def _tokens(network: MaskedAutoencoder, visible: Pixels) -> int:
+def _tokens(network: Autoencoder, visible: Pixels) -> int:
     return network.backbone.tokens(*visible[:2]).values.shape[1]
 
 
-def _call(run: Callable[..., object], network: MaskedAutoencoder, name: str, feed: Mapping[str, Feed]) -> None:
+def _call(run: Callable[..., object], network: Autoencoder, name: str, feed: Mapping[str, Feed]) -> None:
     run(network, feed[name])
 
 
 @torch.no_grad()
-def _encode(network: MaskedAutoencoder, feed: Feed) -> None:
+def _encode(network: Autoencoder, feed: Feed) -> None:
     network.backbone.encoder(*network.backbone.tokens(*feed.visible[:2]))
 
 
-def _step(network: MaskedAutoencoder, feed: Feed, *, loss: ReconstructionLoss) -> None:
+def _step(network: Autoencoder, feed: Feed, *, loss: ReconstructionLoss) -> None:
     terms = loss(network(*feed.visible, feed.place), network.truth(*feed.batch[:2], feed.place), feed.weight)
     network.zero_grad()
     loss.total(terms).backward()

@@ -9,9 +9,9 @@ import torch
 from e2e.bundles.parity import random_candidates
 from e2e.contract import FrameSpec
 from e2e.models import count_parameters
+from e2e.models.autoencoder import autoencoder_names, build_autoencoder, drawn, find_autoencoder
 from e2e.models.conv import map_sizes
 from e2e.models.decoders import DecoderConfig
-from e2e.models.masked_autoencoder import autoencoder_names, build_autoencoder, drawn, find_autoencoder
 from e2e.models.reconstruction import ReconstructionLoss
 from e2e.models.views import PatchView
 from e2e.tasks import TASKS

@@ -26,8 +26,8 @@ from e2e.contract import FrameSpec
 from e2e.datasets.candidate_store import CandidateWriter
 from e2e.datasets.stored import open_candidates
 from e2e.frames import Seeds
+from e2e.models.autoencoder import build_autoencoder
 from e2e.models.decoders import DecoderConfig
-from e2e.models.masked_autoencoder import build_autoencoder
 from e2e.problems import InputError
 from e2e.tasks import TASKS
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from e2e.compression.codec import Codec
-from e2e.compression.learned import DEFAULT_RATE, Autoencoder, LearnedCodec, load_autoencoder
+from e2e.compression.learned import DEFAULT_RATE, AutoencoderRun, LearnedCodec, load_autoencoder
 from e2e.compression.lossless import SparseZstd
 from e2e.compression.pca import Pca, fit_pca
 from e2e.compression.quantise import Quantiser
@@ -37,7 +37,7 @@ class Source:
     fitted_to: CandidateSet | None = None
 
     @cached_property
-    def autoencoder(self) -> Autoencoder:
+    def autoencoder(self) -> AutoencoderRun:
         assert self.run is not None
         return load_autoencoder(self.run)
 

@@ -108,17 +108,8 @@ def _main_lines(result: Mapping[str, Any]) -> list[list[str]]:
 
 
 def _lines_of(rows: Sequence[Row], channel: str) -> list[list[str]]:
-    head = [
-        channel,
-        "bytes",
-        "precision",
-        "recall",
-        "pixels",
-        "energy, response",
-        "resolution",
-        "shape eta",
-        "shape phi",
-    ]
+    head = [channel, "bytes", "precision", "recall", "pixels"]
+    head += ["energy, response", "resolution", "shape eta", "shape phi"]
     lines = [head]
     for row in rows:
         found = row["images"][channel]

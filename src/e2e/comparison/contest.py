@@ -102,7 +102,7 @@ class Contest:
                 what = f"was trained with {key} {was.get(key)}, not {value}"
                 raise InputError(run, what, "choose another folder, or delete it")
         begun = None if self.start is None else trained_before(self.start)
-        if about.get("start") != json.loads(json.dumps(begun)):
+        if self.data and about.get("start") != json.loads(json.dumps(begun)):
             raise InputError(run, "was begun with other weights", "choose another folder, or delete it")
         if self.data and about["data"] != self._training_data:
             raise InputError(run, "was trained on other data", "choose another folder, or delete it")

@@ -24,7 +24,7 @@ from e2e.evaluation.evaluate import check_unseen
 from e2e.files import make_folder
 from e2e.models import build_model, find_model, model_names
 from e2e.problems import InputError
-from e2e.tasks import TASKS
+from e2e.tasks import TASKS, Task
 from e2e.training.calibration import raw_answers
 from e2e.training.recipes import RECIPES
 from e2e.training.run_folder import data_seen, load_encoder, read_run
@@ -72,31 +72,26 @@ def compare_starts(
     whole = load_candidates(scratch.task, data)
     whole = whole if max_candidates is None else whole.sample(max_candidates)
     check_unseen(start, data_seen(about), scratch.candidates)
+    tuned = replace(scratch, start=start, learning_rate=_RATE * recipe.learning_rate)
     yardstick = yardstick_for(scratch.task, scratch.candidates)
     encoder = _encoder(start, about, scratch.task.frame)
     asked = encoder.vectors(scratch.candidates)
     make_folder(output)
     rows: list[dict[str, Any]] = []
     for share in sorted(shares):
-        count = max(round(share * len(whole)), 2)
-        repeats = min(round(len(whole) / count), MOST_REPEATED)
-        labels = Labels(share, count, repeats * (epochs or recipe.epochs))
-        trained = {
-            way: _trained(contest, Entry(model), labels, seeds)
-            for way, contest in (
-                (WAYS[0], scratch),
-                (WAYS[1], replace(scratch, start=start, learning_rate=_RATE * recipe.learning_rate)),
-            )
-        }
-        some = whole.sample(count)
+        number = max(round(share * len(whole)), 2)
+        repeats = min(round(len(whole) / number), MOST_REPEATED)
+        labels, some = Labels(share, number, repeats * (epochs or recipe.epochs)), whole.sample(number)
         vectors = encoder.vectors(some)
-        for way, hidden in zip(WAYS[2:], (0, HIDDEN), strict=True):
-            probes = [Probe(hidden, seed=seed) for seed in range(1, seeds + 1)]
-            is_tagger = scratch.task.output.kind == "probability"
-            trained[way] = [
-                probe.answers(vectors, some.target, asked, is_tagger=is_tagger)[:, None] for probe in probes
-            ]
-        rows += [_row(way, labels, answers, trained[WAYS[0]], yardstick) for way, answers in trained.items()]
+        answers = [
+            _trained(contest, way, Entry(model), labels, seeds)
+            for way, contest in zip(WAYS[:2], (scratch, tuned), strict=True)
+        ]
+        answers += [
+            [_probed(Probe(hidden, seed=seed), scratch.task, some, vectors, asked) for seed in range(1, seeds + 1)]
+            for hidden in (0, HIDDEN)
+        ]
+        rows += [_row(way, labels, own, answers[0], yardstick) for way, own in zip(WAYS, answers, strict=True)]
     result = {
         "task": task,
         "start": {"run": str(start), "model": model, "features": _features(about), "candidates": about["candidates"]},
@@ -149,11 +144,17 @@ def _encoder(start: Path, about: dict[str, Any], frame: FrameSpec) -> Encoder:
     return Encoder(network, features)
 
 
-def _trained(contest: Contest, entry: Entry, labels: Labels, seeds: int) -> list[Outputs]:
-    way = WAYS[0] if contest.start is None else WAYS[1]
+def _trained(contest: Contest, way: str, entry: Entry, labels: Labels, seeds: int) -> list[Outputs]:
     place = contest.output / f"{way}-{labels.number}"
     own = replace(contest, output=place, epochs=labels.epochs, max_candidates=labels.number)
     return [own.answers(entry, seed) for seed in range(1, seeds + 1)]
+
+
+def _probed(
+    probe: Probe, task: Task, known: CandidateSet, vectors: NDArray[np.float32], asked: NDArray[np.float32]
+) -> Outputs:
+    is_tagger = task.output.kind == "probability"
+    return probe.answers(vectors, known.target, asked, is_tagger=is_tagger)[:, None]
 
 
 def _row(

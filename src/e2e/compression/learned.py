@@ -18,8 +18,8 @@ from e2e.compression.quantise import Quantiser
 from e2e.compression.sparsify import AT_ONCE, in_parts, sparsify
 from e2e.contract import FrameSpec
 from e2e.frames.candidates import Candidates, Seeds
+from e2e.models.autoencoder import Autoencoder, build_autoencoder
 from e2e.models.decoders import DecoderConfig
-from e2e.models.masked_autoencoder import MaskedAutoencoder, build_autoencoder
 from e2e.parquet import READ_ERRORS
 from e2e.problems import InputError
 from e2e.tasks import TASKS
@@ -45,11 +45,11 @@ class VectorModel(Protocol):
 
 
 @dataclass(frozen=True)
-class Autoencoder:
+class AutoencoderRun:
     """A finished run of `e2e pretrain` with features. digest: SHA-256 over its weights and its numbers."""
 
     frame: FrameSpec
-    network: MaskedAutoencoder
+    network: Autoencoder
     mean: NDArray[np.float32]
     scale: NDArray[np.float32]
     digest: str
@@ -74,7 +74,7 @@ class Autoencoder:
         return in_parts(self.frame, vectors, seeds, read_back)
 
 
-def load_autoencoder(run: Path) -> Autoencoder:
+def load_autoencoder(run: Path) -> AutoencoderRun:
     """Raises InputError for a run that is none, is not finished, has no feature vector, or is damaged."""
     try:
         return _autoencoder(run, read_run(run))
@@ -83,7 +83,7 @@ def load_autoencoder(run: Path) -> Autoencoder:
         raise InputError(run, what, "train again, or fetch it again") from None
 
 
-def _autoencoder(run: Path, about: dict[str, Any]) -> Autoencoder:
+def _autoencoder(run: Path, about: dict[str, Any]) -> AutoencoderRun:
     pretraining = about["recipe"].get("pretraining")
     if pretraining is None or not pretraining["decoder"]["features"]:
         remedy = "train one: e2e pretrain TASK DATA -o RUN --features 64"
@@ -98,7 +98,7 @@ def _autoencoder(run: Path, about: dict[str, Any]) -> Autoencoder:
     mean, scale = (np.array(about["features"][name], dtype=np.float32) for name in ("mean", "scale"))
     if not mean.shape == scale.shape == (network.features,):
         raise ValueError(f"{network.features} features, spread of {mean.shape} and {scale.shape}")
-    return Autoencoder(frame, network.eval(), mean, scale, sha256(written.encode()).hexdigest())
+    return AutoencoderRun(frame, network.eval(), mean, scale, sha256(written.encode()).hexdigest())
 
 
 @dataclass(frozen=True)

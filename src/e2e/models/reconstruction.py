@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from e2e.contract import CHANNELS, FrameSpec
+from e2e.models.autoencoder import LARGEST_LOGARITHM
 from e2e.models.base import LOG_GAIN, signed_exp
 from e2e.models.decoders import Patches, one_for_each_tower
-from e2e.models.masked_autoencoder import LARGEST_LOGARITHM
 
 _LEAST_ENERGY = 1e-6  # of a scaled value
 

@@ -14,8 +14,8 @@ from lightning.pytorch import seed_everything
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.files import make_folder
 from e2e.models import numbers_for
+from e2e.models.autoencoder import Autoencoder, autoencoder_names, build_autoencoder, find_autoencoder
 from e2e.models.decoders import DecoderConfig
-from e2e.models.masked_autoencoder import MaskedAutoencoder, autoencoder_names, build_autoencoder, find_autoencoder
 from e2e.models.reconstruction import LossWeights
 from e2e.problems import InputError, known_names
 from e2e.tasks import TASKS
@@ -131,7 +131,7 @@ def _masking(mask: Kind, ratio: float | None, features: int) -> Masking:
 
 
 def _spread(
-    network: MaskedAutoencoder, candidates: CandidateSet, batch_size: int, device: torch.device
+    network: Autoencoder, candidates: CandidateSet, batch_size: int, device: torch.device
 ) -> dict[str, list[float]]:
     """Mean and standard deviation of each feature, for who rounds them. Features of a variational vector have one
     scale, that of their prior: one that says nothing then costs nothing."""

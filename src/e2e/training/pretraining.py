@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from e2e.models.masked_autoencoder import MaskedAutoencoder
+from e2e.models.autoencoder import Autoencoder
 from e2e.models.reconstruction import LossWeights, ReconstructionLoss, Terms
 from e2e.training.augment import Pixels, batch_seed
 from e2e.training.data import TensorBatch
@@ -18,10 +18,10 @@ _VALIDATION = 1 << 31  # stands for an epoch: what is hidden to validate is the 
 class PretrainingModule(TrainingModule):
     """Of a network with a feature vector everything is asked, of one without what was hidden."""
 
-    network: MaskedAutoencoder
+    network: Autoencoder
 
     def __init__(
-        self, network: MaskedAutoencoder, surroundings: Surroundings, masking: Masking, weights: LossWeights
+        self, network: Autoencoder, surroundings: Surroundings, masking: Masking, weights: LossWeights
     ) -> None:
         super().__init__(network, surroundings)
         self.masking = masking

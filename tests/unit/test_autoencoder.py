@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from e2e.bundles.parity import random_candidates
 from e2e.contract import FrameSpec
+from e2e.models.autoencoder import build_autoencoder
 from e2e.models.base import signed_exp, signed_log
 from e2e.models.decoders import DecoderConfig, Patches, one_for_each_tower
-from e2e.models.masked_autoencoder import build_autoencoder
 from e2e.models.reconstruction import LossWeights, ReconstructionLoss
 from e2e.models.views import ImageView, PatchView
 from e2e.tasks import TASKS

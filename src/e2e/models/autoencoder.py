@@ -31,7 +31,7 @@ LARGEST_LOGARITHM = 12.0  # of a scaled value: 1,600 times what is of order one
 _WIDEST = 10.0  # logarithm of a variance
 
 
-class MaskedAutoencoder(nn.Module):
+class Autoencoder(nn.Module):
     """backbone: its head gives the feature vector; without one (`features` 0) it is not used."""
 
     scale: Tensor
@@ -95,9 +95,7 @@ def drawn(numbers: Tensor, *, is_random: bool) -> tuple[Tensor, Tensor]:
     return mean, divergence
 
 
-def build_autoencoder(
-    family: str, frame: FrameSpec, config: dict[str, Any], decoder: DecoderConfig
-) -> MaskedAutoencoder:
+def build_autoencoder(family: str, frame: FrameSpec, config: dict[str, Any], decoder: DecoderConfig) -> Autoencoder:
     """family and config: of the encoder, see `e2e.models.build_model`; its outputs are the features.
 
     Raises ValueError for a family that is no encoder, or gives no tokens where the decoder wants them; an unknown
@@ -109,7 +107,7 @@ def build_autoencoder(
     backbone: Any = build_model(family, frame, config)
     if decoder.features and backbone.config.num_outputs != decoder.num_outputs:
         raise ValueError(f"{backbone.config.num_outputs} outputs of the encoder for {decoder.features} features")
-    return MaskedAutoencoder(backbone, decoder)
+    return Autoencoder(backbone, decoder)
 
 
 def autoencoder_names() -> list[str]:
