@@ -80,7 +80,7 @@ def export(
         training["started from"] = about["start"]
     provenance = {"trained with": about["versions"], RUN_WEIGHTS: digest_file(run / WEIGHTS).sha256}
     training |= {key: about[key] for key in ("selection", "temperature", "interval") if key in about}
-    say("from PyTorch to ONNX, and are both of one mind in every case?")
+    say("exporting to ONNX, and comparing it with PyTorch case by case")
     with TemporaryDirectory(prefix=".export.", dir=output.parent) as folder:
         trial = Path(folder) / "trial"
         answers = [_answer(about, task), *map(_fitted, about.get("beside", {}).values())]

@@ -165,7 +165,7 @@ def test_events_of_another_task_do(events, other):
     task = replace(TASKS[other], frame=TASK.frame)
     found = load_candidates(task, [events], needs_targets=False)
     assert len(found) > 100 and np.isnan(found.target).all()
-    with pytest.raises(InputError, match=f"simulate process '{other}'"):
+    with pytest.raises(InputError, match=f"`e2e simulate {other}` makes events"):
         load_candidates(task, [events])
 
 

@@ -360,3 +360,10 @@ def test_contract_survives_the_file(untrained_bundle, tmp_path):
     assert (tmp_path / "contract.json").read_bytes() == (untrained_bundle.path / "contract.json").read_bytes()
     with pytest.raises(ValueError, match="not JSON compliant"):
         replace(untrained_bundle.contract, training={"auc": float("nan")}).write(tmp_path / "contract.json")
+
+
+def test_a_mistyped_bundle_is_named_with_the_nearest(untrained_bundle):
+    near = untrained_bundle.path
+    with pytest.raises(InputError) as error:
+        load_bundle(near.with_name("untrainde"))
+    assert error.value.remedy == f"did you mean {near}?"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,10 @@ def load_bundle(path: Path) -> Bundle:
     """
     with reading(path):
         if not path.exists():
-            raise InputError(path, "no such bundle", "check the path")
+            known = (entry.parent.name for entry in path.parent.glob(f"*/{CONTRACT}"))
+            near = get_close_matches(path.name, known, n=1)
+            remedy = f"did you mean {path.with_name(near[0])}?" if near else "check the path"
+            raise InputError(path, "no such bundle", remedy)
         if not path.is_dir():
             raise InputError(path, "not a folder", f"a bundle is a folder with {CONTRACT} inside")
         if inside := sorted(entry.parent.name for entry in path.glob(f"*/{CONTRACT}")):

@@ -193,7 +193,8 @@ def _show(result: dict[str, Any], to_text: Callable[[dict[str, Any]], str], outp
         _print_json(result)
     else:
         print(to_text(result))
-        print(f"all that was written: {output}")
+        page = output / "index.html"
+        print(f"written: {page if page.is_file() else output}")
     return EXIT_OK
 
 

@@ -47,7 +47,7 @@ def check_truth(task: Task, path: Path, events: Events) -> None:
     """Raises InputError when the task's labels cannot be had from these events."""
     tables = {**events.hits, **events.objects}
     missing = [name for name in ("truth", *task.selection.needs) if name not in tables]
-    remedy = f"simulate process {task.name!r}"
+    remedy = f"`e2e simulate {task.name}` makes events to train on and to measure with"
     if missing:
         raise InputError(path, f"no {' and no '.join(missing)} in it", remedy)
     process = events.provenance.get("process", task.name)
