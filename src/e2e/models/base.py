@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,16 +105,32 @@ def of_channel(numbers: Tensor, frame: FrameSpec, pixel_index: Tensor) -> Tensor
     """That of each pixel's channel, in padding any. numbers: (channels,). pixel_index: float32 (batch, pixels)."""
     if len(numbers) == 1:
         return numbers
-    return look_up(numbers[:, None, None].expand(frame.shape), numbers[:1], pixel_index)
+    return of_pixels(lambda channel, row, column: (numbers[channel],), (0,), frame, pixel_index)[0]
 
 
-def look_up(of_pixel: Tensor, of_padding: Tensor, pixel_index: Tensor) -> Tensor:
-    """What a table says of each pixel: (batch, pixels). of_pixel: (channels, rows, columns). of_padding: (1,).
-    pixel_index: float32 (batch, pixels), -1 in padding, which is the end of the table.
+def of_pixels(
+    function: Callable[[Tensor, Tensor, Tensor], Sequence[Tensor]],
+    of_padding: Sequence[int],
+    frame: FrameSpec,
+    pixel_index: Tensor,
+) -> tuple[Tensor, ...]:
+    """Each of the results of `function`, (batch, pixels), and what stands in padding.
 
-    The table is made on the spot, for in the file of a network it would outweigh the parameters. Runtimes make it once.
+    function: of channels, rows and columns, int64, one by one. pixel_index: float32 (batch, pixels), -1 in padding.
+    In an ONNX file each is a table of all pixels and one more, the last, which -1 finds: as a recipe, for the table
+    would outweigh the parameters. A runtime makes it once.
     """
-    return torch.take(torch.cat((of_pixel.flatten(), of_padding)), pixel_index.to(torch.int64))
+    index = pixel_index.to(torch.int64)
+    if not torch.onnx.is_in_onnx_export():
+        pixel = index.clamp(min=0)
+        row = pixel // frame.columns
+        found = function(row // frame.rows, row % frame.rows, pixel % frame.columns)
+        return tuple(each.masked_fill(index < 0, other) for each, other in zip(found, of_padding, strict=True))
+    channel, row, column = (torch.arange(count, device=index.device) for count in frame.shape)
+    tables = []
+    for each, other in zip(function(channel[:, None, None], row[:, None], column), of_padding, strict=True):
+        tables.append(torch.cat((each.expand(frame.shape).flatten(), each.new_full((1,), other))))
+    return tuple(torch.take(table, index) for table in tables)
 
 
 class PixelEnergies(nn.Module):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from e2e.contract import FrameSpec
-from e2e.models.base import look_up
+from e2e.models.base import of_pixels
 
 
 class ImageView(nn.Module):
@@ -68,18 +68,15 @@ class PatchView(nn.Module):
         values = empty.scatter_add(1, target, torch.cat(list(features), dim=1)).reshape(batch, num_tokens, size)
         return Tokens(values, token_place, token_place == self.num_places)
 
-    def places_of(self, pixel_index: Tensor) -> tuple[Tensor, Tensor]:
+    def places_of(self, pixel_index: Tensor) -> tuple[Tensor, ...]:
         """The patch of each pixel, the number of places in padding; and which of its patch's `num_values` it is, by
         channel, row, column, 0 in padding; int64 (batch, pixels) both."""
-        patch, device = self.patch, pixel_index.device
-        channel, row, column = (torch.arange(count, device=device) for count in self.frame.shape)
-        place = row[:, None] // patch * self.grid[1] + column // patch
-        inside = (channel[:, None, None] * patch + row[:, None] % patch) * patch + column % patch
-        no_place = place.new_full((1,), self.num_places)
-        return (
-            look_up(place.expand(self.frame.shape), no_place, pixel_index),
-            look_up(inside, place.new_zeros(1), pixel_index),
-        )
+        return of_pixels(self._place_and_inside, (self.num_places, 0), self.frame, pixel_index)
+
+    def _place_and_inside(self, channel: Tensor, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
+        patch = self.patch
+        inside = (channel * patch + row % patch) * patch + column % patch
+        return row // patch * self.grid[1] + column // patch, inside
 
     def cut(self, image: Tensor) -> Tensor:
         """(batch, channels, rows, columns) -> (batch, places, values of a patch), zeros beyond the frame."""
