@@ -67,29 +67,40 @@ class ReconstructionLoss(nn.Module):
 
     def forward(self, predicted: Patches, truth: Patches, weight: Tensor) -> Terms:
         """weight: (batch, places asked, channels), 0 for what does not count."""
+        return self.terms(self.numbers(predicted, truth, weight))
+
+    def numbers(self, predicted: Patches, truth: Patches, weight: Tensor) -> Tensor:
+        """(batch, numbers): what each candidate has to say to `terms`."""
         shape = (*weight.shape, -1)
         logit, logarithm, is_occupied, true_logarithm = (
             numbers.float().reshape(shape) for numbers in (*predicted[:2], *truth[:2])
         )
         counts = weight[..., None] * self.share  # (batch, places asked, channels, pixels of a patch)
-        num_occupied = (counts * is_occupied).sum().clamp(min=1.0)
         occupancy = functional.binary_cross_entropy_with_logits(logit, is_occupied, reduction="none")
         distance = functional.smooth_l1_loss(logarithm, true_logarithm, reduction="none")
-        nothing = occupancy.new_zeros(())
-        divergence = nothing if predicted.divergence is None else predicted.divergence.float().sum() / num_occupied
-        return Terms(
-            (counts * occupancy).sum() / num_occupied * counts.mul(is_occupied).any(),
-            (counts * is_occupied * distance).sum() / num_occupied,
+        nothing = occupancy.new_zeros(len(weight))
+        numbers = (
+            (counts * is_occupied).flatten(1).sum(dim=1),
+            (counts * occupancy).flatten(1).sum(dim=1),
+            (counts * is_occupied * distance).flatten(1).sum(dim=1),
             self._energies(counts, torch.sigmoid(logit), logarithm, is_occupied, true_logarithm)
             if self.is_energy.any()
             else nothing,
-            divergence,
+            nothing if predicted.divergence is None else predicted.divergence.float(),
         )
+        return torch.stack(numbers, dim=1)
+
+    def terms(self, numbers: Tensor) -> Terms:
+        """numbers: (batch, numbers), of the method of that name."""
+        num_occupied, occupancy, logarithm, _, divergence = numbers.sum(dim=0)
+        each = num_occupied.clamp(min=1.0)
+        energies = numbers[:, 3].mean()
+        return Terms(occupancy / each * (num_occupied > 0), logarithm / each, energies, divergence / each)
 
     def _energies(
         self, counts: Tensor, probability: Tensor, logarithm: Tensor, is_occupied: Tensor, true_logarithm: Tensor
     ) -> Tensor:
-        """Mean over candidates and channels that hold energies; all (batch, places asked, channels, pixels)."""
+        """(batch,): mean over channels that hold energies; all (batch, places asked, channels, pixels)."""
         counts, probability, logarithm, is_occupied, true_logarithm = (
             part[:, :, self.is_energy] for part in (counts, probability, logarithm, is_occupied, true_logarithm)
         )
@@ -98,7 +109,8 @@ class ReconstructionLoss(nn.Module):
         true = is_occupied * signed_exp(true_logarithm)
         ratio = true.clamp(min=_LEAST_ENERGY) / found.clamp(min=_LEAST_ENERGY)
         apart = torch.xlogy(true, ratio) - true + found
-        return ((counts * apart).sum(dim=(1, 3)) / ((counts * true).sum(dim=(1, 3)) + 1 / LOG_GAIN)).mean()
+        per_channel = (counts * apart).sum(dim=(1, 3)) / ((counts * true).sum(dim=(1, 3)) + 1 / LOG_GAIN)
+        return per_channel.mean(dim=1)
 
     def total(self, terms: Terms) -> Tensor:
         return torch.stack([weight * getattr(terms, name) for name, weight in asdict(self.weights).items()]).sum()

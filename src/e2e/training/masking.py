@@ -16,6 +16,7 @@ from torch import Tensor
 from e2e.contract import PADDING_INDEX
 from e2e.models.views import PatchView
 from e2e.training.augment import Pixels, lose
+from e2e.training.pieces import cut
 
 Kind = Literal["random", "block", "channel"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -42,11 +43,18 @@ class Masking:
 
 class Asked(NamedTuple):
     """visible: pixels that are left. place: (batch, places asked) int64, the number of places in padding. weight:
-    (batch, places asked, channels), how much each counts; 0 for what was visible, unless all is asked, and padding."""
+    (batch, places asked, channels), how much each counts; 0 for what was visible, unless all is asked, and padding,
+    which comes last."""
 
     visible: Pixels
     place: Tensor
     weight: Tensor
+
+    def of(self, rows: Tensor) -> Asked:
+        """Of these candidates alone, no further padded than that of which most is asked."""
+        weight = self.weight[rows]
+        most = max(int(weight.any(dim=2).sum(dim=1).max()), 1)
+        return Asked(cut(self.visible, rows), self.place[rows, :most], weight[:, :most])
 
 
 def hide(

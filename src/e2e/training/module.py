@@ -45,6 +45,7 @@ class TrainingModule(LightningModule):
         super().__init__()
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.surroundings = surroundings
+        self._can_go_in_pieces = can_go_in_pieces(network)
         self._compiled: Callable[..., Any] | None = None  # a function: a module would come twice among the weights
 
     def on_fit_start(self) -> None:
@@ -66,6 +67,10 @@ class TrainingModule(LightningModule):
         self.log("step_loss", loss, on_step=True, on_epoch=False)
         rate = max(group["lr"] for group in self.trainer.optimizers[0].param_groups)
         self.log("learning_rate", rate, on_step=True, on_epoch=False)
+
+    @property
+    def goes_in_pieces(self) -> bool:
+        return self._can_go_in_pieces and self.device.type == "cpu"
 
     @property
     def is_shared(self) -> bool:
@@ -94,7 +99,6 @@ class TaskModule(TrainingModule):
         """answers: how the raw numbers are read, the task's own first."""
         super().__init__(network, surroundings)
         self.answers = Answers(answers)
-        self._in_pieces = can_go_in_pieces(network)
         self._is_tagger = answers[0].kind == "probability"
         self._validation: list[tuple[Tensor, Tensor]] = []
 
@@ -112,7 +116,7 @@ class TaskModule(TrainingModule):
         def answer(part: Pixels) -> Tensor:
             return network(*self._inputs(part)).float()
 
-        return by_pieces(answer, pixels) if self._in_pieces and self.device.type == "cpu" else answer(pixels)
+        return by_pieces(answer, pixels) if self.goes_in_pieces else answer(pixels)
 
     def _inputs(self, pixels: Pixels) -> tuple[Tensor, ...]:
         """Beside the pixels the neighbours of a graph, from the C++ core; on a GPU its network finds the same ones."""

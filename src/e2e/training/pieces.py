@@ -24,14 +24,20 @@ def by_pieces(answer: Callable[[Pixels], Tensor], pixels: Pixels, size: int = TO
 
     Those of like length go together, and none is padded further than the longest beside it.
     """
-    lengths = _lengths(pixels.pixel_index)
-    order = lengths.argsort(stable=True)
-    answers = []
-    for rows in order.split(size):
-        longest = int(lengths[rows[-1]])
-        index, value = (part[rows, :longest].contiguous() for part in pixels[:2])
-        answers.append(answer(Pixels(index, value, pixels.seed[rows])))
-    return torch.cat(answers)[order.argsort()]
+    return of_rows(lambda rows: answer(cut(pixels, rows)), pixels, size)
+
+
+def of_rows(answer: Callable[[Tensor], Tensor], pixels: Pixels, size: int = TOGETHER) -> Tensor:
+    """As `by_pieces`, of an answer that is told which candidates are asked for: (of a piece,) int64."""
+    order = _lengths(pixels.pixel_index).argsort(stable=True)
+    return torch.cat([answer(rows) for rows in order.split(size)])[order.argsort()]
+
+
+def cut(pixels: Pixels, rows: Tensor) -> Pixels:
+    """Of these candidates alone, no further padded than their longest."""
+    longest = int(_lengths(pixels.pixel_index[rows]).max())
+    index, value = (part[rows, :longest].contiguous() for part in pixels[:2])
+    return Pixels(index, value, pixels.seed[rows])
 
 
 def _lengths(pixel_index: Tensor) -> Tensor:

@@ -9,8 +9,9 @@ from e2e.models.autoencoder import Autoencoder
 from e2e.models.reconstruction import LossWeights, ReconstructionLoss, Terms
 from e2e.training.augment import Pixels, batch_seed
 from e2e.training.data import TensorBatch
-from e2e.training.masking import Masking, hide
+from e2e.training.masking import Asked, Masking, hide
 from e2e.training.module import Surroundings, TrainingModule
+from e2e.training.pieces import cut, of_rows
 
 _VALIDATION = 1 << 31  # stands for an epoch: what is hidden to validate is the same in each
 
@@ -49,5 +50,12 @@ class PretrainingModule(TrainingModule):
     def _terms(self, pixels: Pixels, generator: torch.Generator) -> Terms:
         network = self.network
         asked = hide(pixels, network.view, self.masking, generator, asks_all=bool(network.features))
-        predicted = (self._compiled or network)(*asked.visible, asked.place)
-        return self.loss(predicted, network.truth(pixels.pixel_index, pixels.pixel_value, asked.place), asked.weight)
+
+        def numbers_of(pixels: Pixels, asked: Asked) -> Tensor:
+            predicted = (self._compiled or network)(*asked.visible, asked.place)
+            return self.loss.numbers(predicted, network.truth(*pixels[:2], asked.place), asked.weight)
+
+        if not self.goes_in_pieces:
+            return self.loss.terms(numbers_of(pixels, asked))
+        numbers = of_rows(lambda rows: numbers_of(cut(pixels, rows), asked.of(rows)), asked.visible)
+        return self.loss.terms(numbers)
