@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -214,4 +215,6 @@ def test_by_hand(unlabelled, tmp_path, capsys):
         "1",
     ]
     assert main(["pretrain", "electron-photon-debug", str(unlabelled), "-o", str(tmp_path / "run"), *options]) == 0
-    assert capsys.readouterr().out.startswith(f"trained: {tmp_path / 'run'} (120 candidates, validation loss ")
+    said = capsys.readouterr()
+    assert said.out.startswith(f"trained: {tmp_path / 'run'} (120 candidates, validation loss ")
+    assert re.fullmatch(r"epoch 1 of 1: validation loss \d+\.\d{4}, \d+ s\n", said.err)

@@ -151,7 +151,7 @@ def _train(as_json: bool, verb: str = "train", **options: Any) -> int:
     from e2e.training.distributed import launched
     from e2e.training.run_folder import read_run
 
-    run = verb_function(verb)(**options, progress=sys.stderr.isatty())
+    run = verb_function(verb)(**options)
     if launched().is_first:
         about = read_run(run)
         loss = f"validation loss {about['best_validation_loss']:.4f}"

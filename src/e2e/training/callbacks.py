@@ -1,7 +1,8 @@
-"""What goes on beside the training: the time it took, checkpoints by the clock, averaged weights."""
+"""What goes on beside the training: the time it took, how far it is, checkpoints by the clock, averaged weights."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -34,6 +35,18 @@ class Clock(Callback):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._before = state_dict["seconds"]
+
+
+class EpochLines(Callback):
+    """A line for each epoch, on standard error: where no terminal shows a bar, as in a batch job."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        loss = float(trainer.callback_metrics["validation_loss"])
+        done = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
+        print(f"{done}: validation loss {loss:.4f}, {self._clock.seconds:.0f} s", file=sys.stderr, flush=True)
 
 
 class ClockCheckpoint(ModelCheckpoint):

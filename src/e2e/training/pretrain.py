@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from lightning.pytorch import seed_everything
 
-from e2e.datasets import CandidateSet, load_candidates
+from e2e.datasets import CandidateSet
 from e2e.files import make_folder
 from e2e.models import numbers_for
 from e2e.models.autoencoder import Autoencoder, autoencoder_names, build_autoencoder, find_autoencoder
@@ -19,15 +19,16 @@ from e2e.models.decoders import DecoderConfig
 from e2e.models.reconstruction import LossWeights
 from e2e.problems import InputError, known_names
 from e2e.tasks import TASKS
+from e2e.training.beginning import begin, check_options, split
 from e2e.training.calibration import raw_answers
 from e2e.training.data import CandidateData
 from e2e.training.distributed import launched
-from e2e.training.fitting import check_options, finish, fit_and_keep, num_updates, precision_of, select, split
+from e2e.training.fitting import finish, fit_and_keep, num_updates
 from e2e.training.masking import Kind, Masking
 from e2e.training.module import Surroundings
 from e2e.training.pretraining import PretrainingModule
 from e2e.training.recipes import RECIPES, Recipe
-from e2e.training.run_folder import RUN, read_run, resume_from, start_decoder, start_from, trained_before
+from e2e.training.run_folder import resume_from, start_decoder, start_from
 
 AS_FEATURES = "features"  # what a recipe says of the quantity: the network's numbers mean none
 
@@ -65,21 +66,13 @@ def pretrain(
     changes = {"epochs": epochs, "precision": precision, "learning_rate": learning_rate}
     plan, decoder = _plan(recipe, model, features, {**changes, "max_candidates": max_candidates})
     check_options("pretrain", threads=threads, seed=seed, max_candidates=max_candidates, **changes)
-    masking, weights = _masking(mask, ratio, features), LossWeights()
-    launch, task = launched(), TASKS[plan.task]
-    if threads:
-        torch.set_num_threads(threads)
-    earlier = read_run(output) if (output / RUN).exists() else None
-    plan = replace(plan, precision=precision_of(plan, earlier))
-    frame = replace(task.frame, channels=plan.channels) if plan.channels else task.frame
-    loaded = load_candidates(task, data, frame, plan.max_events, needs_targets=False)
-    candidates, selection = select(loaded, plan, data)
-    written = {**plan.to_json(), "quantity": AS_FEATURES}
+    masking, weights, launch = _masking(mask, ratio, features), LossWeights(), launched()
+    begun = begin(plan, data, output, seed=seed, ranks=launch.ranks, start=start, threads=threads, needs_targets=False)
+    plan, frame, candidates, about, earlier = begun
+    task = TASKS[plan.task]
+    written = {**about["recipe"], "quantity": AS_FEATURES}
     written["pretraining"] = {"masking": asdict(masking), "decoder": decoder.to_json(), "loss": asdict(weights)}
-    about: dict[str, Any] = {"recipe": written, "seed": seed, "ranks": launch.ranks}
-    about |= {"data": candidates.provenance, "candidates": len(candidates), **selection}
-    if start is not None:
-        about["start"] = trained_before(start)
+    about["recipe"] = written
     resume = resume_from(output, earlier, about)
 
     seed_everything(seed, verbose=False)

@@ -8,26 +8,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from lightning.pytorch import seed_everything
 from torch import nn
 
 from e2e.bundles.columns import answer_for
 from e2e.contract import FrameSpec
 from e2e.contract.answers import KINDS, AnswerKind
-from e2e.datasets import CandidateSet, load_candidates
+from e2e.datasets import CandidateSet
 from e2e.files import make_folder
 from e2e.models import build_model, find_model, graph_of, model_names, numbers_for
 from e2e.problems import InputError, known_names
 from e2e.tasks import TASKS, Task
+from e2e.training.beginning import begin, check_options, split
 from e2e.training.calibration import calibrate
 from e2e.training.data import CandidateData
 from e2e.training.distributed import launched
-from e2e.training.fitting import check_options, finish, fit_and_keep, num_updates, precision_of, select, split
+from e2e.training.fitting import finish, fit_and_keep, num_updates
 from e2e.training.module import Surroundings, TaskModule
 from e2e.training.optimiser import parameter_groups
 from e2e.training.recipes import RECIPES, Optimiser, Recipe
-from e2e.training.run_folder import RUN, read_run, resume_from, start_from, trained_before
+from e2e.training.run_folder import resume_from, start_from
 
 
 def train(
@@ -67,7 +67,8 @@ def train(
     `gaussian` or `point`; with corrects_bias its median response is made linear after the training (`fit_excess`).
     relative: learn the logarithm, so that the same share of a small and of a large mass counts alike. joint: learn what
     the task has beside its own output as well, such as the true pT; the bundle then gives that too. compile: by
-    `torch.compile`, for a GPU. threads: of PyTorch.
+    `torch.compile`, for a GPU. threads: of PyTorch. progress: on standard error a bar, or a line for each epoch where
+    that is no terminal.
     Raises InputError for an unknown recipe or model, unreadable or too few data, or a folder that holds another run,
     FloatingPointError for a loss that is no number, whose batch is then in the folder.
     """
@@ -78,20 +79,10 @@ def train(
     if model is not None:
         plan = _with_model(plan, model)
     launch = launched()
+    begun = begin(plan, data, output, seed=seed, ranks=launch.ranks, start=start, threads=threads)
+    plan, frame, candidates, about, earlier = begun
     task = TASKS[plan.task]
-    if threads:
-        torch.set_num_threads(threads)
-    earlier = read_run(output) if (output / RUN).exists() else None
-    plan = replace(plan, precision=precision_of(plan, earlier))
-    frame = replace(task.frame, channels=plan.channels) if plan.channels else task.frame
-    candidates, selection = select(load_candidates(task, data, frame, plan.max_events), plan, data)
     outputs = task.outputs if plan.joint else (task.output,)
-    if plan.joint:
-        candidates = candidates.with_beside(task)
-    about: dict[str, Any] = {"recipe": plan.to_json(), "seed": seed, "ranks": launch.ranks}
-    about |= {"data": candidates.provenance, "candidates": len(candidates), **selection}
-    if start is not None:
-        about["start"] = trained_before(start)
     resume = resume_from(output, earlier, about)
 
     seed_everything(seed, verbose=False)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProg
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.plugins.environments import TorchElasticEnvironment
 
-from e2e.training.callbacks import AveragedWeights, ClockCheckpoint
+from e2e.training.callbacks import AveragedWeights, Clock, ClockCheckpoint, EpochLines
 from e2e.training.checkpoint import SafeCheckpointIO
 from e2e.training.distributed import Launch
 from e2e.training.optimiser import MAX_GRADIENT_NORM
@@ -31,17 +31,19 @@ def best_checkpoint(output: Path) -> ModelCheckpoint:
 
 
 def make_trainer(
-    recipe: Recipe, output: Path, callbacks: Sequence[Callback], launch: Launch, *, progress: bool
+    recipe: Recipe, output: Path, clock: Clock, best: ModelCheckpoint, launch: Launch, *, progress: bool
 ) -> Trainer:
-    """callbacks: beside those that follow from the recipe."""
+    """clock, best: go along; what they know is asked for when it is over."""
     last = Path(LAST).stem
+    has_bar = progress and sys.stderr.isatty()
     everything: list[Callback] = [
-        *callbacks,
+        clock,
+        best,
         *([AveragedWeights(recipe.ema_decay)] if recipe.ema_decay else []),
         ModelCheckpoint(output, filename=last, every_n_epochs=1, enable_version_counter=False),
         ClockCheckpoint(output, filename=last, train_time_interval=CHECKPOINT_EVERY, enable_version_counter=False),
         EarlyStopping("validation_loss", patience=recipe.patience),
-        *([TQDMProgressBar()] if progress else []),
+        *([TQDMProgressBar()] if has_bar else [EpochLines(clock)] if progress else []),
     ]
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
@@ -60,7 +62,7 @@ def make_trainer(
         plugins=[SafeCheckpointIO(), *([TorchElasticEnvironment()] if is_shared else [])],
         reload_dataloaders_every_n_epochs=1,
         num_sanity_val_steps=0,
-        enable_progress_bar=progress,
+        enable_progress_bar=has_bar,
         enable_model_summary=False,
         deterministic=not torch.cuda.is_available(),  # CUDA lacks some of the operations, and sorts for others
     )
