@@ -24,6 +24,15 @@ void checkGrid(int rows, int columns) {
            std::to_string(kLongestSide));
 }
 
+NodeWindow checkedWindow(int rows, int columns, int centreRow, int centreColumn, int reach) {
+  checkGrid(rows, columns);
+  if (reach < 0 || reach > kLongestSide || centreRow < 0 || centreRow >= rows || centreColumn < 0 ||
+      centreColumn >= columns)
+    refuse("a reach of " + std::to_string(reach) + " around (" + std::to_string(centreRow) + ", " +
+           std::to_string(centreColumn) + ") of a window of " + std::to_string(rows) + " x " + std::to_string(columns));
+  return {rows, columns, centreRow, centreColumn};
+}
+
 void checkSearch(std::size_t count, double radius) {
   if (count > NearestNodes::kMostNeighbours || !(radius >= 0))
     refuse("count is " + std::to_string(count) + " of at most " + std::to_string(NearestNodes::kMostNeighbours) +
@@ -40,17 +49,18 @@ std::int64_t squareOf(double radius) {
 /// isCoarse: of each channel.
 std::tuple<NumpyArray<std::int64_t>, NumpyArray<std::int32_t>> graphNodes(const AnyArray& offsetArray,
                                                                           const AnyArray& indexArray, int rows,
-                                                                          int columns, std::vector<bool> isCoarse) {
+                                                                          int columns, int centreRow, int centreColumn,
+                                                                          int reach, std::vector<bool> isCoarse) {
   const auto offsets = column<std::int64_t>(offsetArray, "offsets");
   const auto index = column<std::int32_t>(indexArray, "pixel_index");
   checkOffsets(offsets, index.size);
-  checkGrid(rows, columns);
+  const NodeWindow window = checkedWindow(rows, columns, centreRow, centreColumn, reach);
   checkRange(index, static_cast<std::int64_t>(isCoarse.size()) * rows * columns, "pixel_index");
   std::vector<std::int64_t> bounds{0};
   std::vector<std::int32_t> places;
   {
     nb::gil_scoped_release release;
-    NodeFinder nodesOf(rows, columns, std::move(isCoarse));
+    NodeFinder nodesOf(window, std::move(isCoarse), reach);
     for (std::size_t i = 0; i + 1 < offsets.size; ++i) {
       const auto& own = nodesOf(index.data + offsets[i], offsets[i + 1] - offsets[i]);
       places.insert(places.end(), own.begin(), own.end());
@@ -90,8 +100,9 @@ NumpyArray<std::int32_t> nearestNodes(const AnyArray& offsetArray, const AnyArra
 
 /// (batch, pixels) of padded indices -> (batch, nodes, count), padded to the most nodes of a candidate, at least one.
 NumpyArray<float> packedNeighbours(nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu> index, int rows,
-                                   int columns, std::vector<bool> isCoarse, std::size_t count, double radius) {
-  checkGrid(rows, columns);
+                                   int columns, int centreRow, int centreColumn, int reach, std::vector<bool> isCoarse,
+                                   std::size_t count, double radius) {
+  const NodeWindow window = checkedWindow(rows, columns, centreRow, centreColumn, reach);
   checkSearch(count, radius);
   const std::size_t batch = index.shape(0), width = index.shape(1);
   const auto pixels = static_cast<float>(isCoarse.size() * rows * columns);
@@ -101,7 +112,8 @@ NumpyArray<float> packedNeighbours(nb::ndarray<const float, nb::ndim<2>, nb::c_c
   PackedNeighbours packed;
   {
     nb::gil_scoped_release release;
-    packed = packNeighbours(index.data(), batch, width, rows, columns, std::move(isCoarse), {count, squareOf(radius)});
+    packed =
+        packNeighbours(index.data(), batch, width, window, std::move(isCoarse), {count, squareOf(radius), reach});
   }
   return toNumpy(std::move(packed.number), {batch, packed.nodes, count});
 }

@@ -219,9 +219,13 @@ void testGraphs() {
   NearestNodes({20, 20, true}, 4, 1)(all.data(), all.size(), found.data());
   EXPECT(std::equal(found.begin(), found.begin() + 4, std::array{1, 19, 20, NearestNodes::kNone}.begin()));
 
-  NodeFinder nodesOf(10, 10, {false, true});
+  NodeFinder nodesOf({10, 10, 5, 5}, {false, true});
   const std::array<float, 6> index{-1, 55, 100 + 22, 100 + 23, 3, 55};
   EXPECT((nodesOf(index.data(), index.size()) == std::vector<std::int32_t>{3, 22, 55}));
+  NodeFinder nearSeed({10, 10, 5, 5}, {false, true}, 4);  // (2, 2) is 18 squares away, (0, 3) 29
+  EXPECT((nearSeed(index.data(), index.size()) == std::vector<std::int32_t>{55}));
+  NodeFinder lessNear({10, 10, 5, 5}, {false, true}, 5);
+  EXPECT((lessNear(index.data(), index.size()) == std::vector<std::int32_t>{22, 55}));
 }
 
 int main() {

@@ -109,7 +109,7 @@ def _config_text(bundle: Bundle) -> str:
 
 
 def _graph(graph: GraphSpec) -> str:
-    return _set(neighbours=f"cms.int32({graph.neighbours})", radius=f"cms.int32({graph.radius})")
+    return _set(**{name: f"cms.int32({number})" for name, number in graph._asdict().items()})
 
 
 def _self_test(bundle: Bundle) -> str:

@@ -89,11 +89,35 @@ def test_a_radius_below_zero_and_an_index_outside_are_refused():
 
 @pytest.mark.parametrize("frame", [FRAME, FrameSpec(), TASKS["quark-gluon"].frame])
 @pytest.mark.parametrize("pixels", [1, 60, 500])
-def test_nodes_and_packed_neighbours_are_those_of_the_reference(frame, pixels):
+@pytest.mark.parametrize("reach", [0, 1, 13, 200])
+def test_nodes_and_packed_neighbours_are_those_of_the_reference(frame, pixels, reach):
+    graph = GRAPH._replace(reach=reach)
     packed = random_candidates(np.random.default_rng(pixels), frame, 6, pixels)
-    found = native.packed_neighbours(packed.pixel_index, frame, GRAPH)
-    np.testing.assert_array_equal(found, reference.packed_neighbours(packed.pixel_index, frame, GRAPH))
+    found = native.packed_neighbours(packed.pixel_index, frame, graph)
+    np.testing.assert_array_equal(found, reference.packed_neighbours(packed.pixel_index, frame, graph))
     assert found.dtype == np.float32 and found.shape[1] >= 1
+    ours = GraphView(frame, 1, graph).neighbours(torch.from_numpy(packed.pixel_index))
+    np.testing.assert_array_equal(ours.numpy(), found)
+
+
+def test_what_is_out_of_reach_is_no_node():
+    """And what is told of the nodes is that of their own pixels alone."""
+    middle = FRAME.centre_row * FRAME.columns + FRAME.centre_column
+    index = np.array([[middle - 5, middle - 4, middle, middle + 3 * FRAME.columns + 3, middle + 4]], np.float32)
+    graph = GraphSpec(2, 100, reach=4)
+    value = torch.arange(1.0, 6.0)[None]
+    found = GraphView(FRAME, 1, graph)(torch.from_numpy(index), [value])
+    first = found.values[0, :, 0].tolist()  # of the first channel, which they all are of
+    assert first == [2.0, 3.0, 5.0]
+    for reach, count in ((4, 3), (5, 5), (0, 5)):
+        found = native.packed_neighbours(index, FRAME, graph._replace(reach=reach))
+        assert found.shape == (1, count, 2)
+
+
+@pytest.mark.parametrize("reach", [-1, 10**6])
+def test_a_reach_that_cannot_be_is_refused(reach):
+    with pytest.raises(ValueError, match=f"a reach of {reach} "):
+        native.packed_neighbours(np.array([[3.0]], np.float32), FRAME, GRAPH._replace(reach=reach))
 
 
 def test_whatever_is_negative_is_padding():

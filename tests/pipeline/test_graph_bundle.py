@@ -22,8 +22,10 @@ from e2e.release import export
 from e2e.serving.graph import served_graph
 from e2e.serving.wire import join, to_wire
 from e2e.simulation.simulate import simulate
+from e2e.tasks import TASKS
 from e2e.training.train import train
 
+REACH = 11  # of the 16 pixels that the window shows
 ENGINES = ["onnxruntime", "openvino", "pytorch", "torchscript"]
 ENGINES += [pytest.param(name, marks=pytest.mark.slow) for name in ("compiled", "aotinductor")]
 
@@ -36,7 +38,10 @@ def events(tmp_path_factory):
 @pytest.fixture(scope="module")
 def bundle(events, tmp_path_factory) -> Bundle:
     folder = tmp_path_factory.mktemp("bundle")
-    run = train("electron-photon-debug", [events], folder / "run", model="edge-conv-nano", threads=1, progress=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TASKS["electron-photon"].network, "reach", REACH)
+        options = {"model": "edge-conv-nano", "threads": 1, "progress": False}
+        run = train("electron-photon-debug", [events], folder / "run", **options)
     assert json.loads((run / "run.json").read_text())["recipe"]["family"] == "graph"
     return load_bundle(export(run, folder / "edge-conv"))
 
@@ -44,8 +49,8 @@ def bundle(events, tmp_path_factory) -> Bundle:
 def test_the_contract_says_which_neighbours_it_takes(bundle):
     contract = json.loads((bundle.path / "contract.json").read_text())
     assert contract["contract_version"] == 2
-    assert contract["graph"] == {"neighbours": 8, "radius": 8}
-    assert bundle.contract.graph == GraphSpec(8, 8)
+    assert contract["graph"] == {"neighbours": 8, "radius": 8, "reach": REACH}
+    assert bundle.contract.graph == GraphSpec(8, 8, REACH)
     assert [tensor.name for tensor in bundle.contract.inputs] == ["pixel_index", "pixel_value", "seed", "neighbour"]
     assert bundle.contract.inputs[3].shape == ("batch", "nodes", 8)
 
@@ -82,9 +87,10 @@ def test_a_contract_whose_inputs_are_not_those_of_its_graph_is_refused(bundle, t
     (tmp_path / "contract.json").write_text(json.dumps(contract))
     with pytest.raises(InputError, match="inputs differ from those of contract version 1"):
         load_bundle(tmp_path)
-    for graph in (GraphSpec(9, 8), GraphSpec(8, 2)):  # of the second the inputs look the same
+    same_inputs = GraphSpec(8, 2, REACH), GraphSpec(8, 8)
+    for graph in (GraphSpec(9, 8, REACH), *same_inputs):
         replace(bundle.contract, graph=graph).write(tmp_path / "contract.json")
-        with pytest.raises(InputError, match=r"was exported with graph \{'neighbours': 8, 'radius': 8\}"):
+        with pytest.raises(InputError, match=r"was exported with graph \{'neighbours': 8, 'radius': 8, 'reach': 11\}"):
             load_bundle(tmp_path)
 
 
@@ -101,4 +107,6 @@ def test_a_server_finds_the_neighbours_itself(bundle):
 def test_the_plugins_are_told_its_graph(bundle, tmp_path):
     (tmp_path / "RecoE2E" / "Inference" / "plugins").mkdir(parents=True)
     text = write_for_cmssw(bundle, tmp_path).read_text()
-    assert "neighbours = cms.int32(8),\n    radius = cms.int32(8)" in text and "contractVersion = cms.uint32(2)" in text
+    numbers = {"neighbours": 8, "radius": 8, "reach": REACH}
+    assert ",\n    ".join(f"{name} = cms.int32({number})" for name, number in numbers.items()) in text
+    assert "contractVersion = cms.uint32(2)" in text

@@ -13,10 +13,11 @@
 namespace e2e {
 
 /// neighbours: of each node, the nearest, at most so many; maxSquare: of the distance in pixels, beyond which nobody is
-/// one. See e2e.contract.GraphSpec.
+/// one; reach: in pixels from the seed, beyond which nobody is a node, 0 for no limit. See e2e.contract.GraphSpec.
 struct GraphSpec {
   std::size_t neighbours = 0;
   std::int64_t maxSquare = NearestNodes::kAnyDistance;
+  int reach = 0;
 };
 
 /// Numbers of nodes (batch, nodes, neighbours), padded to the most nodes of a candidate, at least one.
@@ -38,9 +39,9 @@ inline std::vector<bool> coarseChannels(const FrameSpec& window) {
 }
 
 /// pixelIndex: (batch, width), as `packPixels` gives it, each below the frame's number of pixels.
-inline PackedNeighbours packNeighbours(const float* pixelIndex, std::size_t batch, std::size_t width, int rows,
-                                       int columns, std::vector<bool> isCoarse, const GraphSpec& graph) {
-  NodeFinder nodesOf(rows, columns, std::move(isCoarse));
+inline PackedNeighbours packNeighbours(const float* pixelIndex, std::size_t batch, std::size_t width,
+                                       const NodeWindow& window, std::vector<bool> isCoarse, const GraphSpec& graph) {
+  NodeFinder nodesOf(window, std::move(isCoarse), graph.reach);
   std::vector<std::vector<std::int32_t>> places;
   PackedNeighbours packed;
   for (std::size_t i = 0; i < batch; ++i) {
@@ -49,7 +50,7 @@ inline PackedNeighbours packNeighbours(const float* pixelIndex, std::size_t batc
   }
   const std::size_t size = packed.nodes * graph.neighbours;
   packed.number.assign(batch * size, static_cast<float>(NearestNodes::kNone));
-  NearestNodes nearest({rows, columns, false}, graph.neighbours, graph.maxSquare);
+  NearestNodes nearest({window.rows, window.columns, false}, graph.neighbours, graph.maxSquare);
   std::vector<std::int32_t> found;
   for (std::size_t i = 0; i < batch; ++i) {
     found.resize(places[i].size() * graph.neighbours);

@@ -219,13 +219,19 @@ private:
   std::vector<Key> nearest_;
 };
 
+/// Where nodes may lie: places of a window, whose seed is at (centreRow, centreColumn).
+struct NodeWindow {
+  int rows, columns, centreRow, centreColumn;
+};
+
 /// The nodes of a candidate's graph: the places that its pixels occupy, in any channel, ascending, each once. Of a
 /// coarse channel, whose values are spread over whole towers, the middle of each tower alone.
 class NodeFinder {
 public:
-  /// isCoarse: of each channel of the frame.
-  NodeFinder(int rows, int columns, std::vector<bool> isCoarse)
-      : columns_(columns), pixels_(rows * columns), isCoarse_(std::move(isCoarse)), bits_((pixels_ + 63) / 64) {}
+  /// isCoarse: of each channel. reach: in pixels from the seed, beyond which nobody is a node; 0 for no limit.
+  NodeFinder(const NodeWindow& window, std::vector<bool> isCoarse, int reach = 0)
+      : window_(window), pixels_(window.rows * window.columns), reachSquare_(std::int64_t{reach} * reach),
+        isCoarse_(std::move(isCoarse)), bits_((pixels_ + 63) / 64) {}
 
   /// index: flat (channel, row, column), each of the frame, whole numbers of any type; negative for padding. The result
   /// holds until the next call.
@@ -237,7 +243,7 @@ public:
         continue;
       const auto pixel = static_cast<std::int32_t>(index[i]);
       const std::int32_t channel = pixel / pixels_, place = pixel % pixels_;
-      if (!isCoarse_[channel] || isMiddle(place))
+      if (isNear(place) && (!isCoarse_[channel] || isMiddle(place)))
         bits_[place / 64] |= std::uint64_t{1} << place % 64;
     }
     places_.clear();
@@ -250,10 +256,20 @@ public:
 private:
   bool isMiddle(std::int32_t place) const {
     constexpr int kMiddle = kHcalUpsampling / 2;
-    return place / columns_ % kHcalUpsampling == kMiddle && place % columns_ % kHcalUpsampling == kMiddle;
+    return place / window_.columns % kHcalUpsampling == kMiddle && place % window_.columns % kHcalUpsampling == kMiddle;
   }
 
-  std::int32_t columns_, pixels_;
+  bool isNear(std::int32_t place) const {
+    if (reachSquare_ == 0)
+      return true;
+    const std::int64_t row = place / window_.columns - window_.centreRow;
+    const std::int64_t column = place % window_.columns - window_.centreColumn;
+    return row * row + column * column <= reachSquare_;
+  }
+
+  NodeWindow window_;
+  std::int32_t pixels_;
+  std::int64_t reachSquare_;
   std::vector<bool> isCoarse_;
   std::vector<std::uint64_t> bits_;
   std::vector<std::int32_t> places_;

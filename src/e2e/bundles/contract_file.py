@@ -59,8 +59,9 @@ def inputs_of(graph: GraphSpec | None) -> tuple[InputTensor, ...]:
     """Those of a network, or of a graph network (contract version 2): neighbours of its nodes beside them."""
     if graph is None:
         return INPUTS
+    near = f" within {graph.reach} pixels of the seed" if graph.reach else ""
     meaning = (
-        f"of each node, which are the places that pixels occupy in ascending order, its nearest nodes within "
+        f"of each node, which are the places that pixels occupy{near} in ascending order, its nearest nodes within "
         f"{graph.radius} pixels, by their numbers, the nearest first; of hcal_energy the middle of each tower alone"
     )
     return *INPUTS, InputTensor("neighbour", ("batch", "nodes", graph.neighbours), meaning, padding=PADDING_INDEX)
@@ -229,7 +230,7 @@ def _graph(whole: Fields) -> GraphSpec | None:
     if "graph" not in whole:
         return None
     graph = whole.fields("graph")
-    return GraphSpec(graph.count("neighbours"), graph.count("radius"))
+    return GraphSpec(graph.count("neighbours"), graph.count("radius"), graph.count("reach"))
 
 
 def _input(fields: Fields) -> InputTensor:

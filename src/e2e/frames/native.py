@@ -149,9 +149,8 @@ def cut_candidates(channels: Sequence[ChannelFrames], spec: FrameSpec, seeds: Se
     return Candidates(spec, offsets, index, value, seeds)
 
 
-def graph_nodes(candidates: Candidates) -> tuple[LongArray, IntArray]:
-    spec = candidates.spec
-    return _core.graph_nodes(candidates.offsets, candidates.pixel_index, spec.rows, spec.columns, spec.is_coarse)
+def graph_nodes(candidates: Candidates, reach: int = 0) -> tuple[LongArray, IntArray]:
+    return _core.graph_nodes(candidates.offsets, candidates.pixel_index, *_node_window(candidates.spec, reach))
 
 
 def nearest_nodes(
@@ -168,9 +167,8 @@ def nearest_nodes(
 
 
 def packed_neighbours(pixel_index: FloatArray, frame: FrameSpec, graph: GraphSpec) -> FloatArray:
-    shape, radius = (frame.rows, frame.columns), float(graph.radius)
     index = np.ascontiguousarray(pixel_index, np.float32)
-    return _core.packed_neighbours(index, *shape, frame.is_coarse, graph.neighbours, radius)
+    return _core.packed_neighbours(index, *_node_window(frame, graph.reach), graph.neighbours, float(graph.radius))
 
 
 def pack(candidates: Candidates, start: int, stop: int) -> Packed:
@@ -190,6 +188,11 @@ def to_dense(candidates: Candidates, out: FloatArray | None = None) -> FloatArra
         raise ValueError(f"out is {out.dtype} of {out.shape}; needed: contiguous float32 of {shape}")
     _core.to_dense(*_pixels(candidates), out.reshape(len(candidates), candidates.spec.num_pixels))
     return out
+
+
+def _node_window(frame: FrameSpec, reach: int) -> tuple[Any, ...]:
+    centre = (frame.centre_row, frame.centre_column)
+    return frame.rows, frame.columns, *centre, reach, frame.is_coarse
 
 
 def _columns(hits: Table) -> tuple[Any, ...]:

@@ -14,9 +14,10 @@ from e2e.frames.candidates import Candidates, FloatArray, IntArray, LongArray, S
 NO_NODE = -1  # in the place of a neighbour that there is not
 
 
-def graph_nodes(candidates: Candidates) -> tuple[LongArray, IntArray]:
+def graph_nodes(candidates: Candidates, reach: int = 0) -> tuple[LongArray, IntArray]:
     """Nodes of the graph of each candidate: the places its pixels occupy, in any channel, ascending, each once. Of a
-    channel spread evenly over whole towers (`is_coarse`) the middle of each tower alone.
+    channel spread evenly over whole towers (`is_coarse`) the middle of each tower alone. reach: in pixels from the
+    seed; 0: no limit.
 
     Returns the offsets of the nodes, as of the pixels, and their places (row * columns + column).
     """
@@ -27,7 +28,8 @@ def graph_nodes(candidates: Candidates) -> tuple[LongArray, IntArray]:
     is_middle = (row % HCAL_UPSAMPLING == middle) & (column % HCAL_UPSAMPLING == middle)
     is_coarse = np.array(spec.is_coarse)[channel]
     owner = np.repeat(np.arange(len(candidates)), np.diff(candidates.offsets))
-    node = np.unique((owner * pixels + place)[is_middle | ~is_coarse])
+    is_near = (row - spec.centre_row) ** 2 + (column - spec.centre_column) ** 2 <= (reach**2 if reach else np.inf)
+    node = np.unique((owner * pixels + place)[is_near & (is_middle | ~is_coarse)])
     counts = np.bincount(node // pixels, minlength=len(candidates))
     return np.concatenate(([0], np.cumsum(counts))).astype(np.int64), (node % pixels).astype(np.int32)
 
@@ -76,7 +78,7 @@ def packed_neighbours(pixel_index: FloatArray, frame: FrameSpec, graph: GraphSpe
     index = pixel_index[is_pixel].astype(np.int32)
     nobody = np.zeros(len(pixel_index))
     pixels = Candidates(frame, offsets, index, np.ones(len(index), np.float32), Seeds.from_columns(*[nobody] * 4))
-    bounds, place = graph_nodes(pixels)
+    bounds, place = graph_nodes(pixels, graph.reach)
     shape = frame.rows, frame.columns
     ragged = nearest_nodes(bounds, place, shape, graph.neighbours, radius=graph.radius)
     counts = np.diff(bounds)

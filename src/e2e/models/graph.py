@@ -20,7 +20,8 @@ LAYERS: tuple[GraphLayer, ...] = get_args(GraphLayer)
 
 @dataclass(frozen=True, kw_only=True)
 class GraphConfig(ModelConfig):
-    """layer: of LAYERS. neighbours, radius: see `GraphSpec`. heads: of the layers that attend."""
+    """layer: of LAYERS. neighbours, radius, reach: see `GraphSpec`. heads: of the layers that attend, and of the
+    answer's."""
 
     features: tuple[str, ...] = ("value", "log", "occupied")
     layer: GraphLayer = "edge-conv"
@@ -29,6 +30,7 @@ class GraphConfig(ModelConfig):
     heads: int = 4
     neighbours: int = 12
     radius: int = 8
+    reach: int = 0
 
     SIZES: ClassVar[dict[str, dict[str, Any]]] = {
         "nano": {"width": 24, "depth": 2, "heads": 2, "neighbours": 8},
@@ -38,11 +40,11 @@ class GraphConfig(ModelConfig):
 
     @property
     def graph(self) -> GraphSpec:
-        return GraphSpec(self.neighbours, self.radius)
+        return GraphSpec(self.neighbours, self.radius, self.reach)
 
 
 class GraphNetwork(nn.Module):
-    """Embed the nodes, let them learn from their neighbours, read the answer from their mean and maximum."""
+    """Embed the nodes, let them learn from their neighbours, read the answer from all of them."""
 
     def __init__(self, config: GraphConfig) -> None:
         super().__init__()
@@ -52,8 +54,9 @@ class GraphNetwork(nn.Module):
         self.embed = nn.Linear(self.view.size + 2, config.width)
         self.blocks = nn.ModuleList(GraphBlock(config) for _ in range(config.depth))
         self.norm = nn.RMSNorm(config.width, eps=1e-6)
+        self.summary = Summary(config.width, config.heads)
         self.head = nn.Sequential(
-            nn.Linear(2 * config.width + self.seed.size, config.width),
+            nn.Linear(3 * config.width + self.seed.size, config.width),
             nn.GELU(),
             nn.Linear(config.width, config.num_outputs),
         )
@@ -69,11 +72,7 @@ class GraphNetwork(nn.Module):
         x = self.embed(torch.cat((graph.values, place), dim=2))
         for block in self.blocks:
             x = block(x, edges)
-        is_node = (~graph.is_padding).to(x.dtype)[:, :, None]
-        x = self.norm(x) * is_node
-        mean, most = x.sum(dim=1) / is_node.sum(dim=1).clamp(min=1), (x - 1e4 * (1 - is_node)).amax(dim=1)
-        most = torch.where(is_node.sum(dim=1) > 0, most, 0.0)
-        return self.head(torch.cat((mean, most, self.seed(seed)), dim=1))
+        return self.head(torch.cat((self.summary(self.norm(x), graph.is_padding), self.seed(seed)), dim=1))
 
     def layers(self) -> list[nn.Module]:
         """From input to output, the head left out."""
@@ -113,6 +112,26 @@ class GraphBlock(nn.Module):
     def forward(self, x: Tensor, edges: Edges) -> Tensor:
         x = x + self.layer(self.norm(x), edges)
         return x + self.mlp(self.mlp_norm(x))
+
+
+class Summary(nn.Module):
+    """Of all nodes: their mean, their maximum, and for each head a mean that they weigh themselves. In the plain mean a
+    handful of tracks among hundreds of hits of pile-up is hardly seen."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.score, self.value = nn.Linear(width, heads), nn.Linear(width, width)
+
+    def forward(self, x: Tensor, is_padding: Tensor) -> Tensor:
+        """(batch, nodes, width), (batch, nodes) -> (batch, 3 width); 0 where there are none."""
+        is_node = (~is_padding).to(x.dtype)[:, :, None]
+        mean = (x * is_node).sum(dim=1) / is_node.sum(dim=1).clamp(min=1)
+        most = (x * is_node - 1e4 * (1 - is_node)).amax(dim=1)
+        most = torch.where(is_node.sum(dim=1) > 0, most, 0.0)
+        weight = (self.score(x) - 1e4 * (1 - is_node)).softmax(dim=1) * is_node
+        value = self.value(x).reshape(*x.shape[:2], self.heads, -1)
+        return torch.cat((mean, most, (value * weight[..., None]).sum(dim=1).flatten(1)), dim=1)
 
 
 def _make_layer(config: GraphConfig) -> nn.Module:

@@ -39,7 +39,7 @@ class GraphView(nn.Module):
 
     def __init__(self, frame: FrameSpec, num_features: int, graph: GraphSpec) -> None:
         super().__init__()
-        self.frame, (self.count, self.radius) = frame, graph
+        self.frame, (self.count, self.radius, self.reach) = frame, graph
         self.num_places = frame.rows * frame.columns
         self.size = num_features * len(frame.channels)
         self.register_buffer("is_coarse", torch.tensor(frame.is_coarse), persistent=False)
@@ -86,6 +86,9 @@ class GraphView(nn.Module):
         middle = HCAL_UPSAMPLING // 2
         is_middle = (row % HCAL_UPSAMPLING == middle) & (column % HCAL_UPSAMPLING == middle)
         makes_node = ~is_padding & (is_middle | ~self.is_coarse[channel])
+        if self.reach:
+            away = (row - self.frame.centre_row) ** 2 + (column - self.frame.centre_column) ** 2
+            makes_node &= away <= self.reach**2
         made_at = torch.where(makes_node, place, self.num_places)
         place = torch.where(is_padding, self.num_places, place)
         return channel, place, *occupied_places(made_at, self.num_places, num_nodes)

@@ -23,11 +23,12 @@ void refuseNewer(const std::string& bundle, const char* what, unsigned version, 
 
 GraphSpec graphOf(const std::string& bundle, const edm::ParameterSet& config) {
   const int neighbours = config.getParameter<int>("neighbours"), radius = config.getParameter<int>("radius");
-  if (neighbours < 0 || neighbours > static_cast<int>(NearestNodes::kMostNeighbours) || radius < 0)
+  const int reach = config.getParameter<int>("reach");
+  if (neighbours < 0 || neighbours > static_cast<int>(NearestNodes::kMostNeighbours) || radius < 0 || reach < 0)
     throw cms::Exception("Configuration") << "E2E: a graph of " << neighbours << " neighbours within " << radius
-                                          << " pixels; take the one that `e2e export BUNDLE --cmssw` wrote for "
+                                          << " pixels, reach " << reach << "; take the one that `e2e export BUNDLE --cmssw` wrote for "
                                           << bundle;
-  return {static_cast<std::size_t>(neighbours), std::int64_t{radius} * radius};
+  return {static_cast<std::size_t>(neighbours), std::int64_t{radius} * radius, reach};
 }
 
 }  // namespace
@@ -85,6 +86,7 @@ void BundleConfig::fillDescription(edm::ParameterSetDescription& description) {
   edm::ParameterSetDescription graph;
   graph.add<int>("neighbours", 0)->setComment("of each node of a graph network; 0: the network is none");
   graph.add<int>("radius", 0)->setComment("pixels, beyond which nobody is a neighbour");
+  graph.add<int>("reach", 0)->setComment("pixels from the seed, beyond which nobody is a node; 0: no limit");
   bundle.add<edm::ParameterSetDescription>("graph", graph);
 
   edm::ParameterSetDescription output;

@@ -40,8 +40,10 @@ PackedCandidates complete(PackedCandidates packed, const BundleConfig& bundle) {
   if (bundle.graph.neighbours == 0)
     return packed;
   const FrameSpec& window = bundle.frame.window;
-  PackedNeighbours found = packNeighbours(packed.data[0].data(), packed.batch, packed.shapes[0][1], window.rows,
-                                          window.columns, coarseChannels(window), bundle.graph);
+  PackedNeighbours found =
+      packNeighbours(packed.data[0].data(), packed.batch, packed.shapes[0][1],
+                     {window.rows, window.columns, window.centreRow, window.centreColumn}, coarseChannels(window),
+                     bundle.graph);
   packed.names.push_back("neighbour");
   packed.shapes.push_back({packed.batch, static_cast<std::int64_t>(found.nodes),
                            static_cast<std::int64_t>(bundle.graph.neighbours)});
