@@ -69,9 +69,9 @@ struct Places {
   }
 };
 
-inline void checkHalfWidth(std::int64_t halfRows, std::int64_t halfColumns, Grid grid = kBarrelGrid) {
-  checkRange(halfRows, grid.rows, "half width in rows");
-  checkRange(halfColumns, (grid.columns + 1) / 2, "half width in columns");
+inline void checkHalfWidth(std::int64_t halfRows, std::int64_t halfColumns) {
+  checkRange(halfRows, kBarrelGrid.rows, "half width in rows");
+  checkRange(halfColumns, (kBarrelGrid.columns + 1) / 2, "half width in columns");
 }
 
 inline Grid gridNamed(const std::string& name) {

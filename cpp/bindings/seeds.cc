@@ -139,20 +139,6 @@ FoundSeeds seedsNear(const HitTable::Arrays& arrays, const AnyArray& events, con
   });
 }
 
-FoundSeeds highestNear(const ChannelTable::Arrays& arrays, const std::string& gridName, const AnyArray& events,
-                       const AnyArray& rows, const AnyArray& columns, std::int64_t halfRows, std::int64_t halfColumns,
-                       float minEnergy) {
-  const Grid grid = gridNamed(gridName);
-  const ChannelTable frames(arrays, grid);
-  frames.checkAscending();
-  const Places places(events, rows, columns, frames.numEvents(), grid);
-  checkHalfWidth(halfRows, halfColumns, grid);
-  return seedsOf(places.event, [&](std::size_t i) {
-    return SeedFinder::highestNear(frames.of(places.event[i]), places.row[i], places.column[i], halfRows, halfColumns,
-                                   minEnergy);
-  });
-}
-
 SeedArrays leadingSeeds(const HitTable::Arrays& arrays, float minEnergy) {
   const HitTable hits(arrays);
   SeedColumns seeds;
@@ -187,7 +173,6 @@ SeedArrays isolatedSeeds(const HitTable::Arrays& arrays, float minEnergy, std::i
 
 void bindSeeds(nb::module_& m) {
   m.def("seeds_near", &seedsNear);
-  m.def("highest_near", &highestNear);
   m.def("expected_pixel", &expectedPixel);
   m.def("seeds_of_objects", &seedsOfObjects);
   m.def("seeds_of_jets", &seedsOfJets);

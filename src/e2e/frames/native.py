@@ -96,21 +96,6 @@ def seeds_near(
     return Seeds(*seeds), found
 
 
-def highest_near(
-    frames: Frames,
-    event_index: ArrayLike,
-    row: ArrayLike,
-    column: ArrayLike,
-    half_rows: int,
-    half_columns: int,
-    min_energy: float,
-) -> tuple[Seeds, BoolArray]:
-    energy = _channel(frames.offsets, frames.pixel_index, frames.energy)
-    places = _places(event_index, row, column)
-    seeds, found = _core.highest_near(energy, frames.grid.name, *places, half_rows, half_columns, float(min_energy))
-    return Seeds(*seeds), found
-
-
 def seeds_of_objects(hits: Table, event_index: ArrayLike, particles: Mapping[str, Any]) -> tuple[Seeds, BoolArray]:
     seeds, found = _core.seeds_of_objects(_columns(hits), *_places(event_index), _particles(particles))
     return Seeds(*seeds), found

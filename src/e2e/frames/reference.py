@@ -24,7 +24,6 @@ from e2e.frames.reference_frames import (
 )
 from e2e.frames.reference_graph import graph_nodes, nearest_nodes, packed_neighbours
 from e2e.frames.reference_seeds import (
-    highest_near,
     isolated_seeds,
     leading_seeds,
     seeds_near,
@@ -46,7 +45,6 @@ __all__ = [
     "graph_nodes",
     "hcal_frame",
     "hcal_frames",
-    "highest_near",
     "hit_pixels",
     "isolated_seeds",
     "leading_rows",

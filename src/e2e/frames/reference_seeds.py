@@ -40,10 +40,10 @@ def seeds_near(
     """
     check_hits(hits)
     frames = barrel_frames(hits)
-    return highest_near(frames, event_index, row, column, half_rows, half_columns, min_energy)
+    return _highest_near(frames, event_index, row, column, half_rows, half_columns, min_energy)
 
 
-def highest_near(
+def _highest_near(
     frames: Frames,
     event_index: ArrayLike,
     row: ArrayLike,
@@ -104,7 +104,7 @@ def seeds_of_jets(
     found = np.isfinite(eta) & np.isfinite(phi)
     row, column = tower_at(np.where(found, eta, 0.0), np.where(found, phi, 0.0))
     half = JET_SEED_HALF_TOWERS
-    highest, has_energy = highest_near(towers, event, row, column, half, half, 0.0)
+    highest, has_energy = _highest_near(towers, event, row, column, half, half, 0.0)
     energy = np.zeros(len(event), dtype=np.float32)
     row[has_energy], column[has_energy], energy[has_energy] = highest.row, highest.column, highest.energy
 
