@@ -71,7 +71,7 @@ class GraphNetwork(nn.Module):
         edges = self._edges(graph, place)
         x = self.embed(torch.cat((graph.values, place), dim=2))
         for block in self.blocks:
-            x = block(x, edges)
+            x = block(x, edges, graph.is_padding)
         return self.head(torch.cat((self.summary(self.norm(x), graph.is_padding), self.seed(seed)), dim=1))
 
     def layers(self) -> list[nn.Module]:
@@ -100,18 +100,23 @@ class GraphNetwork(nn.Module):
 
 
 class GraphBlock(nn.Module):
-    """x + layer(norm(x)), then x + mlp(norm(x)): a block of a transformer with a look around in place of attention."""
+    """x + layer(norm(x)), then x + mlp(norm(x) + what all nodes show): a block of a transformer, with a look around and
+    one at the whole in place of attention."""
 
     def __init__(self, config: GraphConfig) -> None:
         super().__init__()
         width = config.width
         self.norm, self.mlp_norm = nn.RMSNorm(width, eps=1e-6), nn.RMSNorm(width, eps=1e-6)
         self.layer = _make_layer(config)
+        self.summary = Summary(width, config.heads)
+        self.told = nn.Linear(3 * width, width, bias=False)
+        nn.init.zeros_(self.told.weight)  # else what is random drowns what a node knows of itself
         self.mlp = plain_mlp(width, 2 * width)
 
-    def forward(self, x: Tensor, edges: Edges) -> Tensor:
+    def forward(self, x: Tensor, edges: Edges, is_padding: Tensor) -> Tensor:
         x = x + self.layer(self.norm(x), edges)
-        return x + self.mlp(self.mlp_norm(x))
+        own = self.mlp_norm(x)
+        return x + self.mlp(own + self.told(self.summary(own, is_padding))[:, None])
 
 
 class Summary(nn.Module):
@@ -130,7 +135,7 @@ class Summary(nn.Module):
         most = (x * is_node - 1e4 * (1 - is_node)).amax(dim=1)
         most = torch.where(is_node.sum(dim=1) > 0, most, 0.0)
         weight = (self.score(x) - 1e4 * (1 - is_node)).softmax(dim=1) * is_node
-        value = self.value(x).reshape(*x.shape[:2], self.heads, -1)
+        value = self.value(x).reshape(*x.shape[:2], self.heads, x.shape[2] // self.heads)
         return torch.cat((mean, most, (value * weight[..., None]).sum(dim=1).flatten(1)), dim=1)
 
 
