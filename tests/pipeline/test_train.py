@@ -85,6 +85,17 @@ def test_a_resumed_run_ends_with_the_same_weights(events, tmp_path, small, monke
         torch.testing.assert_close(resumed[name], tensor, rtol=0, atol=0)
 
 
+def test_a_run_whose_task_has_other_numbers_since_is_not_gone_on_with(events, tmp_path, small, monkeypatch):
+    """Weights of a graph fit whatever its reach is."""
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "EarlyStopping", lambda *args, **kwargs: KillAfter())
+        with pytest.raises(KilledError):
+            run(events, tmp_path / "killed")
+    monkeypatch.setitem(TASKS["electron-photon"].network, "sees_phi", True)
+    with pytest.raises(InputError, match="holds a run of another recipe"):
+        run(events, tmp_path / "killed")
+
+
 @pytest.fixture(scope="module")
 def stores(events, tmp_path_factory):
     """The same candidates, on disk in many row groups."""

@@ -11,7 +11,7 @@ from torch import nn
 
 from e2e.metrics import calibration_error
 from e2e.problems import InputError
-from e2e.training.callbacks import AveragedWeights
+from e2e.training.callbacks import AveragedWeights, Bar
 from e2e.training.distributed import Launch, launched
 from e2e.training.optimiser import FINAL_FACTOR, make_optimiser, parameter_groups, rate_factor
 from e2e.training.precision import resolve_precision
@@ -191,3 +191,15 @@ def test_precision_is_what_the_processor_is_fast_in(monkeypatch, capabilities, p
     assert resolve_precision("16-mixed") == "16-mixed"
     monkeypatch.delattr(torch.cpu, "get_capabilities")
     assert resolve_precision("auto") == "32-true"  # an older PyTorch
+
+
+def test_the_bar_is_on_standard_error(capsys):
+    bar = Bar()
+    bar._trainer = SimpleNamespace(state=SimpleNamespace(fn="fit"))
+    for make in (bar.init_train_tqdm, bar.init_validation_tqdm):
+        with make() as shown:
+            shown.total = 3
+            shown.update(2)
+            shown.refresh()
+    said = capsys.readouterr()
+    assert said.out == "" and "2/3" in said.err

@@ -20,7 +20,7 @@ op: Any = opset20  # takes numbers and lists as well, which become constants; it
 
 def stays_a_recipe(node: Any) -> bool | None:
     """For onnxscript's `should_fold`: False where a constant would be larger than what it is made of. The tables of
-    `look_up` would outweigh the parameters; runtimes make them when they load the file. None: the library decides."""
+    `of_pixels` would outweigh the parameters; runtimes make them when they load the file. None: the library decides."""
     made, given = (sum(map(_count, values)) for values in (node.outputs, node.inputs))
     return None if made <= max(given, SMALL) else False
 

@@ -12,6 +12,8 @@ from e2e.contract import FrameSpec, GraphSpec
 from e2e.contract.grids import HCAL_UPSAMPLING
 from e2e.models.views import occupied_places
 
+LONGEST_REACH = 20_000  # of the C++ core
+
 
 class Graph(NamedTuple):
     """values: (batch, nodes, numbers). row, column: (batch, nodes) int64, of the frame; any in padding. is_padding:
@@ -40,6 +42,8 @@ class GraphView(nn.Module):
     def __init__(self, frame: FrameSpec, num_features: int, graph: GraphSpec) -> None:
         super().__init__()
         self.frame, (self.count, self.radius, self.reach) = frame, graph
+        if not 0 <= self.reach <= LONGEST_REACH:
+            raise ValueError(f"{graph}: a reach of 0, for no limit, to {LONGEST_REACH} pixels can be")
         self.num_places = frame.rows * frame.columns
         self.size = num_features * len(frame.channels)
         self.register_buffer("is_coarse", torch.tensor(frame.is_coarse), persistent=False)

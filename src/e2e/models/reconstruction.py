@@ -92,10 +92,11 @@ class ReconstructionLoss(nn.Module):
 
     def terms(self, numbers: Tensor) -> Terms:
         """numbers: (batch, numbers), of the method of that name."""
-        num_occupied, occupancy, logarithm, _, divergence = numbers.sum(dim=0)
+        num_occupied, occupancy, logarithm, energies, divergence = numbers.sum(dim=0)
         each = num_occupied.clamp(min=1.0)
-        energies = numbers[:, 3].mean()
-        return Terms(occupancy / each * (num_occupied > 0), logarithm / each, energies, divergence / each)
+        return Terms(
+            occupancy / each * (num_occupied > 0), logarithm / each, energies / len(numbers), divergence / each
+        )
 
     def _energies(
         self, counts: Tensor, probability: Tensor, logarithm: Tensor, is_occupied: Tensor, true_logarithm: Tensor

@@ -12,6 +12,7 @@ import torch
 from e2e.contract import FrameSpec
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.datasets.candidate_set import SAMPLE_SEED
+from e2e.models import numbers_for
 from e2e.problems import InputError
 from e2e.tasks import TASKS
 from e2e.training.precision import AUTO, resolve_precision
@@ -52,7 +53,8 @@ def begin(
     candidates, selection = _select(whole, plan, data)
     if plan.joint:
         candidates = candidates.with_beside(task)
-    about: dict[str, Any] = {"recipe": plan.to_json(), "seed": seed, "ranks": ranks}
+    about: dict[str, Any] = {"recipe": plan.to_json(), "of_task": numbers_for(plan.family, task.network)}
+    about |= {"seed": seed, "ranks": ranks}
     about |= {"data": candidates.provenance, "candidates": len(candidates), **selection}
     if start is not None:
         about["start"] = trained_before(start)

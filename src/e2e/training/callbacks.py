@@ -5,11 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout, suppress
 from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
+from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar, WeightAveraging
+from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 from torch import Tensor
 
 
@@ -37,6 +39,18 @@ class Clock(Callback):
         self._before = state_dict["seconds"]
 
 
+class Bar(TQDMProgressBar):
+    """On standard error, which Lightning's is not: standard output is for what a command answers."""
+
+    def init_train_tqdm(self) -> Tqdm:
+        with redirect_stdout(sys.stderr):
+            return super().init_train_tqdm()
+
+    def init_validation_tqdm(self) -> Tqdm:
+        with redirect_stdout(sys.stderr):
+            return super().init_validation_tqdm()
+
+
 class EpochLines(Callback):
     """A line for each epoch, on standard error: where no terminal shows a bar, as in a batch job."""
 
@@ -46,7 +60,8 @@ class EpochLines(Callback):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         loss = float(trainer.callback_metrics["validation_loss"])
         done = f"epoch {trainer.current_epoch + 1} of {trainer.max_epochs}"
-        print(f"{done}: validation loss {loss:.4f}, {self._clock.seconds:.0f} s", file=sys.stderr, flush=True)
+        with suppress(BrokenPipeError):  # nobody reads on: no reason to stop
+            print(f"{done}: validation loss {loss:.4f}, {self._clock.seconds:.0f} s", file=sys.stderr, flush=True)
 
 
 class ClockCheckpoint(ModelCheckpoint):

@@ -13,7 +13,6 @@ from lightning.pytorch import seed_everything
 
 from e2e.datasets import CandidateSet
 from e2e.files import make_folder
-from e2e.models import numbers_for
 from e2e.models.autoencoder import Autoencoder, autoencoder_names, build_autoencoder, find_autoencoder
 from e2e.models.decoders import DecoderConfig
 from e2e.models.reconstruction import LossWeights
@@ -77,7 +76,7 @@ def pretrain(
 
     seed_everything(seed, verbose=False)
     config = {"input_scale": list(task.scales_of(frame)), "num_outputs": decoder.num_outputs}
-    config |= {**numbers_for(plan.family, task.network), **plan.config}
+    config |= {**about["of_task"], **plan.config}
     network = build_autoencoder(plan.family, frame, config, decoder)
     if start is not None:
         start_from(network.backbone, frame.channels, start, written)

@@ -16,7 +16,7 @@ from e2e.contract import FrameSpec
 from e2e.contract.answers import KINDS, AnswerKind
 from e2e.datasets import CandidateSet
 from e2e.files import make_folder
-from e2e.models import build_model, find_model, graph_of, model_names, numbers_for
+from e2e.models import build_model, find_model, graph_of, model_names
 from e2e.problems import InputError, known_names
 from e2e.tasks import TASKS, Task
 from e2e.training.beginning import begin, check_options, split
@@ -86,8 +86,7 @@ def train(
     resume = resume_from(output, earlier, about)
 
     seed_everything(seed, verbose=False)
-    of_task = numbers_for(plan.family, task.network)
-    config = {"input_scale": list(task.scales_of(frame)), **of_task, **plan.config}
+    config = {"input_scale": list(task.scales_of(frame)), **about["of_task"], **plan.config}
     answers = tuple(answer_for(output, plan.quantity, relative=plan.relative) for output in outputs)
     if (num_raw := sum(answer.num_raw for answer in answers)) != 1:
         config["num_outputs"] = num_raw

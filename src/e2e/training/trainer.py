@@ -11,11 +11,11 @@ from pathlib import Path
 
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger
 from lightning.pytorch.plugins.environments import TorchElasticEnvironment
 
-from e2e.training.callbacks import AveragedWeights, Clock, ClockCheckpoint, EpochLines
+from e2e.training.callbacks import AveragedWeights, Bar, Clock, ClockCheckpoint, EpochLines
 from e2e.training.checkpoint import SafeCheckpointIO
 from e2e.training.distributed import Launch
 from e2e.training.optimiser import MAX_GRADIENT_NORM
@@ -43,7 +43,7 @@ def make_trainer(
         ModelCheckpoint(output, filename=last, every_n_epochs=1, enable_version_counter=False),
         ClockCheckpoint(output, filename=last, train_time_interval=CHECKPOINT_EVERY, enable_version_counter=False),
         EarlyStopping("validation_loss", patience=recipe.patience),
-        *([TQDMProgressBar()] if has_bar else [EpochLines(clock)] if progress else []),
+        *([Bar()] if has_bar else [EpochLines(clock)] if progress else []),
     ]
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)

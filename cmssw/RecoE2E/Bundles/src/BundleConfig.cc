@@ -26,7 +26,8 @@ GraphSpec graphOf(const std::string& bundle, const edm::ParameterSet& config) {
   const int reach = config.getParameter<int>("reach");
   if (neighbours < 0 || neighbours > static_cast<int>(NearestNodes::kMostNeighbours) || radius < 0 || reach < 0)
     throw cms::Exception("Configuration") << "E2E: a graph of " << neighbours << " neighbours within " << radius
-                                          << " pixels, reach " << reach << "; take the one that `e2e export BUNDLE --cmssw` wrote for "
+                                          << " pixels, reach " << reach
+                                          << "; take the one that `e2e export BUNDLE --cmssw` wrote for "
                                           << bundle;
   return {static_cast<std::size_t>(neighbours), std::int64_t{radius} * radius, reach};
 }
