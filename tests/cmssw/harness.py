@@ -25,8 +25,8 @@ ROOT = Path(__file__).parents[2]
 CMSSW = ROOT / "cmssw"
 TRACK = ("pt", "eta", "phi", "charge", "x_cm", "y_cm", "z_cm", "d0_error_cm", "dz_error_cm", "is_high_purity")
 CANDIDATE = TRACK[:7]
-BARREL, JETS, LAYERS = "diphoton-mass-nano", "quark-gluon-nano", "ditau-mass"
-BUNDLES = (BARREL, "electron-photon-nano", JETS, LAYERS, "top-mass-nano")
+BARREL, JETS, LAYERS, GRAPH = "diphoton-mass-nano", "quark-gluon-nano", "ditau-mass", "tau"
+BUNDLES = (BARREL, "electron-photon-nano", JETS, LAYERS, GRAPH, "top-mass-nano")
 EXCEPTION = 3  # exit status of `run_plugins` for a cms::Exception
 
 

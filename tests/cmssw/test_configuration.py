@@ -7,7 +7,7 @@ from dataclasses import replace
 import harness
 import numpy as np
 import pytest
-from harness import BARREL, EXCEPTION, JETS, labels_of_record
+from harness import BARREL, EXCEPTION, GRAPH, JETS, labels_of_record
 
 from e2e.bundles import load_bundle
 from e2e.cmssw import write_for_cmssw
@@ -129,6 +129,21 @@ def _no_strips(cms, process):
 )
 def test_a_bad_configuration_is_refused_with_a_remedy(area, tmp_path, change, category, words):
     check_refused(run(area, tmp_path, change)[0], category, *words)
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "category", "words"),
+    [
+        ("reach", 5, "E2EModel", "export model and configuration together"),  # its tensors look the same
+        ("radius", 2, "E2EModel", "export model and configuration together"),
+        ("reach", -1, "Configuration", "reach -1"),
+    ],
+)
+def test_a_graph_that_is_not_the_bundles_is_refused(area, tmp_path, name, number, category, words):
+    def change(cms, process):
+        setattr(process.e2eTau.bundle.graph, name, cms.int32(number))
+
+    check_refused(run(area, tmp_path, change, name=GRAPH)[0], category, words)
 
 
 def test_a_channel_that_is_not_made_is_named(area, tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import BARREL, JETS, LAYERS, labels_of_record, read_events, records_of
+from harness import BARREL, GRAPH, JETS, LAYERS, labels_of_record, read_events, records_of
 
 from e2e.bundles import load_bundle
 from e2e.bundles.parity import check_agreement
@@ -102,6 +102,7 @@ def check_same(area, folder, name, collection, events, least=1):
         ("electron-photon-nano", "electron-photon", "photons"),
         (JETS, "quark-gluon", "jets"),
         (LAYERS, "ditau-mass", "jets"),
+        (GRAPH, "ditau-mass", "jets"),
         ("top-mass-nano", "quark-gluon", "jets"),
     ],
 )

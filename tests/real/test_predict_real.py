@@ -87,6 +87,19 @@ def test_real_electrons_have_hardly_any_mass(files, tmp_path, pool_for):
     assert np.median(electrons) + 3 * error < np.median(heavy)
 
 
+def test_taus_of_the_record_are_looked_at_where_it_has_some(files):
+    """As few hits of the tracker as `.ig` files hold: an answer for each, of the score's range, none of NaN."""
+    bundle = load_bundle(ZOO / "tau")
+    found = predict(bundle, files)
+    columns = columns_of(found.table)
+    assert not found.problems.has_errors
+    taus = columns["source"] == "tau"
+    assert taus.sum() > 10 and set(columns["source"]) <= {"tau", "jet"}
+    for name in ("score", "one_prong", "one_prong_pi0", "three_prong"):
+        assert ((columns[name] >= 0) & (columns[name] <= 1)).all() and np.ptp(columns[name]) > 0
+    assert (columns["particle_pt_lower"] <= columns["particle_pt_upper"]).all()
+
+
 def true_masses(path):
     """event -> mass in GeV."""
     events = Events.concatenate(read_events(shard_path(path, 0), Problems()))
