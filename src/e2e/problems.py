@@ -22,11 +22,16 @@ def one_line(text: str) -> str:
     return line if len(line) <= _MAX_MESSAGE_LENGTH else line[: _MAX_MESSAGE_LENGTH - 3] + "..."
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was meant, perhaps."""
+    return next(iter(get_close_matches(name, known, n=1)), None)
+
+
 def known_names(name: str, known: Iterable[str]) -> str:
     """What to do about a name that is not known: the nearest, if one is near, and all."""
     names = list(known)
-    near = get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    near = nearest(name, names)
+    hint = f"did you mean {near!r}? " if near is not None else ""
     return f"{hint}known: {', '.join(names)}"
 
 

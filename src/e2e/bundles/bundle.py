@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from e2e.bundles.parity import check_agreement
 from e2e.files import reading
 from e2e.frames import Packed
 from e2e.frames.graph import network_inputs
-from e2e.problems import InputError
+from e2e.problems import InputError, nearest
 
 CONTRACT, ONNX, WEIGHTS, GOLDEN, CARD = (
     "contract.json",
@@ -63,8 +62,8 @@ def load_bundle(path: Path) -> Bundle:
     with reading(path):
         if not path.exists():
             known = (entry.parent.name for entry in path.parent.glob(f"*/{CONTRACT}"))
-            near = get_close_matches(path.name, known, n=1)
-            remedy = f"did you mean {path.with_name(near[0])}?" if near else "check the path"
+            near = nearest(path.name, known)
+            remedy = f"did you mean {path.with_name(near)}?" if near else "check the path"
             raise InputError(path, "no such bundle", remedy)
         if not path.is_dir():
             raise InputError(path, "not a folder", f"a bundle is a folder with {CONTRACT} inside")

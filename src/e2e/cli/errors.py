@@ -6,10 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from e2e.problems import known_names, one_line
+from e2e.problems import known_names, nearest, one_line
 
 EXIT_OK, EXIT_BAD_INPUT, EXIT_USAGE, EXIT_INTERRUPTED = 0, 1, 2, 130
 
@@ -57,5 +56,5 @@ class Parser(argparse.ArgumentParser):
         if not word.startswith("-"):
             return f"{word!r} is one argument too many"
         name = word.partition("=")[0]
-        near = get_close_matches(name, self._option_string_actions, n=1)
-        return f"no option {name}" + (f"; did you mean {near[0]}?" if near else "")
+        near = nearest(name, self._option_string_actions)
+        return f"no option {name}" + (f"; did you mean {near}?" if near else "")
