@@ -123,6 +123,11 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
 
 
+def as_read_back(content: Any) -> Any:
+    """As it comes back from a file of JSON, to be compared with one: tuples are lists there, keys are text."""
+    return json.loads(json.dumps(content))
+
+
 def write_text(path: Path, text: str) -> None:
     """Raises InputError when `path` cannot be written."""
     with replacing(path) as hidden, writing(path):

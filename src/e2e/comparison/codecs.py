@@ -21,7 +21,7 @@ from e2e.compression.image_scores import measure_images
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.datasets.stored import with_channels
 from e2e.evaluation.evaluate import check_unseen
-from e2e.files import make_folder, write_json
+from e2e.files import as_read_back, make_folder, write_json
 from e2e.frames.candidates import Candidates
 from e2e.metrics import Measured
 from e2e.problems import InputError, Problems
@@ -104,13 +104,13 @@ def _measured(entry: CodecEntry, bundles: Sequence[Bundle], candidates: Candidat
     """From the file of an earlier call where it answers the same question."""
     check_unseen(entry.source.name, entry.source.data, candidates)
     codec = entry.codec()
-    asked = {
+    question = {
         "version": _VERSION,
         "codec": codec.to_json(),
         "bundles": {bundle.path.name: _digest(bundle) for bundle in bundles},
         "test": [candidates.provenance, len(candidates)],
     }
-    asked = json.loads(json.dumps(asked))
+    asked = as_read_back(question)
     path = kept / f"{entry.name.replace(', ', '-').replace(' ', '-').replace(':', '-')}.json"
     if (known := _read(path)) is not None and known["asked"] == asked:
         return known["found"]

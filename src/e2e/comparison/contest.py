@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,7 +19,7 @@ from e2e.bundles.contract_file import read_contract
 from e2e.comparison.entries import Entry
 from e2e.datasets import CandidateSet, load_candidates
 from e2e.evaluation.evaluate import check_unseen
-from e2e.files import make_folder, replacing
+from e2e.files import as_read_back, make_folder, replacing
 from e2e.inference.engine import load_engine
 from e2e.problems import InputError
 from e2e.release import RUN_WEIGHTS, export
@@ -97,12 +96,12 @@ class Contest:
         rate = self.learning_rate or recipe.learning_rate
         asked = replace(recipe, epochs=self.epochs or recipe.epochs, learning_rate=rate, max_candidates=count).to_json()
         was = whole_recipe(about["recipe"])
-        for key, value in json.loads(json.dumps(asked)).items():
+        for key, value in as_read_back(asked).items():
             if self.data and key not in _OF_EACH_MODEL and was.get(key) != value:
                 what = f"was trained with {key} {was.get(key)}, not {value}"
                 raise InputError(run, what, "choose another folder, or delete it")
         begun = None if self.start is None else trained_before(self.start)
-        if self.data and about.get("start") != json.loads(json.dumps(begun)):
+        if self.data and about.get("start") != as_read_back(begun):
             raise InputError(run, "was begun with other weights", "choose another folder, or delete it")
         if self.data and about["data"] != self._training_data:
             raise InputError(run, "was trained on other data", "choose another folder, or delete it")

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from e2e.bundles import load_bundle
 from e2e.bundles.bundle import CONTRACT
-from e2e.files import replacing
+from e2e.files import as_read_back, replacing
 from e2e.problems import InputError
 from e2e.training.recipes import whole_recipe
 
@@ -147,7 +147,7 @@ def resume_from(output: Path, earlier: dict[str, Any] | None, about: dict[str, A
     """The checkpoint to go on from, if `output` holds an unfinished run; `about`: what must be the same."""
     if earlier is None:
         return None
-    wanted = {"start": None, **json.loads(json.dumps(about))}  # a run with a start is not one without
+    wanted = {"start": None, **as_read_back(about)}  # a run with a start is not one without
     if isinstance(earlier.get("recipe"), dict):
         earlier = {**earlier, "recipe": whole_recipe(earlier["recipe"])}
     if any(earlier.get(key) != value for key, value in wanted.items()):
