@@ -23,14 +23,15 @@ NOWHERE = "127.0.0.1:1"
     ("change", "why"),
     [
         ({"seed": np.zeros((1, 3), np.int16)}, "seed has 3 entries"),
-        ({"num_pixels": np.array([[-1, 3]], np.int32)}, "negative"),
-        ({"num_pixels": np.array([[500, 3]], np.int32)}, "num_pixels says"),
-        ({"pixel_value": np.zeros((1, 1), np.float32)}, "pixel_value has 1 entries"),
-        ({"pixel_value": np.zeros((2, 40), np.float32)}, "batch size"),
-        ({"pixel_step": np.zeros((1, 4), np.int32)}, "data-type|datatype"),
-        ({"num_pixels": np.zeros((1, 300), np.int32)}, "at most 256"),
-        ({"num_pixels": np.array([[2000, 0]], np.int32)}, "above the 1024 of the frame"),
-        ({"pixel_step": None}, "the network failed"),  # an index that is none of the frame
+        ({"num_runs": np.array([[-1, 3]], np.int32)}, "negative"),
+        ({"num_runs": np.array([[500, 3]], np.int32)}, "num_runs says"),
+        ({"run_value": np.zeros((1, 1), np.float32)}, "run_value has 1 entries"),
+        ({"run_value": np.zeros((2, 40), np.float32)}, "batch size"),
+        ({"run_step": np.zeros((1, 4), np.int32)}, "data-type|datatype"),
+        ({"num_runs": np.zeros((1, 300), np.int32)}, "at most 256"),
+        ({"run_length": 0}, "a run without a pixel"),
+        ({"run_length": 255}, "more than the 1024 of the frame"),
+        ({"run_step": 60_000}, "the network failed"),  # an index that is none of the frame
     ],
 )
 def test_a_bad_request_is_refused_and_its_neighbours_are_answered(server, bundle, change, why):
@@ -38,8 +39,7 @@ def test_a_bad_request_is_refused_and_its_neighbours_are_answered(server, bundle
 
     packed = some(bundle, 2)
     good = to_wire(packed, bundle.contract.frame)._asdict()
-    if change.get("pixel_step", 0) is None:
-        change = {"pixel_step": np.full_like(good["pixel_step"], 60_000)}
+    change = {name: np.full_like(good[name], to) if isinstance(to, int) else to for name, to in change.items()}
     stop, wrong = threading.Event(), []
 
     def neighbour():

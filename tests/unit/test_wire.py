@@ -28,18 +28,59 @@ def of_packed(packed, frame):
     return [(i[i != PADDING_INDEX].tolist(), v[i != PADDING_INDEX].tobytes(), s.tolist()) for i, v, s in rows]
 
 
+def side_by_side(packed):
+    """The same numbers of pixels, one after the other, a few values in turn."""
+    is_pixel = packed.pixel_index != PADDING_INDEX
+    place = np.arange(is_pixel.shape[1], dtype=np.float32) + packed.seed[:, :1]
+    value = packed.pixel_value[:, :1] + place // 5 % 3
+    return packed._replace(
+        pixel_index=np.where(is_pixel, place, PADDING_INDEX).astype(np.float32),
+        pixel_value=np.where(is_pixel, value, 0).astype(np.float32),
+    )
+
+
 @given(
-    seed=st.integers(0, 999), batch=st.integers(1, 9), pixels=st.integers(0, 40), task=st.sampled_from(sorted(TASKS))
+    seed=st.integers(0, 999),
+    batch=st.integers(1, 9),
+    pixels=st.integers(0, 40),
+    task=st.sampled_from(sorted(TASKS)),
+    in_runs=st.booleans(),
 )
 @settings(max_examples=60)
-def test_what_travels_arrives_to_the_bit(seed, batch, pixels, task):
+def test_what_travels_arrives_to_the_bit(seed, batch, pixels, task, in_runs):
     frame = TASKS[task].frame
     packed = random_candidates(np.random.default_rng(seed), frame, batch, pixels)
     packed.pixel_value[packed.pixel_index != PADDING_INDEX] *= np.float32(np.pi)
+    if in_runs:
+        packed = side_by_side(packed)
     wire = to_wire(packed, frame)
     assert of_packed(from_wire(wire), frame) == of_packed(packed, frame)
-    count = int((packed.pixel_index != PADDING_INDEX).sum())
-    assert wire.num_bytes == count * (index_type(frame).itemsize + 4) + batch * (4 + 2 * 2)
+    runs = sum(1 for _ in runs_of(packed))
+    assert wire.num_bytes == runs * (index_type(frame).itemsize + 1 + 4) + batch * (4 + 2 * 2)
+    assert int(wire.run_length.sum()) == (packed.pixel_index != PADDING_INDEX).sum()
+
+
+def runs_of(packed):
+    """Index and length of each, candidate by candidate."""
+    for index, value, _ in of_packed(packed, FRAME):
+        bits = np.frombuffer(value, np.uint32)
+        begin = 0
+        for entry in range(1, len(index) + 1):
+            if entry == len(index) or index[entry] != index[entry - 1] + 1 or bits[entry] != bits[entry - 1]:
+                yield index[begin], entry - begin
+                begin = entry
+
+
+def test_what_is_alike_side_by_side_is_told_once():
+    """Not across candidates, nor where the bits differ; what is longer than a byte can say comes in parts."""
+    index = np.full((3, 600), PADDING_INDEX, np.float32)
+    index[0, :3], index[1], index[2, :4] = (4, 5, 6), np.arange(7, 607), (9, 10, 11, 13)
+    value = np.ones_like(index)
+    value[2, :4] = 0.0, -0.0, -0.0, -0.0
+    wire = to_wire(Packed(index, value, np.zeros((3, 2), np.float32)), FRAME)
+    assert wire.run_length.tolist() == [[3, 255, 255, 90, 1, 2, 1]]
+    assert wire.run_step.tolist() == [[4, 7, 255, 255, 9, 1, 3]] and wire.num_runs.tolist() == [[1, 3, 3]]
+    assert wire.run_value[0, 4:].view(np.uint32).tolist() == [0, 1 << 31, 1 << 31]
 
 
 def test_padding_anywhere_and_any_bits_of_a_value_travel():
@@ -85,7 +126,9 @@ def test_the_served_graph_gives_the_bundles_own_answers(name):
     session = onnxruntime.InferenceSession(served_graph(bundle).SerializeToString())
     rng = np.random.default_rng(8)
     requests = [random_candidates(rng, frame, batch, pixels) for batch, pixels in ((3, 40), (1, 0), (5, 200), (1, 1))]
+    requests.append(side_by_side(random_candidates(rng, frame, 4, 300)))
     merged = join([to_wire(packed, frame) for packed in requests])
+    assert 1 < merged.run_length.max() <= 5
     columns = session.run(list(bundle.contract.output_names), {k: v[0] for k, v in merged._asdict().items()})
     scale, sizes = bundle.contract.tolerance_scale, bundle.contract.answer_sizes
     expected = np.concatenate([engine.run(packed) for packed in requests])

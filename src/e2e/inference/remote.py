@@ -37,6 +37,7 @@ _REFUSALS = (
     "403",
     "404",
 )
+_UNAVAILABLE_FOR_GOOD = ("restricted", "unknown model")  # what gRPC says for want of a token, and of the model
 
 
 class RefusedError(Exception):
@@ -194,7 +195,7 @@ def _sorted_out(error: Exception) -> RefusedError | UnavailableError:
         text = f"{error.message()}" + (f" ({status})" if status else "")
         if "Socket closed" in text:
             text += _WRONG_PORT.format("HTTP", "gRPC")
-        is_refusal = status in _REFUSALS or "restricted" in text  # for want of a token gRPC says UNAVAILABLE
+        is_refusal = status in _REFUSALS or any(words in text for words in _UNAVAILABLE_FOR_GOOD)
         return RefusedError(text) if is_refusal else UnavailableError(text)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return UnavailableError(text + (_WRONG_PORT.format("gRPC", "HTTP") if "HTTPParse" in text else ""))

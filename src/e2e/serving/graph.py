@@ -58,7 +58,7 @@ def _with_neighbours(padded: onnx.ModelProto, contract: Contract) -> onnx.ModelP
 
 
 def _inputs(bundle: Bundle) -> list[onnx.ValueInfoProto]:
-    lengths = {"pixel_step": "entries", "pixel_value": "entries", "num_pixels": "batch", "seed": "numbers"}
+    lengths = {**dict.fromkeys(("run_step", "run_length", "run_value"), "runs"), "num_runs": "batch", "seed": "numbers"}
     return [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(kind), (lengths[name],))
         for name, kind in tensor_types(bundle.contract.frame).items()
@@ -85,43 +85,82 @@ def _constants(kind: np.dtype[Any]) -> Iterator[onnx.TensorProto]:
 
 
 def _padded(kind: np.dtype[Any]) -> Iterator[onnx.NodeProto]:
-    """Each candidate's pixels lie from `start` on; what is beyond its count points at one entry of padding past all.
-    kind: of the steps."""
+    """Runs become pixels, end to end; each candidate's are then set side by side. kind: of the steps."""
+    yield from _of_runs()
+    yield from _of_pixels()
+    yield from _of_candidates(kind)
+    yield _node("Cast", "seed", "seed_as_float", to=TensorProto.FLOAT)
+    yield _node("Reshape", "seed_as_float pairs", "padded/seed")
 
-    def node(operator: str, inputs: str, output: str, **attributes: Any) -> onnx.NodeProto:
-        return helper.make_node(operator, inputs.split(), [output], **attributes)
 
-    yield node("Cast", "num_pixels", "counts", to=TensorProto.INT64)
-    yield node("CumSum", "counts zero", "ends")
-    yield node("Sub", "ends counts", "starts")
-    yield node("Concat", "counts first_axis", "counts_or_zero", axis=0)  # so that there is a largest one
-    yield node("ReduceMax", "counts_or_zero", "largest", keepdims=0)
-    yield node("Max", "largest one", "length")
-    yield node("Range", "zero length one", "place")
-    yield node("Unsqueeze", "counts second_axis", "count_column")
-    yield node("Unsqueeze", "starts second_axis", "start_column")
-    yield node("Less", "place count_column", "is_pixel")
-    yield node("Add", "place start_column", "entry")
-    yield node("Size", "pixel_step", "padding_entry")
-    yield node("Where", "is_pixel entry padding_entry", "chosen")
-    yield node("Cast", "pixel_step", "step", to=TensorProto.INT64)
-    yield node("CumSum", "step zero", "total")
-    yield node("Concat", "first_axis total", "total_before", axis=0)  # of the entry before; its last is read by padding
-    yield node("Add", "chosen one", "own_total_at")
-    yield node("Min", "own_total_at padding_entry", "own_total_or_last")
-    yield node("Gather", "total_before own_total_or_last", "own_total", axis=0)
-    yield node("Gather", "total_before start_column", "before_first", axis=0)
-    yield node("Sub", "own_total before_first", "whole_index")
+def _of_runs() -> Iterator[onnx.NodeProto]:
+    """The pixels and the steps before each run and after the last; the values, with one of no run in front."""
+    yield _node("Cast", "run_length", "length", to=TensorProto.INT64)
+    yield _node("CumSum", "length zero", "pixels_until")
+    yield _node("Concat", "first_axis pixels_until", "pixels_before", axis=0)
+    yield _node("Sub", "pixels_until length", "begin")
+    yield _node("Concat", "first_axis begin", "begins", axis=0)
+    yield _node("Cast", "run_step", "step", to=TensorProto.INT64)
+    yield _node("CumSum", "step zero", "total")
+    yield _node("Concat", "first_axis total", "totals", axis=0)
+    yield _node("Concat", "no_value run_value", "values", axis=0)
+
+
+def _of_pixels() -> Iterator[onnx.NodeProto]:
+    """The sum of the steps of all candidates up to each pixel, its value; one entry of padding past all.
+
+    run: how many have begun, up to the pixel's own.
+    """
+    yield _node("ReduceSum", "length first_axis", "num_entries", keepdims=1)
+    yield _node("Add", "num_entries one", "num_entries_and_padding")
+    none = helper.make_tensor("", TensorProto.INT64, [1], [0])
+    yield _node("ConstantOfShape", "num_entries_and_padding", "nothing", value=none)
+    yield _node("Shape", "begin", "num_begun")
+    yield _node("Expand", "one num_begun", "ones")
+    yield _node("ScatterElements", "nothing begin ones", "begins_here", axis=0)
+    yield _node("CumSum", "begins_here zero", "run")
+    yield _node("Squeeze", "num_entries_and_padding", "past_all")
+    yield _node("Range", "zero past_all one", "entries")
+    yield _node("Gather", "begins run", "begin_of_own", axis=0)
+    yield _node("Sub", "entries begin_of_own", "inside")
+    yield _node("Gather", "totals run", "total_of_own", axis=0)
+    yield _node("Add", "total_of_own inside", "entry_total")
+    yield _node("Gather", "values run", "entry_value", axis=0)
+
+
+def _of_candidates(kind: np.dtype[Any]) -> Iterator[onnx.NodeProto]:
+    """Each one's pixels lie from its `start` on; what is beyond its count points at the entry of padding."""
+    yield _node("Cast", "num_runs", "runs_of", to=TensorProto.INT64)
+    yield _node("CumSum", "runs_of zero", "last_runs")
+    yield _node("Sub", "last_runs runs_of", "first_runs")
+    yield _node("Gather", "pixels_before last_runs", "ends", axis=0)
+    yield _node("Gather", "pixels_before first_runs", "starts", axis=0)
+    yield _node("Sub", "ends starts", "counts")
+    yield _node("Concat", "counts first_axis", "counts_or_zero", axis=0)  # so that there is a largest one
+    yield _node("ReduceMax", "counts_or_zero", "largest", keepdims=0)
+    yield _node("Max", "largest one", "longest")
+    yield _node("Range", "zero longest one", "place")
+    yield _node("Unsqueeze", "counts second_axis", "count_column")
+    yield _node("Unsqueeze", "starts second_axis", "start_column")
+    yield _node("Less", "place count_column", "is_pixel")
+    yield _node("Add", "place start_column", "entry")
+    yield _node("Where", "is_pixel entry num_entries", "chosen")
+    yield _node("Gather", "entry_total chosen", "own_total", axis=0)
+    yield _node("Unsqueeze", "first_runs second_axis", "first_run_column")
+    yield _node("Gather", "totals first_run_column", "before_first", axis=0)
+    yield _node("Sub", "own_total before_first", "whole_index")
     if kind == np.uint16:
-        yield node("Mod", "whole_index wrap", "index")
+        yield _node("Mod", "whole_index wrap", "index")
     else:
-        yield node("Identity", "whole_index", "index")
-    yield node("Cast", "index", "index_as_float", to=TensorProto.FLOAT)
-    yield node("Where", "is_pixel index_as_float no_pixel", "padded/pixel_index")
-    yield node("Concat", "pixel_value no_value", "value_and_padding", axis=0)
-    yield node("Gather", "value_and_padding chosen", "padded/pixel_value", axis=0)
-    yield node("Cast", "seed", "seed_as_float", to=TensorProto.FLOAT)
-    yield node("Reshape", "seed_as_float pairs", "padded/seed")
+        yield _node("Identity", "whole_index", "index")
+    yield _node("Cast", "index", "index_as_float", to=TensorProto.FLOAT)
+    yield _node("Where", "is_pixel index_as_float no_pixel", "padded/pixel_index")
+    yield _node("Gather", "entry_value chosen", "own_value", axis=0)
+    yield _node("Where", "is_pixel own_value no_value", "padded/pixel_value")
+
+
+def _node(operator: str, inputs: str, output: str, **attributes: Any) -> onnx.NodeProto:
+    return helper.make_node(operator, inputs.split(), [output], **attributes)
 
 
 def _columns(names: tuple[str, ...]) -> Iterator[onnx.NodeProto]:

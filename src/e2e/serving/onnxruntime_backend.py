@@ -1,7 +1,7 @@
 """Triton's onnxruntime back end in Python, for a server that comes without it. A server imports this file alone.
 
 It knows what the configurations of `e2e.serving.repository` use: ragged inputs, which are concatenated, outputs that
-are shared out as `num_pixels` was, and the limit of a request. A bad request is refused, those merged with it answered.
+are shared out as `num_runs` was, and the limit of a request. A bad request is refused, those merged with it answered.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb
 
-_SHARED_OUT_LIKE = "num_pixels"
+_SHARED_OUT_LIKE, _OF_RUNS = "num_runs", ("run_step", "run_length", "run_value")
 
 
 class TritonPythonModel:
@@ -84,12 +84,16 @@ class TritonPythonModel:
             raise ValueError(
                 f"{len(counts)} candidates in a request, at most {self._max_candidates}: send fewer at once"
             )
-        wanted = {"pixel_step": int(counts.sum()), "pixel_value": int(counts.sum()), "seed": 2 * len(counts)}
-        if ((counts < 0) | (counts > self._max_pixels)).any():
-            raise ValueError(f"num_pixels is negative, or above the {self._max_pixels} of the frame")
-        for name, length in wanted.items():
+        if (counts < 0).any():
+            raise ValueError("num_runs is negative")
+        for name, length in {**dict.fromkeys(_OF_RUNS, int(counts.sum())), "seed": 2 * len(counts)}.items():
             if len(tensors[name]) != length:
-                raise ValueError(f"{name} has {len(tensors[name])} entries, num_pixels says {length}")
+                raise ValueError(f"{name} has {len(tensors[name])} entries, num_runs says {length}")
+        lengths = tensors["run_length"].astype(np.int64)
+        pixels_before = np.concatenate(([0], np.cumsum(lengths)))
+        pixels = np.diff(pixels_before[np.concatenate(([0], np.cumsum(counts)))])
+        if (lengths == 0).any() or (pixels > self._max_pixels).any():
+            raise ValueError(f"a run without a pixel, or a candidate of more than the {self._max_pixels} of the frame")
         return tensors
 
 

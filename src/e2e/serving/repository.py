@@ -24,7 +24,13 @@ from e2e.serving.wire import Wire, tensor_types, to_wire
 CONFIG, WARMUP = "config.pbtxt", "warmup"
 SHA256_OF_VERSION = "model_sha256_of_version_{}"  # a parameter of the configuration
 MAX_CANDIDATES, MAX_PIXELS = "max_candidates", "max_pixels"  # of a request, and of a candidate; parameters as well
-_TYPES = {"uint16": "TYPE_UINT16", "int16": "TYPE_INT16", "int32": "TYPE_INT32", "float32": "TYPE_FP32"}
+_TYPES = {
+    "uint8": "TYPE_UINT8",
+    "uint16": "TYPE_UINT16",
+    "int16": "TYPE_INT16",
+    "int32": "TYPE_INT32",
+    "float32": "TYPE_FP32",
+}
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,7 @@ def config_text(bundle: Bundle, wire: Wire, versions: Mapping[int, str], options
         "version_policy { all { } }",
         *_tensors(bundle),
         *(  # one for each: a back end looks at the first name of a block alone
-            f'batch_output {{ target_name: "{name}" kind: BATCH_SCATTER_WITH_INPUT_SHAPE source_input: "num_pixels" }}'
+            f'batch_output {{ target_name: "{name}" kind: BATCH_SCATTER_WITH_INPUT_SHAPE source_input: "num_runs" }}'
             for name in bundle.contract.output_names
         ),
         f"dynamic_batching {{ max_queue_delay_microseconds: {options.max_delay_us} }}",

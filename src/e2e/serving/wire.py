@@ -1,16 +1,17 @@
 """What travels to a server: the occupied pixels of all candidates of a request end to end, in the narrowest types that
 lose nothing, and how many each candidate has. No padding, and nothing dense.
 
-An index is told by its step from the one before: pixels lie side by side, so most steps are 1, and the compression that
-gRPC and HTTP have built in finds that. Each tensor has one row, (1, entries): to Triton a request is one item of a
-ragged batch, so that requests of any length are merged. What `to_wire` takes apart, `from_wire` and the served graph
-(`e2e.serving.graph`) put together.
+Pixels side by side with the same value, as an HCAL tower spread over 5 x 5 of them has, travel as a run. Where one
+begins is told by its step from the one before: many steps are alike, and the compression that gRPC and HTTP have built
+in finds that. Each tensor has one row, (1, entries): to Triton a request is one item of a ragged batch, so that
+requests of any length are merged. What `to_wire` takes apart, `from_wire` and the served graph (`e2e.serving.graph`)
+put together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,23 +20,26 @@ from e2e.contract import PADDING_INDEX, FrameSpec
 from e2e.frames import Packed
 from e2e.problems import InputError
 
-_VALUE_TYPE, _COUNT_TYPE, _SEED_TYPE = np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.int16)
+_LENGTH_TYPE, _VALUE_TYPE = np.dtype(np.uint8), np.dtype(np.float32)
+_COUNT_TYPE, _SEED_TYPE = np.dtype(np.int32), np.dtype(np.int16)
+LONGEST_RUN = 255  # pixels; a longer one travels in parts
 DENSE_BYTES = 4  # of a pixel in the image that does not travel
 
 
 class Wire(NamedTuple):
-    """pixel_step: (1, pixels of all) of `index_type`, an index less the one before it in its candidate, the first as it
-    is; of two bytes modulo 2^16. pixel_value: float32, alike. num_pixels: (1, candidates) int32. seed: int16, row and
-    column of each, (1, 2 * candidates)."""
+    """run_step: (1, runs of all) of `index_type`, the index of a run's first pixel less that of the run before in its
+    candidate, the first as it is; of two bytes modulo 2^16. run_length: uint8, of pixels, at least 1, and run_value:
+    float32, alike. num_runs: (1, candidates) int32. seed: int16, row and column of each, (1, 2 * candidates)."""
 
-    pixel_step: NDArray[np.uint16] | NDArray[np.int32]
-    pixel_value: NDArray[np.float32]
-    num_pixels: NDArray[np.int32]
+    run_step: NDArray[np.uint16] | NDArray[np.int32]
+    run_length: NDArray[np.uint8]
+    run_value: NDArray[np.float32]
+    num_runs: NDArray[np.int32]
     seed: NDArray[np.int16]
 
     @property
     def num_candidates(self) -> int:
-        return self.num_pixels.shape[1]
+        return self.num_runs.shape[1]
 
     @property
     def num_bytes(self) -> int:
@@ -49,7 +53,8 @@ def index_type(frame: FrameSpec) -> np.dtype[np.uint16] | np.dtype[np.int32]:
 
 def tensor_types(frame: FrameSpec) -> dict[str, np.dtype]:
     """Of each tensor of `Wire`."""
-    return dict(zip(Wire._fields, (index_type(frame), _VALUE_TYPE, _COUNT_TYPE, _SEED_TYPE), strict=True))
+    kinds = index_type(frame), _LENGTH_TYPE, _VALUE_TYPE, _COUNT_TYPE, _SEED_TYPE
+    return dict(zip(Wire._fields, kinds, strict=True))
 
 
 def dense_bytes(frame: FrameSpec) -> int:
@@ -67,23 +72,43 @@ def to_wire(packed: Packed, frame: FrameSpec) -> Wire:
         raise InputError("wire", f"a pixel index that is none of the frame's {frame.num_pixels}", "mend the candidates")
     if not (narrow_seed == seed).all():
         raise InputError("wire", "a seed that is no pair of whole numbers", "mend the candidates")
-    counts = np.count_nonzero(is_pixel, axis=1).astype(_COUNT_TYPE)
     values = packed.pixel_value[is_pixel].astype(_VALUE_TYPE, copy=False)
-    step = np.diff(narrow, prepend=narrow.dtype.type(0))
-    first = (np.cumsum(counts) - counts)[counts > 0]
-    step[first] = narrow[first]
-    return Wire(step[None], values[None], counts[None], narrow_seed)
+    ends = np.cumsum(np.count_nonzero(is_pixel, axis=1))  # of the candidates, in pixels
+    begins = _runs(narrow, values, ends)
+    first_run = np.searchsorted(begins, np.concatenate(([0], ends)))  # of each candidate, and one past the last
+    step = np.diff(narrow[begins], prepend=narrow.dtype.type(0))
+    is_first = first_run[:-1][np.diff(first_run) > 0]
+    step[is_first] = narrow[begins[is_first]]
+    length = np.diff(begins, append=len(narrow)).astype(_LENGTH_TYPE)
+    num_runs = np.diff(first_run).astype(_COUNT_TYPE)
+    return Wire(step[None], length[None], values[begins][None], num_runs[None], narrow_seed)
+
+
+def _runs(index: NDArray[Any], value: NDArray[np.float32], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where they begin, among pixels end to end. ends: of the candidates."""
+    bits = value.view(np.uint32)  # NaN is itself, and -0.0 is not 0.0
+    goes_on = np.zeros(len(index), dtype=bool)
+    goes_on[1:] = (np.diff(index.astype(np.int64)) == 1) & (bits[1:] == bits[:-1])
+    goes_on[ends[ends < len(index)]] = False
+    begins = np.flatnonzero(~goes_on)
+    parts = -(-np.diff(begins, append=len(index)) // LONGEST_RUN)
+    part = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
+    return np.repeat(begins, parts) + LONGEST_RUN * part
 
 
 def from_wire(wire: Wire) -> Packed:
     """The candidates, padded to the longest of them, at least to one pixel."""
-    counts, step = wire.num_pixels[0].astype(np.int64), wire.pixel_step[0]
+    num_runs, length = wire.num_runs[0].astype(np.int64), wire.run_length[0].astype(np.int64)
+    step = wire.run_step[0]
     total = np.concatenate((np.zeros(1, step.dtype), np.cumsum(step, dtype=step.dtype)))  # overflows as it should
-    before = np.repeat(total[np.cumsum(counts) - counts], counts)
+    first = (total[1:] - np.repeat(total[np.cumsum(num_runs) - num_runs], num_runs)).astype(np.int64)
+    pixels = np.concatenate(([0], np.cumsum(length)))  # before each run, and of all
+    inside = np.arange(pixels[-1]) - np.repeat(pixels[:-1], length)
+    counts = np.diff(pixels[np.concatenate(([0], np.cumsum(num_runs)))])
     is_pixel = np.arange(max(counts.max(initial=0), 1)) < counts[:, None]
     index = np.full(is_pixel.shape, PADDING_INDEX, dtype=np.float32)
     value = np.zeros_like(index)
-    index[is_pixel], value[is_pixel] = total[1:] - before, wire.pixel_value[0]
+    index[is_pixel], value[is_pixel] = np.repeat(first, length) + inside, np.repeat(wire.run_value[0], length)
     return Packed(index, value, wire.seed.reshape(-1, 2).astype(np.float32))
 
 

@@ -1,4 +1,5 @@
 // Scores and masses by a Triton server (SONIC). What travels is sparse: see src/e2e/serving/wire.py, `e2e serve`.
+#include <cstring>
 #include <memory>
 #include <string>
 
@@ -61,19 +62,37 @@ public:
   }
 
 private:
-  /// An index less the one before it in its candidate, the first as it is; of two bytes modulo 2^16.
-  template <typename Step>
-  static std::vector<Step> steps(const e2e::SparseCandidates& candidates) {
-    std::vector<Step> found;
-    for (std::size_t i = 0; i < candidates.size(); ++i) {
-      std::int32_t before = 0;
-      for (std::int64_t entry = candidates.offset[i]; entry < candidates.offset[i + 1]; ++entry) {
-        found.push_back(static_cast<Step>(candidates.pixel[entry] - before));
-        before = candidates.pixel[entry];
+  /// Pixels side by side with the same bits of value; `step`: the first one's index less that of the run before in its
+  /// candidate, which in two bytes is modulo 2^16.
+  struct Runs {
+    std::vector<std::int32_t> step;
+    std::vector<std::uint8_t> length;
+    std::vector<float> value;
+    std::vector<std::int32_t> ofCandidate;
+
+    explicit Runs(const e2e::SparseCandidates& sent) {
+      for (std::size_t i = 0; i < sent.size(); ++i) {
+        const std::size_t before = length.size();
+        std::int32_t first = 0;
+        for (std::int64_t entry = sent.offset[i]; entry < sent.offset[i + 1]; ++entry)
+          if (entry > sent.offset[i] && goesOn(sent, entry))
+            ++length.back();
+          else {
+            step.push_back(sent.pixel[entry] - first);
+            first = sent.pixel[entry];
+            length.push_back(1);
+            value.push_back(sent.value[entry]);
+          }
+        ofCandidate.push_back(length.size() - before);
       }
     }
-    return found;
-  }
+
+  private:
+    bool goesOn(const e2e::SparseCandidates& sent, std::int64_t entry) const {
+      return sent.pixel[entry] == sent.pixel[entry - 1] + 1 && length.back() < 255 &&
+             std::memcmp(&sent.value[entry], &sent.value[entry - 1], sizeof(float)) == 0;
+    }
+  };
 
   /// A stream's first request asks for the candidate of the self test as well: does this server have our model?
   e2e::SparseCandidates withSelfTest(e2e::SparseCandidates candidates) const {
@@ -88,19 +107,19 @@ private:
   }
 
   void sendAll(const e2e::SparseCandidates& sent, Input& input) const {
+    const Runs runs(sent);
     if (io_.bundle().frame.window.numPixels() <= 1 << 16)
-      send(input.at("pixel_step"), steps<std::uint16_t>(sent));
+      send(input.at("run_step"), std::vector<std::uint16_t>(runs.step.begin(), runs.step.end()));
     else
-      send(input.at("pixel_step"), steps<std::int32_t>(sent));
-    send(input.at("pixel_value"), sent.value);
-    std::vector<std::int32_t> numPixels;
+      send(input.at("run_step"), runs.step);
+    send(input.at("run_length"), runs.length);
+    send(input.at("run_value"), runs.value);
+    send(input.at("num_runs"), runs.ofCandidate);
     std::vector<std::int16_t> seeds;
     for (std::size_t i = 0; i < sent.size(); ++i) {
-      numPixels.push_back(sent.offset[i + 1] - sent.offset[i]);
       seeds.push_back(sent.seedRow[i]);
       seeds.push_back(sent.seedColumn[i]);
     }
-    send(input.at("num_pixels"), numPixels);
     send(input.at("seed"), seeds);
   }
 
