@@ -4,6 +4,7 @@
 #include <nanobind/stl/tuple.h>
 #include <nanobind/stl/vector.h>
 
+#include <limits>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -11,6 +12,7 @@
 
 #include "core.h"
 #include "e2e/packing.h"
+#include "e2e/pixel_runs.h"
 #include "hits.h"
 
 namespace e2e::bindings {
@@ -125,12 +127,26 @@ void toDense(const AnyArray& offsets, const AnyArray& index, const AnyArray& val
             images.data());
 }
 
+std::tuple<NumpyArray<std::int32_t>, NumpyArray<std::uint8_t>, NumpyArray<float>, NumpyArray<std::int32_t>> pixelRuns(
+    const AnyArray& offsets, const AnyArray& index, const AnyArray& value) {
+  const Ragged pixels(offsets, index, value);
+  checkRange(pixels.index, std::numeric_limits<std::int32_t>::max(), "pixel_index");
+  PixelRuns runs;
+  {
+    nb::gil_scoped_release release;
+    runs = findRuns(pixels.offsets.data, pixels.numCandidates(), pixels.index.data, pixels.value.data);
+  }
+  return {toNumpy(std::move(runs.step)), toNumpy(std::move(runs.length)), toNumpy(std::move(runs.value)),
+          toNumpy(std::move(runs.numRuns))};
+}
+
 }  // namespace
 
 void bindCandidates(nb::module_& m) {
   m.def("build_candidates", &buildCandidates);
   m.def("cut_candidates", &cutCandidates);
   m.def("pack", &packCandidates);
+  m.def("pixel_runs", &pixelRuns);
   m.def("to_dense", &toDense, nb::arg(), nb::arg(), nb::arg(), nb::arg().noconvert());
 }
 

@@ -9,6 +9,7 @@
 #include "e2e/crop.h"
 #include "e2e/frame_builder.h"
 #include "e2e/packing.h"
+#include "e2e/pixel_runs.h"
 #include "e2e/seed_finder.h"
 #include "expect.h"
 #include "fuzz_graphs.h"
@@ -126,6 +127,21 @@ private:
     fillDense(offsets, index_.data(), value_.data(), 1, image.size(), image.data());
     for (std::size_t i = 0; i < index_.size(); ++i)
       EXPECT(packedIndex[i] == index_[i] && image[index_[i]] == packedValue[i]);
+    checkRuns(offsets);
+  }
+
+  /// Spread again they are the pixels.
+  void checkRuns(const std::int64_t* offsets) {
+    const PixelRuns runs = findRuns(offsets, 1, index_.data(), value_.data());
+    std::size_t pixel = 0;
+    std::int32_t first = 0;
+    for (std::size_t run = 0; run < runs.step.size(); ++run) {
+      first += runs.step[run];
+      EXPECT(runs.length[run] > 0 && pixel + runs.length[run] <= index_.size());
+      for (int i = 0; i < runs.length[run]; ++i, ++pixel)
+        EXPECT(index_[pixel] == first + i && value_[pixel] == runs.value[run]);
+    }
+    EXPECT(pixel == index_.size() && runs.numRuns.size() == 1 && runs.numRuns[0] == static_cast<int>(runs.step.size()));
   }
 
   /// Rows of any pixel and any value, summed and led by the highest; then everything cut around one seed.

@@ -11,6 +11,7 @@
 #include "e2e/nearest_nodes.h"
 #include "e2e/packing.h"
 #include "e2e/pixel_graph.h"
+#include "e2e/pixel_runs.h"
 #include "e2e/seed_finder.h"
 #include "expect.h"
 
@@ -182,6 +183,21 @@ void testPacking() {
   EXPECT(packedIndex[1] == 1023 && packedIndex[2] == kPaddingIndex && packedValue[1] == 2 && packedValue[3] == 0);
 }
 
+void testRuns() {
+  std::vector<std::int32_t> index = {4, 5, 6, 7, 9};
+  std::vector<float> value = {1, 1, 1, 1, 0.f};
+  for (int i = 0; i < 300; ++i) {
+    index.push_back(10 + i);
+    value.push_back(-0.f);
+  }
+  const std::int64_t offsets[] = {0, 3, 3, 305};  // the second is empty, the third begins within a run
+  const PixelRuns runs = findRuns(offsets, 3, index.data(), value.data());
+  EXPECT((runs.numRuns == std::vector<std::int32_t>{1, 0, 4}));
+  EXPECT((runs.step == std::vector<std::int32_t>{4, 7, 2, 1, 255}));
+  EXPECT((runs.length == std::vector<std::uint8_t>{3, 1, 1, 255, 45}));
+  EXPECT(runs.value[0] == 1 && !std::signbit(runs.value[2]) && std::signbit(runs.value[3]));
+}
+
 void testDense() {
   const std::size_t numPixels = 5000, batch = 3 * (kClearedAtOnce / numPixels) + 1;  // the last block is not full
   std::vector<std::int64_t> offsets{0};
@@ -238,6 +254,7 @@ int main() {
   testSumsAndLeaders();
   testHcal();
   testPacking();
+  testRuns();
   testDense();
   testGraphs();
   std::puts("core: all tests passed");

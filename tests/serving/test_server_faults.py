@@ -30,8 +30,9 @@ NOWHERE = "127.0.0.1:1"
         ({"run_step": np.zeros((1, 4), np.int32)}, "data-type|datatype"),
         ({"num_runs": np.zeros((1, 300), np.int32)}, "at most 256"),
         ({"run_length": 0}, "a run without a pixel"),
-        ({"run_length": 255}, "more than the 1024 of the frame"),
-        ({"run_step": 60_000}, "the network failed"),  # an index that is none of the frame
+        ({"run_length": 255}, "none of the frame's 1024"),
+        ({"run_step": 0, "run_length": 255}, "more than the 1024 of the frame"),
+        ({"run_step": 60_000}, "none of the frame's 1024"),
     ],
 )
 def test_a_bad_request_is_refused_and_its_neighbours_are_answered(server, bundle, change, why):

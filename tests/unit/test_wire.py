@@ -127,10 +127,26 @@ def test_the_served_graph_gives_the_bundles_own_answers(name):
     rng = np.random.default_rng(8)
     requests = [random_candidates(rng, frame, batch, pixels) for batch, pixels in ((3, 40), (1, 0), (5, 200), (1, 1))]
     requests.append(side_by_side(random_candidates(rng, frame, 4, 300)))
+    requests.append(long := side_by_side(random_candidates(rng, frame, 1, 600, is_full=True)))
+    long.pixel_value[:] = 1
     merged = join([to_wire(packed, frame) for packed in requests])
-    assert 1 < merged.run_length.max() <= 5
+    assert merged.run_length.tolist()[0][-3:] == [255, 255, 90]
     columns = session.run(list(bundle.contract.output_names), {k: v[0] for k, v in merged._asdict().items()})
     scale, sizes = bundle.contract.tolerance_scale, bundle.contract.answer_sizes
     expected = np.concatenate([engine.run(packed) for packed in requests])
     check_agreement("merged", np.stack(columns, axis=1), expected, scale, sizes)
     assert np.array_equal(np.stack(columns, axis=1), engine.run(from_wire(merged)))
+
+
+def test_a_run_without_a_pixel_shifts_nobody():
+    """A stock server looks at no request: what one client sends must not move the pixels of another."""
+    bundle = load_bundle(ZOO / "diphoton-mass-nano")
+    session = onnxruntime.InferenceSession(served_graph(bundle).SerializeToString())
+    good = to_wire(side_by_side(random_candidates(np.random.default_rng(3), FRAME, 3, 30, is_full=True)), FRAME)
+    bad = good._replace(run_length=np.where(np.arange(good.run_length.shape[1]) % 3, good.run_length, 0))
+    merged = join([good, bad, good])
+    names = list(bundle.contract.output_names)
+    alone, together = (session.run(names, {k: v[0] for k, v in wire._asdict().items()}) for wire in (good, merged))
+    for one, all_ in zip(alone, together, strict=True):
+        np.testing.assert_allclose(all_[:3], one, rtol=1e-6)
+        np.testing.assert_allclose(all_[6:], one, rtol=1e-6)

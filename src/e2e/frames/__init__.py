@@ -4,6 +4,6 @@
 Import the one you want: `from e2e.frames import native`.
 """
 
-from e2e.frames.candidates import Candidates, ChannelFrames, Frames, HitCounts, Packed, Seeds
+from e2e.frames.candidates import Candidates, ChannelFrames, Frames, HitCounts, Packed, PixelRuns, Seeds
 
-__all__ = ["Candidates", "ChannelFrames", "Frames", "HitCounts", "Packed", "Seeds"]
+__all__ = ["Candidates", "ChannelFrames", "Frames", "HitCounts", "Packed", "PixelRuns", "Seeds"]

@@ -16,6 +16,7 @@ FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int32]
 LongArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
+LONGEST_RUN = 255  # pixels of one value
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,19 @@ class Packed(NamedTuple):
     pixel_index: FloatArray  # (batch, pixels)
     pixel_value: FloatArray  # (batch, pixels)
     seed: FloatArray  # (batch, 2): row, column
+
+
+class PixelRuns(NamedTuple):
+    """Candidates as pixels side by side with the same bits of value, candidate by candidate.
+
+    step: the index of a run's first pixel less that of the run before in its candidate, the first as it is. length: in
+    pixels, 1 to `LONGEST_RUN`; a longer one comes in parts. num_runs: of each candidate.
+    """
+
+    step: IntArray
+    length: NDArray[np.uint8]
+    value: FloatArray
+    num_runs: IntArray
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from e2e.frames.candidates import (
     IntArray,
     LongArray,
     Packed,
+    PixelRuns,
     Seeds,
     check_channels,
 )
@@ -163,6 +164,10 @@ def pack(candidates: Candidates, start: int, stop: int) -> Packed:
     seed = np.stack((seeds.row[start:stop], seeds.column[start:stop]), axis=-1).astype(np.float32)
     index, value = _core.pack(*_pixels(candidates), start, stop)
     return Packed(index, value, seed)
+
+
+def pixel_runs(offsets: LongArray, pixel_index: IntArray, pixel_value: FloatArray) -> PixelRuns:
+    return PixelRuns(*_core.pixel_runs(offsets, pixel_index, pixel_value))
 
 
 def to_dense(candidates: Candidates, out: FloatArray | None = None) -> FloatArray:

@@ -5,7 +5,7 @@ the last bit, where NumPy's sine is not the machine's.
 """
 
 from e2e.frames.places import expected_pixel, tower_at
-from e2e.frames.reference_candidates import build_candidates, cut_candidates, pack, to_dense
+from e2e.frames.reference_candidates import build_candidates, cut_candidates, pack, pixel_runs, to_dense
 from e2e.frames.reference_frames import (
     BARREL,
     Frame,
@@ -52,6 +52,7 @@ __all__ = [
     "nearest_nodes",
     "pack",
     "packed_neighbours",
+    "pixel_runs",
     "screen",
     "seeds_near",
     "seeds_of_jets",

@@ -10,7 +10,18 @@ import numpy as np
 from e2e.contract import PADDING_INDEX, FrameSpec
 from e2e.detector.grids import upsample_hcal
 from e2e.events.record import Table
-from e2e.frames.candidates import Candidates, ChannelFrames, FloatArray, Packed, Seeds, check_channels
+from e2e.frames.candidates import (
+    LONGEST_RUN,
+    Candidates,
+    ChannelFrames,
+    FloatArray,
+    IntArray,
+    LongArray,
+    Packed,
+    PixelRuns,
+    Seeds,
+    check_channels,
+)
 from e2e.frames.reference_frames import BARREL, barrel_image, check_hits, joined, offsets_of
 from e2e.frames.reference_seeds import check_pixels
 
@@ -93,6 +104,27 @@ def to_dense(candidates: Candidates, out: FloatArray | None = None) -> FloatArra
         raise ValueError(f"out is {out.dtype} of {out.shape}; needed: contiguous float32 of {shape}")
     out[...] = images
     return out
+
+
+def pixel_runs(offsets: LongArray, pixel_index: IntArray, pixel_value: FloatArray) -> PixelRuns:
+    """Candidate i has the pixels `offsets[i]` to `offsets[i + 1]`, in any order."""
+    index = pixel_index.astype(np.int64)
+    bits = pixel_value.view(np.uint32)  # NaN is itself, and -0.0 is not 0.0
+    goes_on = np.zeros(len(index), dtype=bool)
+    goes_on[1:] = (np.diff(index) == 1) & (bits[1:] == bits[:-1])
+    goes_on[offsets[offsets < len(index)]] = False
+    begins = np.flatnonzero(~goes_on)
+    parts = -(-np.diff(begins, append=len(index)) // LONGEST_RUN)
+    part = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
+    begins = np.repeat(begins, parts) + LONGEST_RUN * part
+    first = np.searchsorted(begins, offsets)  # run of each candidate, and one past the last
+    is_first = first[:-1][np.diff(first) > 0]
+    step = np.diff(index[begins], prepend=0)
+    step[is_first] = index[begins[is_first]]
+    length = np.diff(begins, append=len(index))
+    return PixelRuns(
+        step.astype(np.int32), length.astype(np.uint8), pixel_value[begins], np.diff(first).astype(np.int32)
+    )
 
 
 def _check_range(candidates: Candidates, start: int, stop: int) -> None:

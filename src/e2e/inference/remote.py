@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -37,7 +38,8 @@ _REFUSALS = (
     "403",
     "404",
 )
-_UNAVAILABLE_FOR_GOOD = ("restricted", "unknown model")  # what gRPC says for want of a token, and of the model
+# what gRPC says for want of a token, and of the model; not of one that is loading
+_UNAVAILABLE_FOR_GOOD = re.compile(r"restricted|unknown model.*is not found")
 
 
 class RefusedError(Exception):
@@ -195,7 +197,7 @@ def _sorted_out(error: Exception) -> RefusedError | UnavailableError:
         text = f"{error.message()}" + (f" ({status})" if status else "")
         if "Socket closed" in text:
             text += _WRONG_PORT.format("HTTP", "gRPC")
-        is_refusal = status in _REFUSALS or any(words in text for words in _UNAVAILABLE_FOR_GOOD)
+        is_refusal = status in _REFUSALS or _UNAVAILABLE_FOR_GOOD.search(text) is not None
         return RefusedError(text) if is_refusal else UnavailableError(text)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return UnavailableError(text + (_WRONG_PORT.format("gRPC", "HTTP") if "HTTPParse" in text else ""))

@@ -117,7 +117,7 @@ def _of_pixels() -> Iterator[onnx.NodeProto]:
     yield _node("ConstantOfShape", "num_entries_and_padding", "nothing", value=none)
     yield _node("Shape", "begin", "num_begun")
     yield _node("Expand", "one num_begun", "ones")
-    yield _node("ScatterElements", "nothing begin ones", "begins_here", axis=0)
+    yield _node("ScatterElements", "nothing begin ones", "begins_here", axis=0, reduction="add")
     yield _node("CumSum", "begins_here zero", "run")
     yield _node("Squeeze", "num_entries_and_padding", "past_all")
     yield _node("Range", "zero past_all one", "entries")

@@ -10,12 +10,13 @@ import ctypes
 import json
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb
 
+_MOST_PADDED = 1 << 24  # pixels of what runs at once, each candidate padded to the longest
 _SHARED_OUT_LIKE, _OF_RUNS = "num_runs", ("run_step", "run_length", "run_value")
 
 
@@ -38,31 +39,33 @@ class TritonPythonModel:
     def execute(self, requests: list[Any]) -> list[Any]:
         """One response for each request, in order; those that can be run are run together."""
         responses: list[Any] = [None] * len(requests)
-        sound: dict[int, dict[str, np.ndarray]] = {}
+        sound: dict[int, _Request] = {}
         for number, request in enumerate(requests):
             try:
                 sound[number] = self._read(request)
             except ValueError as error:
                 responses[number] = _failure(str(error), pb.TritonError.INVALID_ARG)
         if sound:
+            together = list(sound.values())
             try:
-                answers = self._run(list(sound.values()))
+                answers = self._run(together) if _padded(together) <= _MOST_PADDED else []
             except Exception:  # of the session, whatever it is: one of them is to blame, and should not take the others
-                answers = [self._run_alone(tensors) for tensors in sound.values()]
+                answers = []
+            answers = answers or [self._run_alone(request) for request in together]
             for number, answer in zip(sound, answers, strict=True):
                 responses[number] = answer
         return responses
 
-    def _run_alone(self, tensors: dict[str, np.ndarray]) -> Any:
+    def _run_alone(self, request: _Request) -> Any:
         try:
-            return self._run([tensors])[0]
+            return self._run([request])[0]
         except Exception as error:
             return _failure(f"the network failed: {error}", pb.TritonError.INTERNAL)
 
-    def _run(self, together: list[dict[str, np.ndarray]]) -> list[Any]:
-        merged = {name: np.concatenate([tensors[name] for tensors in together]) for name in self._inputs}
+    def _run(self, together: list[_Request]) -> list[Any]:
+        merged = {name: np.concatenate([request.tensors[name] for request in together]) for name in self._inputs}
         columns = self._session.run(self._outputs, merged)
-        ends = np.cumsum([len(tensors[_SHARED_OUT_LIKE]) for tensors in together])
+        ends = np.cumsum([request.num_candidates for request in together])
         responses = []
         for begin, end in zip([0, *ends[:-1]], ends, strict=True):
             shared = [np.ascontiguousarray(column[None, begin:end]) for column in columns]
@@ -70,7 +73,7 @@ class TritonPythonModel:
             responses.append(pb.InferenceResponse(output_tensors=tensors))
         return responses
 
-    def _read(self, request: Any) -> dict[str, np.ndarray]:
+    def _read(self, request: Any) -> _Request:
         """Each input without its first dimension. Raises ValueError for what does not go together."""
         tensors = {}
         for name in self._inputs:
@@ -89,12 +92,41 @@ class TritonPythonModel:
         for name, length in {**dict.fromkeys(_OF_RUNS, int(counts.sum())), "seed": 2 * len(counts)}.items():
             if len(tensors[name]) != length:
                 raise ValueError(f"{name} has {len(tensors[name])} entries, num_runs says {length}")
-        lengths = tensors["run_length"].astype(np.int64)
-        pixels_before = np.concatenate(([0], np.cumsum(lengths)))
-        pixels = np.diff(pixels_before[np.concatenate(([0], np.cumsum(counts)))])
-        if (lengths == 0).any() or (pixels > self._max_pixels).any():
-            raise ValueError(f"a run without a pixel, or a candidate of more than the {self._max_pixels} of the frame")
-        return tensors
+        sound = _Request(tensors, len(counts), self._longest(tensors["run_step"], tensors["run_length"], counts))
+        if (padded := _padded([sound])) > _MOST_PADDED:
+            what = f"{len(counts)} candidates, padded to the longest, have {padded} pixels, at most {_MOST_PADDED}"
+            raise ValueError(f"{what}: send fewer at once")
+        return sound
+
+    def _longest(self, step: np.ndarray, run_length: np.ndarray, counts: np.ndarray) -> int:
+        """Pixels of the candidate that has most. Raises ValueError for runs that lie not in the frame."""
+        length, ends = run_length.astype(np.int64), np.cumsum(counts)
+        if (length == 0).any():
+            raise ValueError("a run without a pixel")
+        total = np.concatenate(([0], np.cumsum(step, dtype=np.int64)))
+        first = total[1:] - np.repeat(total[ends - counts], counts)
+        if step.dtype == np.uint16:
+            first %= 1 << 16
+        if ((first < 0) | (first + length > self._max_pixels)).any():
+            raise ValueError(f"a pixel that is none of the frame's {self._max_pixels}")
+        pixels_before = np.concatenate(([0], np.cumsum(length)))
+        longest = int((pixels_before[ends] - pixels_before[ends - counts]).max(initial=0))
+        if longest > self._max_pixels:
+            raise ValueError(f"a candidate of {longest} pixels, more than the {self._max_pixels} of the frame")
+        return longest
+
+
+class _Request(NamedTuple):
+    """longest: pixels of the candidate that has most."""
+
+    tensors: dict[str, np.ndarray]
+    num_candidates: int
+    longest: int
+
+
+def _padded(together: list[_Request]) -> int:
+    """Pixels of all candidates when they run together."""
+    return sum(request.num_candidates for request in together) * max(request.longest for request in together)
 
 
 def _handed_over(name: str, column: np.ndarray) -> Any:

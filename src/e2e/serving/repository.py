@@ -99,9 +99,8 @@ def _known_versions(bundle: Bundle, place: Path) -> dict[int, str]:
     with reading(place / CONFIG):
         lines = (place / CONFIG).read_text(encoding="utf-8").splitlines()
     if [line for line in lines if line.startswith(("input ", "output "))] != _tensors(bundle):
-        raise InputError(
-            place, f"a model with other inputs or answers than {bundle.path}", "rename the bundle's folder"
-        )
+        what = f"a model with other inputs or answers than {bundle.path}"
+        raise InputError(place, what, "rename the bundle's folder, or delete what an earlier version wrote")
     fields = [line.split('"') for line in lines if line.startswith("parameters ")]
     return versions_of({field[1]: field[3] for field in fields})
 

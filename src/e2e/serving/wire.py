@@ -17,12 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from e2e.contract import PADDING_INDEX, FrameSpec
-from e2e.frames import Packed
+from e2e.frames import Packed, native
 from e2e.problems import InputError
 
 _LENGTH_TYPE, _VALUE_TYPE = np.dtype(np.uint8), np.dtype(np.float32)
 _COUNT_TYPE, _SEED_TYPE = np.dtype(np.int32), np.dtype(np.int16)
-LONGEST_RUN = 255  # pixels; a longer one travels in parts
 DENSE_BYTES = 4  # of a pixel in the image that does not travel
 
 
@@ -67,33 +66,15 @@ def to_wire(packed: Packed, frame: FrameSpec) -> Wire:
     is_pixel = packed.pixel_index != PADDING_INDEX
     index, seed = packed.pixel_index[is_pixel], packed.seed.reshape(1, -1)
     with np.errstate(invalid="ignore"):  # NaN becomes some number, and is then found to differ
-        narrow, narrow_seed = index.astype(index_type(frame)), seed.astype(_SEED_TYPE)
-    if not ((narrow == index) & (narrow < frame.num_pixels)).all() or (narrow < 0).any():
+        narrow, narrow_seed = index.astype(np.int32), seed.astype(_SEED_TYPE)
+    if not ((narrow == index) & (narrow >= 0) & (narrow < frame.num_pixels)).all():
         raise InputError("wire", f"a pixel index that is none of the frame's {frame.num_pixels}", "mend the candidates")
     if not (narrow_seed == seed).all():
         raise InputError("wire", "a seed that is no pair of whole numbers", "mend the candidates")
-    values = packed.pixel_value[is_pixel].astype(_VALUE_TYPE, copy=False)
-    ends = np.cumsum(np.count_nonzero(is_pixel, axis=1))  # of the candidates, in pixels
-    begins = _runs(narrow, values, ends)
-    first_run = np.searchsorted(begins, np.concatenate(([0], ends)))  # of each candidate, and one past the last
-    step = np.diff(narrow[begins], prepend=narrow.dtype.type(0))
-    is_first = first_run[:-1][np.diff(first_run) > 0]
-    step[is_first] = narrow[begins[is_first]]
-    length = np.diff(begins, append=len(narrow)).astype(_LENGTH_TYPE)
-    num_runs = np.diff(first_run).astype(_COUNT_TYPE)
-    return Wire(step[None], length[None], values[begins][None], num_runs[None], narrow_seed)
-
-
-def _runs(index: NDArray[Any], value: NDArray[np.float32], ends: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where they begin, among pixels end to end. ends: of the candidates."""
-    bits = value.view(np.uint32)  # NaN is itself, and -0.0 is not 0.0
-    goes_on = np.zeros(len(index), dtype=bool)
-    goes_on[1:] = (np.diff(index.astype(np.int64)) == 1) & (bits[1:] == bits[:-1])
-    goes_on[ends[ends < len(index)]] = False
-    begins = np.flatnonzero(~goes_on)
-    parts = -(-np.diff(begins, append=len(index)) // LONGEST_RUN)
-    part = np.arange(parts.sum()) - np.repeat(np.cumsum(parts) - parts, parts)
-    return np.repeat(begins, parts) + LONGEST_RUN * part
+    offsets = np.concatenate(([0], np.cumsum(np.count_nonzero(is_pixel, axis=1))))
+    runs = native.pixel_runs(offsets, narrow, packed.pixel_value[is_pixel].astype(_VALUE_TYPE, copy=False))
+    step: Any = runs.step.astype(index_type(frame))  # of two bytes modulo 2^16
+    return Wire(step[None], runs.length[None], runs.value[None], runs.num_runs[None], narrow_seed)
 
 
 def from_wire(wire: Wire) -> Packed:

@@ -1,5 +1,4 @@
 // Scores and masses by a Triton server (SONIC). What travels is sparse: see src/e2e/serving/wire.py, `e2e serve`.
-#include <cstring>
 #include <memory>
 #include <string>
 
@@ -11,6 +10,7 @@
 #include "FWCore/Utilities/interface/Exception.h"
 #include "HeterogeneousCore/SonicTriton/interface/TritonData.h"
 #include "HeterogeneousCore/SonicTriton/interface/TritonEDProducer.h"
+#include "RecoE2E/Core/interface/pixel_runs.h"
 #include "RecoE2E/Inference/interface/TaggerIO.h"
 
 class E2ESonicProducer : public TritonEDProducer<> {
@@ -62,38 +62,6 @@ public:
   }
 
 private:
-  /// Pixels side by side with the same bits of value; `step`: the first one's index less that of the run before in its
-  /// candidate, which in two bytes is modulo 2^16.
-  struct Runs {
-    std::vector<std::int32_t> step;
-    std::vector<std::uint8_t> length;
-    std::vector<float> value;
-    std::vector<std::int32_t> ofCandidate;
-
-    explicit Runs(const e2e::SparseCandidates& sent) {
-      for (std::size_t i = 0; i < sent.size(); ++i) {
-        const std::size_t before = length.size();
-        std::int32_t first = 0;
-        for (std::int64_t entry = sent.offset[i]; entry < sent.offset[i + 1]; ++entry)
-          if (entry > sent.offset[i] && goesOn(sent, entry))
-            ++length.back();
-          else {
-            step.push_back(sent.pixel[entry] - first);
-            first = sent.pixel[entry];
-            length.push_back(1);
-            value.push_back(sent.value[entry]);
-          }
-        ofCandidate.push_back(length.size() - before);
-      }
-    }
-
-  private:
-    bool goesOn(const e2e::SparseCandidates& sent, std::int64_t entry) const {
-      return sent.pixel[entry] == sent.pixel[entry - 1] + 1 && length.back() < 255 &&
-             std::memcmp(&sent.value[entry], &sent.value[entry - 1], sizeof(float)) == 0;
-    }
-  };
-
   /// A stream's first request asks for the candidate of the self test as well: does this server have our model?
   e2e::SparseCandidates withSelfTest(e2e::SparseCandidates candidates) const {
     const e2e::SelfTest& test = io_.bundle().selfTest;
@@ -107,14 +75,14 @@ private:
   }
 
   void sendAll(const e2e::SparseCandidates& sent, Input& input) const {
-    const Runs runs(sent);
+    const e2e::PixelRuns runs = e2e::findRuns(sent.offset.data(), sent.size(), sent.pixel.data(), sent.value.data());
     if (io_.bundle().frame.window.numPixels() <= 1 << 16)
-      send(input.at("run_step"), std::vector<std::uint16_t>(runs.step.begin(), runs.step.end()));
+      send(input.at("run_step"), std::vector<std::uint16_t>(runs.step.begin(), runs.step.end()));  // modulo 2^16
     else
       send(input.at("run_step"), runs.step);
     send(input.at("run_length"), runs.length);
     send(input.at("run_value"), runs.value);
-    send(input.at("num_runs"), runs.ofCandidate);
+    send(input.at("num_runs"), runs.numRuns);
     std::vector<std::int16_t> seeds;
     for (std::size_t i = 0; i < sent.size(); ++i) {
       seeds.push_back(sent.seedRow[i]);
