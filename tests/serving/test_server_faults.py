@@ -1,5 +1,6 @@
 """Whatever goes wrong with a server, every candidate is answered once, in order, in time."""
 
+import itertools
 import os
 import signal
 import socket
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from client import NAME, check_same, remote, some
 
+from e2e.inference.remote import Connection
 from e2e.problems import InputError
 from e2e.serving.server import ServerOptions, TritonServer
 from e2e.serving.wire import to_wire
@@ -78,17 +80,26 @@ def _ask_raw(server, tensors):
         client.close()
 
 
+def _kill_during_request(number, server, monkeypatch):
+    """As it leaves: those before it are answered, but for those that are on their way beside it."""
+    ask, count = Connection._ask, itertools.count(1)
+
+    def counted(self, wire, deadline):
+        if str(self._address) in (server.url, server.http_url) and next(count) == number:
+            threading.Thread(target=os.killpg, args=(server.pid, signal.SIGKILL)).start()
+        return ask(self, wire, deadline)
+
+    monkeypatch.setattr(Connection, "_ask", counted)
+
+
 @pytest.mark.parametrize("scheme", ["grpc", "http"])
-def test_a_server_killed_in_the_middle(repository, bundle, scheme):
+def test_a_server_killed_in_the_middle(repository, bundle, scheme, monkeypatch):
     packed = some(bundle, 600)
     with TritonServer(repository, ServerOptions(port=0)) as own:
         url = own.url if scheme == "grpc" else own.http_url
         engine = remote(bundle, url, request_candidates=2, in_flight=2, deadline_s=5)
-        killer = threading.Timer(0.1, lambda: os.killpg(own.pid, signal.SIGKILL))
-        engine.run(some(bundle, 4))  # connected
-        killer.start()
+        _kill_during_request(30, own, monkeypatch)
         outputs, names = engine.run_named(packed)
-        killer.join()
         assert not own.is_running()
     assert names[0].startswith("triton") and names[-1] == "onnxruntime"
     check_same(bundle, packed, outputs)
@@ -97,16 +108,14 @@ def test_a_server_killed_in_the_middle(repository, bundle, scheme):
     engine.close()
 
 
-def test_servers_share_the_work_and_one_takes_over(server, repository, bundle):
+def test_servers_share_the_work_and_one_takes_over(server, repository, bundle, monkeypatch):
     packed = some(bundle, 400)
     with TritonServer(repository, ServerOptions(port=0)) as own:
         both = {f"triton {own.url}", f"triton {server.url}"}
         engine = remote(bundle, own.url, server.url, request_candidates=2, in_flight=4)
         assert set(engine.run_named(packed)[1]) == both
-        killer = threading.Timer(0.1, lambda: os.killpg(own.pid, signal.SIGKILL))
-        killer.start()
+        _kill_during_request(30, own, monkeypatch)
         outputs, names = engine.run_named(packed)
-        killer.join()
     assert set(names) == both and names[-1] == f"triton {server.url}"
     check_same(bundle, packed, outputs)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -38,7 +39,7 @@ def as_list(found: Edges) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.stack((source, node + candidate * NODES)), found.pair[candidate, node, which]
 
 
-def same(ours: nn.Module, theirs: nn.Module, **more: torch.Tensor) -> None:
+def same(ours: nn.Module, theirs: Callable[..., torch.Tensor], **more: torch.Tensor) -> None:
     found = edges()
     pairs, _ = as_list(found)
     expected = theirs(nodes().reshape(-1, WIDTH), pairs, **more).reshape(BATCH, NODES, WIDTH)
@@ -88,9 +89,9 @@ def test_edge_conv(geometric):
         whole.weight.copy_(torch.cat((ours.own.weight, ours.other.weight), dim=1))
         whole.bias.copy_(ours.own.bias)
     message = nn.Sequential(whole, *ours.mlp)
-    theirs = geometric.EdgeConv(copy.deepcopy(message), aggr="mean")
+    theirs = geometric.EdgeConv(copy.deepcopy(message), aggr=["mean", "max"])
     take(theirs.nn, message)  # it began anew
-    same(ours, theirs)
+    same(ours, lambda x, pairs: ours.gathered(theirs(x, pairs)))
 
 
 @pytest.mark.parametrize("make", LAYERS)
@@ -118,4 +119,5 @@ def test_edges_by_hand():
     found = Edges(torch.tensor([[[1, 2], [0, 0], [0, 1]]]), torch.tensor([[[1.0, 1], [1, 0], [0, 0]]]), torch.zeros(0))
     assert found.mean(found.gather(x)).flatten().tolist() == [3, 1, 0]
     assert found.maximum(found.gather(-x)).flatten().tolist() == [-2, -1, 0]
+    assert found.mean_and_maximum(found.gather(x)).tolist() == [[[3, 4], [1, 1], [0, 0]]]
     assert found.softmax(torch.zeros(1, 3, 2, 1)).flatten().tolist() == [0.5, 0.5, 1, 0, 0, 0]
