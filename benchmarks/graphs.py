@@ -172,7 +172,7 @@ def over_geometric(packed: Packed, device: str) -> dict[str, float | None] | Non
         return None
     width = 24
     ours = EdgeConv(width).to(device)
-    theirs = Geometric(nn.Sequential(nn.Linear(2 * width, width), *ours.mlp), aggr="mean").to(device)
+    theirs = Geometric(nn.Sequential(nn.Linear(2 * width, width), *ours.mlp), aggr=["mean", "max"]).to(device)
     found = torch.from_numpy(native.packed_neighbours(packed.pixel_index, FRAME, GraphSpec(8, 8))).to(device)
     batch, nodes, _ = found.shape
     edges = Edges(found.clamp(min=0).long(), (found >= 0).float(), found.new_zeros(*found.shape, NUM_PAIR_FEATURES))
@@ -184,7 +184,10 @@ def over_geometric(packed: Packed, device: str) -> dict[str, float | None] | Non
         return float(answer.sum())
 
     with torch.no_grad():
-        ways = {"ours": lambda _: wait(ours(x, edges)), "theirs": lambda _: wait(theirs(x.flatten(0, 1), pairs))}
+        ways = {
+            "ours": lambda _: wait(ours(x, edges)),
+            "theirs": lambda _: wait(ours.gathered(theirs(x.flatten(0, 1), pairs))),
+        }
         in_turn(ways, [None] * 2)
         taken = in_turn(ways, [None] * 12)
     return ratio(taken["theirs"], taken["ours"])
