@@ -98,6 +98,7 @@ def test_a_server_killed_in_the_middle(repository, bundle, scheme, monkeypatch):
     with TritonServer(repository, ServerOptions(port=0)) as own:
         url = own.url if scheme == "grpc" else own.http_url
         engine = remote(bundle, url, request_candidates=2, in_flight=2, deadline_s=5)
+        engine.run(some(bundle, 4))  # connected
         _kill_during_request(30, own, monkeypatch)
         outputs, names = engine.run_named(packed)
         assert not own.is_running()
@@ -116,6 +117,7 @@ def test_servers_share_the_work_and_one_takes_over(server, repository, bundle, m
         assert set(engine.run_named(packed)[1]) == both
         _kill_during_request(30, own, monkeypatch)
         outputs, names = engine.run_named(packed)
+        assert not own.is_running()
     assert set(names) == both and names[-1] == f"triton {server.url}"
     check_same(bundle, packed, outputs)
 

@@ -14,25 +14,29 @@ from e2e.bundles.parity import random_candidates
 from e2e.serving.wire import to_wire
 from e2e.tasks import TASKS
 
-FRAME = TASKS["electron-photon"].frame
+FRAMES = {"two bytes a step": TASKS["electron-photon"].frame, "four bytes": TASKS["tau"].frame}
 
 
 class Session:
     """Answers each candidate with its number of runs; remembers how many came at once."""
 
     def __init__(self):
-        self.asked, self.most = [], 1000
+        self.asked, self.padded, self.most = [], [], 1000
 
     def run(self, outputs, inputs):
         counts = inputs["num_runs"]
         self.asked.append(len(counts))
+        runs = np.split(inputs["run_length"], np.cumsum(counts)[:-1])
+        self.padded.append(len(counts) * max(own.sum(dtype=int) for own in runs))
+        assert len(inputs["seed"]) == 2 * len(counts) and len(inputs["run_value"]) == counts.sum()
         if len(counts) > self.most:
             raise RuntimeError("out of memory")
         return [counts.astype(np.float32) for _ in outputs]
 
 
-@pytest.fixture
-def backend(monkeypatch):
+@pytest.fixture(params=FRAMES)
+def backend(request, monkeypatch):
+    frame = FRAMES[request.param]
     stub = SimpleNamespace(
         InferenceResponse=lambda output_tensors, error=None: SimpleNamespace(answer=output_tensors, error=error),
         TritonError=type("TritonError", (str,), {"INVALID_ARG": 1, "INTERNAL": 2, "__new__": _worded}),
@@ -45,7 +49,7 @@ def backend(monkeypatch):
     monkeypatch.setattr(module.onnxruntime, "InferenceSession", lambda *given, **options: Session())
     model = module.TritonPythonModel()
     names = ("run_step", "run_length", "run_value", "num_runs", "seed")
-    numbers = {"max_candidates": 8, "max_pixels": FRAME.num_pixels}
+    numbers = {"max_candidates": 8, "max_pixels": frame.num_pixels}
     threads = {"intra_op_thread_count": 1, "inter_op_thread_count": 1}
     config = {
         "parameters": {key: {"string_value": str(value)} for key, value in {**numbers, **threads}.items()},
@@ -54,7 +58,7 @@ def backend(monkeypatch):
     }
     place = {"model_repository": "/nowhere", "model_version": "1", "model_instance_kind": "CPU"}
     model.initialize({"model_config": json.dumps(config), "model_instance_device_id": "0", **place})
-    yield SimpleNamespace(model=model, module=module, session=model._session)
+    yield SimpleNamespace(model=model, module=module, session=model._session, frame=frame)
     sys.modules.pop("e2e.serving.onnxruntime_backend", None)
 
 
@@ -62,13 +66,13 @@ def _worded(kind, text, code):
     return str.__new__(kind, text)
 
 
-def requests(*sizes):
+def requests(frame, *sizes):
     rng = np.random.default_rng(4)
-    return [to_wire(random_candidates(rng, FRAME, size, 30), FRAME)._asdict() for size in sizes]
+    return [to_wire(random_candidates(rng, frame, size, 30), frame)._asdict() for size in sizes]
 
 
 def test_sound_requests_run_together_each_with_its_own_answers(backend):
-    given = requests(3, 1, 8, 9, 2)
+    given = requests(backend.frame, 3, 1, 8, 9, 2)
     answers = backend.model.execute(given)
     assert backend.session.asked == [14]
     assert "at most 8" in answers[3].error
@@ -76,34 +80,58 @@ def test_sound_requests_run_together_each_with_its_own_answers(backend):
         assert answers[number].answer == [given[number]["num_runs"][0].tolist()]
 
 
-def test_what_would_be_too_large_together_runs_apart(backend, monkeypatch):
-    monkeypatch.setattr(backend.module, "_MOST_PADDED", 8 * 30)
-    answers = backend.model.execute(requests(3, 8, 2))
-    assert backend.session.asked == [3, 8, 2] and all(answer.error is None for answer in answers)
-    monkeypatch.setattr(backend.module, "_MOST_PADDED", 100)
-    small, large = backend.model.execute(requests(3, 8))
-    assert small.error is None and "send fewer at once" in large.error
+@pytest.mark.parametrize("most", [1, 100, 8 * 30, 10**6])
+def test_what_would_be_too_large_together_runs_in_parts(backend, monkeypatch, most):
+    monkeypatch.setattr(backend.module, "_MOST_PADDED", most)
+    given = requests(backend.frame, 3, 8, 2)
+    answers = backend.model.execute(given)
+    for request, answer in zip(given, answers, strict=True):
+        assert answer.error is None and answer.answer == [request["num_runs"][0].tolist()]
+    assert sum(backend.session.asked) == 13
+    assert all(
+        size == 1 or padded <= most for size, padded in zip(backend.session.asked, backend.session.padded, strict=True)
+    )
+    assert len(backend.session.asked) > 1 or most == 10**6
 
 
 def test_one_on_which_the_network_fails_takes_no_other_along(backend):
     backend.session.most = 3
-    answers = backend.model.execute(requests(3, 4))
-    assert backend.session.asked == [7, 3, 4]
+    answers = backend.model.execute(requests(backend.frame, 3, 4))
+    assert backend.session.asked == [7, 3, 4]  # none twice
     assert answers[0].error is None and "the network failed: out of memory" in answers[1].error
 
 
 @pytest.mark.parametrize(
-    ("name", "entry", "to", "why"),
+    ("name", "to", "why"),
     [
-        ("run_length", 0, 0, "a run without a pixel"),
-        ("run_step", 0, FRAME.num_pixels, "none of the frame's 1024"),
-        ("run_length", 0, 255, "none of the frame's 1024"),
+        ("run_length", 0, "a run without a pixel"),
+        ("run_length", 255, "none of the frame's"),
+        ("run_step", None, "none of the frame's"),  # one past the last
+        ("num_runs", 31, "num_runs says 31"),
     ],
 )
-def test_a_run_beyond_the_frame_is_refused(backend, name, entry, to, why):
-    packed = random_candidates(np.random.default_rng(4), FRAME, 1, 30, is_full=True)
-    packed.pixel_index[:] = FRAME.num_pixels - 1 - np.arange(30)
-    wire = to_wire(packed, FRAME)._asdict()
-    wire[name][0, entry] = to
+def test_what_is_not_in_the_frame_is_refused(backend, name, to, why):
+    packed = random_candidates(np.random.default_rng(4), backend.frame, 1, 30, is_full=True)
+    packed.pixel_index[:] = backend.frame.num_pixels - 1 - np.arange(30)  # from the last one down
+    wire = to_wire(packed, backend.frame)._asdict()
+    wire[name][0, 0] = backend.frame.num_pixels if to is None else to
     (answer,) = backend.model.execute([wire])
-    assert why in answer.error
+    assert why in answer.error and not backend.session.asked
+
+
+def test_a_candidate_of_more_pixels_than_the_frame_is_refused(backend):
+    """Runs may lie on one another."""
+    number = backend.frame.num_pixels // 255 + 1
+    (wire,) = requests(backend.frame, 1)
+    wire["run_step"] = np.zeros((1, number), wire["run_step"].dtype)
+    wire["run_length"], wire["run_value"] = np.full((1, number), 255, np.uint8), np.ones((1, number), np.float32)
+    wire["num_runs"] = np.array([[number]], np.int32)
+    (answer,) = backend.model.execute([wire])
+    assert f"more than the {backend.frame.num_pixels} of the frame" in answer.error
+
+
+def test_a_step_below_the_frame_is_refused(backend):
+    (wire,) = requests(backend.frame, 2)
+    wire["run_step"][0, 0] = -1 if wire["run_step"].dtype == np.int32 else np.uint16(65_535)
+    (answer,) = backend.model.execute([wire])
+    assert "none of the frame's" in answer.error

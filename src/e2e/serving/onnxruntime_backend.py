@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb
 
-_MOST_PADDED = 1 << 24  # pixels of what runs at once, each candidate padded to the longest
+_MOST_PADDED = 1 << 20  # pixels of what runs at once, each candidate padded to the longest
 _SHARED_OUT_LIKE, _OF_RUNS = "num_runs", ("run_step", "run_length", "run_value")
 
 
@@ -43,29 +44,27 @@ class TritonPythonModel:
         for number, request in enumerate(requests):
             try:
                 sound[number] = self._read(request)
-            except ValueError as error:
+            except Exception as error:  # of this request, whatever it is: those merged with it have theirs
                 responses[number] = _failure(str(error), pb.TritonError.INVALID_ARG)
         if sound:
-            together = list(sound.values())
-            try:
-                answers = self._run(together) if _padded(together) <= _MOST_PADDED else []
-            except Exception:  # of the session, whatever it is: one of them is to blame, and should not take the others
-                answers = []
-            answers = answers or [self._run_alone(request) for request in together]
-            for number, answer in zip(sound, answers, strict=True):
+            for number, answer in zip(sound, self._answers(list(sound.values())), strict=True):
                 responses[number] = answer
         return responses
 
-    def _run_alone(self, request: _Request) -> Any:
+    def _answers(self, together: list[_Request]) -> list[Any]:
         try:
-            return self._run([request])[0]
-        except Exception as error:
-            return _failure(f"the network failed: {error}", pb.TritonError.INTERNAL)
+            return self._run(together)
+        except Exception as error:  # of the session, whatever it is: one of them is to blame, and takes no other along
+            if len(together) == 1:
+                return [_failure(f"the network failed: {error}", pb.TritonError.INTERNAL)]
+            return [answer for request in together for answer in self._answers([request])]
 
     def _run(self, together: list[_Request]) -> list[Any]:
         merged = {name: np.concatenate([request.tensors[name] for request in together]) for name in self._inputs}
-        columns = self._session.run(self._outputs, merged)
-        ends = np.cumsum([request.num_candidates for request in together])
+        pixels = np.concatenate([request.pixels for request in together])
+        parts = [self._session.run(self._outputs, part) for part in _parts(merged, pixels)]
+        columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        ends = np.cumsum([len(request.pixels) for request in together])
         responses = []
         for begin, end in zip([0, *ends[:-1]], ends, strict=True):
             shared = [np.ascontiguousarray(column[None, begin:end]) for column in columns]
@@ -92,14 +91,10 @@ class TritonPythonModel:
         for name, length in {**dict.fromkeys(_OF_RUNS, int(counts.sum())), "seed": 2 * len(counts)}.items():
             if len(tensors[name]) != length:
                 raise ValueError(f"{name} has {len(tensors[name])} entries, num_runs says {length}")
-        sound = _Request(tensors, len(counts), self._longest(tensors["run_step"], tensors["run_length"], counts))
-        if (padded := _padded([sound])) > _MOST_PADDED:
-            what = f"{len(counts)} candidates, padded to the longest, have {padded} pixels, at most {_MOST_PADDED}"
-            raise ValueError(f"{what}: send fewer at once")
-        return sound
+        return _Request(tensors, self._pixels(tensors["run_step"], tensors["run_length"], counts))
 
-    def _longest(self, step: np.ndarray, run_length: np.ndarray, counts: np.ndarray) -> int:
-        """Pixels of the candidate that has most. Raises ValueError for runs that lie not in the frame."""
+    def _pixels(self, step: np.ndarray, run_length: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """Of each candidate, how many. Raises ValueError for runs that lie not in the frame."""
         length, ends = run_length.astype(np.int64), np.cumsum(counts)
         if (length == 0).any():
             raise ValueError("a run without a pixel")
@@ -110,23 +105,34 @@ class TritonPythonModel:
         if ((first < 0) | (first + length > self._max_pixels)).any():
             raise ValueError(f"a pixel that is none of the frame's {self._max_pixels}")
         pixels_before = np.concatenate(([0], np.cumsum(length)))
-        longest = int((pixels_before[ends] - pixels_before[ends - counts]).max(initial=0))
-        if longest > self._max_pixels:
-            raise ValueError(f"a candidate of {longest} pixels, more than the {self._max_pixels} of the frame")
-        return longest
+        pixels = pixels_before[ends] - pixels_before[ends - counts]
+        if (pixels > self._max_pixels).any():
+            raise ValueError(f"a candidate of {pixels.max()} pixels, more than the {self._max_pixels} of the frame")
+        return pixels
 
 
 class _Request(NamedTuple):
-    """longest: pixels of the candidate that has most."""
+    """pixels: of each candidate, how many."""
 
     tensors: dict[str, np.ndarray]
-    num_candidates: int
-    longest: int
+    pixels: np.ndarray
 
 
-def _padded(together: list[_Request]) -> int:
-    """Pixels of all candidates when they run together."""
-    return sum(request.num_candidates for request in together) * max(request.longest for request in together)
+def _parts(merged: dict[str, np.ndarray], pixels: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
+    """So many candidates that, padded to the longest of them, they have no more than `_MOST_PADDED` pixels; one at
+    least. A few bytes may ask for one long candidate among many."""
+    runs_before = np.concatenate(([0], np.cumsum(merged[_SHARED_OUT_LIKE], dtype=np.int64)))
+    begin, longest = 0, 1
+    for number, own in enumerate([*pixels.tolist(), _MOST_PADDED + 1]):
+        longest = max(longest, own)
+        if number == len(pixels) or (number > begin and (number + 1 - begin) * longest > _MOST_PADDED):
+            runs = slice(runs_before[begin], runs_before[number])
+            part = {name: merged[name][runs] for name in _OF_RUNS}
+            yield part | {
+                _SHARED_OUT_LIKE: merged[_SHARED_OUT_LIKE][begin:number],
+                "seed": merged["seed"][2 * begin : 2 * number],
+            }
+            begin, longest = number, max(own, 1)
 
 
 def _handed_over(name: str, column: np.ndarray) -> Any:
