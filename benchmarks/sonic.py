@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, default=Path("zoo/quark-gluon-nano"))
     parser.add_argument("--data", type=Path, nargs="+", default=[], help="simulated unless given")
-    parser.add_argument("-n", type=int, default=512, help="candidates")
+    parser.add_argument("-n", type=int, default=1024, help="candidates")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--turns", type=int, default=7)
     parser.add_argument(

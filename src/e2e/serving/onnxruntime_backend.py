@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb
 
-_MOST_PADDED = 1 << 20  # pixels of what runs at once, each candidate padded to the longest
+_MOST_PADDED = 1 << 18  # pixels of what runs at once, each candidate padded to the longest
 _SHARED_OUT_LIKE, _OF_RUNS = "num_runs", ("run_step", "run_length", "run_value")
 
 
