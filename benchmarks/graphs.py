@@ -9,8 +9,9 @@ checked to be equally near.
 Keys: `speedup_over_scipy` at 500 nodes (cKDTree, built and asked) with its error, `graphs_per_second` there;
 `neighbours_ms` of a graph, by nodes: of the core, of the core asked for each graph alone, of SciPy, and of the search
 inside the network where none are given; `inference` by batch and nodes: milliseconds of neighbours, network and both in
-ONNX Runtime (on a GPU: network in PyTorch), and of the same edge convolutions by PyTorch Geometric over
-ours, where it is installed; `share_of_peak` of the largest case: its products over what the machine does at best.
+ONNX Runtime (on a GPU: network in PyTorch), of the same edge convolutions by PyTorch Geometric over ours, where it is
+installed, and `megabytes` that the first call adds to a process; `share_of_peak` of the largest case: its products over
+what the machine does at best.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,6 +33,7 @@ from scipy.spatial import cKDTree
 from torch import nn
 
 from e2e.bench.peak import measure_peak
+from e2e.bench.worker import most_memory
 from e2e.bundles import load_bundle
 from e2e.bundles.export import export_bundle
 from e2e.comparison.cost import operations_of
@@ -149,6 +153,7 @@ def networks(rng: np.random.Generator, device: str) -> tuple[list[dict[str, Any]
                 each = milliseconds(taken)
                 each["network"] = round(each["both"] - each["neighbours"], 4)
                 row: dict[str, Any] = {"nodes": nodes, "batch": batch, "milliseconds": each}
+                row["megabytes"] = apart(megabytes, bundle.path, packed, device)
                 if batch == 32 and (geometric := over_geometric(packed, device)) is not None:
                     row["geometric_over_ours"] = geometric
                 rows.append(row)
@@ -156,6 +161,21 @@ def networks(rng: np.random.Generator, device: str) -> tuple[list[dict[str, Any]
     peak = measure_peak(1, device)
     done = operations / (rows[-1]["milliseconds"]["both"] / 1e3)
     return rows, {"flop_per_second": done / peak.flop_per_second}
+
+
+def apart(function: Callable[..., float], *given: Any) -> float:
+    """What it gives in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *given).result()
+
+
+def megabytes(bundle: Path, packed: Packed, device: str) -> float:
+    """The most that a call needs beyond what the process has once the network is loaded."""
+    engine = load_engine(load_bundle(bundle), "pytorch" if device == "cuda" else "onnxruntime", device=device)
+    before = most_memory()
+    engine.run(packed)
+    most = torch.cuda.max_memory_allocated() if device == "cuda" else most_memory() - before
+    return round(most / 1e6, 1)
 
 
 def repeated(ways: dict[str, Callable[[Packed], object]], packed: Packed) -> dict[str, np.ndarray]:
