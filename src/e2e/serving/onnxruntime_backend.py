@@ -96,16 +96,17 @@ class TritonPythonModel:
     def _pixels(self, step: np.ndarray, run_length: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Of each candidate, how many. Raises ValueError for runs that lie not in the frame."""
         length, ends = run_length.astype(np.int64), np.cumsum(counts)
+        begins = ends - counts  # of the candidates, in runs
         if (length == 0).any():
             raise ValueError("a run without a pixel")
         total = np.concatenate(([0], np.cumsum(step, dtype=np.int64)))
-        first = total[1:] - np.repeat(total[ends - counts], counts)
+        first = total[1:] - np.repeat(total[begins], counts)
         if step.dtype == np.uint16:
             first %= 1 << 16
         if ((first < 0) | (first + length > self._max_pixels)).any():
             raise ValueError(f"a pixel that is none of the frame's {self._max_pixels}")
         pixels_before = np.concatenate(([0], np.cumsum(length)))
-        pixels = pixels_before[ends] - pixels_before[ends - counts]
+        pixels = pixels_before[ends] - pixels_before[begins]
         if (pixels > self._max_pixels).any():
             raise ValueError(f"a candidate of {pixels.max()} pixels, more than the {self._max_pixels} of the frame")
         return pixels
@@ -123,7 +124,7 @@ def _parts(merged: dict[str, np.ndarray], pixels: np.ndarray) -> Iterator[dict[s
     least. A few bytes may ask for one long candidate among many."""
     runs_before = np.concatenate(([0], np.cumsum(merged[_SHARED_OUT_LIKE], dtype=np.int64)))
     begin, longest = 0, 1
-    for number, own in enumerate([*pixels.tolist(), _MOST_PADDED + 1]):
+    for number, own in enumerate([*pixels.tolist(), 0]):  # the last is nobody's: it ends the last part
         longest = max(longest, own)
         if number == len(pixels) or (number > begin and (number + 1 - begin) * longest > _MOST_PADDED):
             runs = slice(runs_before[begin], runs_before[number])

@@ -79,13 +79,14 @@ def to_wire(packed: Packed, frame: FrameSpec) -> Wire:
 
 def from_wire(wire: Wire) -> Packed:
     """The candidates, padded to the longest of them, at least to one pixel."""
-    num_runs, length = wire.num_runs[0].astype(np.int64), wire.run_length[0].astype(np.int64)
-    step = wire.run_step[0]
+    num_runs, length, step = wire.num_runs[0].astype(np.int64), wire.run_length[0].astype(np.int64), wire.run_step[0]
+    ends = np.cumsum(num_runs)
+    begins = ends - num_runs  # of the candidates, in runs
     total = np.concatenate((np.zeros(1, step.dtype), np.cumsum(step, dtype=step.dtype)))  # overflows as it should
-    first = (total[1:] - np.repeat(total[np.cumsum(num_runs) - num_runs], num_runs)).astype(np.int64)
+    first = (total[1:] - np.repeat(total[begins], num_runs)).astype(np.int64)
     pixels = np.concatenate(([0], np.cumsum(length)))  # before each run, and of all
     inside = np.arange(pixels[-1]) - np.repeat(pixels[:-1], length)
-    counts = np.diff(pixels[np.concatenate(([0], np.cumsum(num_runs)))])
+    counts = pixels[ends] - pixels[begins]
     is_pixel = np.arange(max(counts.max(initial=0), 1)) < counts[:, None]
     index = np.full(is_pixel.shape, PADDING_INDEX, dtype=np.float32)
     value = np.zeros_like(index)
