@@ -7,6 +7,7 @@ import pytest
 
 from e2e.bench.bench import bench
 from e2e.bench.report import JSON, PAGE, TABLE, compare_with, read_saved
+from e2e.bench.workers import Worker
 from e2e.problems import InputError, Problems
 from e2e.simulation.simulate import simulate
 
@@ -32,7 +33,7 @@ def test_every_case_has_its_row(found):
     for row in result["rows"]:
         assert 0 < row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"] and row["calls"] >= 2
         assert row["candidates_per_second"]["value"] > 0 and row["candidates_per_second"]["error"] >= 0
-        assert 0 < row["share_of_peak"] < 1.5 and row["dense_bytes"] == 4 * 1024 > row["wire_bytes"] > 0
+        assert 0 < row["share_of_peak"] < 1 and row["dense_bytes"] == 4 * 1024 > row["wire_bytes"] > 0
         assert row["memory_bytes"] > 5e7 and set(row["start"]) == {"load_s", "first_answer_s"}
     memory = {row["engine"]: row["memory_bytes"] for row in result["rows"]}
     assert memory["pytorch"] > memory["onnxruntime"]  # each in its own process
@@ -68,6 +69,21 @@ def test_what_cannot_be_measured_is_named_and_left_out(data, tmp_path):
     result = bench(others, tmp_path, data=data, engines=("onnxruntime",), problems=problems, **QUICK)
     assert {row["bundle"] for row in result["rows"]} == {BUNDLE.name}
     assert "no jets in it" in str(problems[0]) and len(problems) == 1 == len(result["problems"])
+
+
+def test_an_engine_that_is_ended_loses_one_case_alone(data, tmp_path, monkeypatch):
+    ask = Worker.ask
+
+    def asked(worker, batch, seconds):
+        if batch == 8:
+            worker._process.kill()
+        return ask(worker, batch, seconds)
+
+    monkeypatch.setattr(Worker, "ask", asked)
+    problems = Problems()
+    result = bench([BUNDLE], tmp_path, data=data, engines=("onnxruntime",), problems=problems, **QUICK)
+    assert [(row["batch"], row["calls"] >= 2) for row in result["rows"]] == [(1, True)]
+    assert len(problems) == 1 and ", 8 at once: its process was ended by SIGKILL" in str(problems[0])
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,8 @@ def test_sound_requests_run_together_each_with_its_own_answers(backend):
 
 
 @pytest.mark.parametrize("most", [1, 100, 8 * 30, 10**6])
-def test_what_would_be_too_large_together_runs_in_parts(backend, monkeypatch, most):
-    monkeypatch.setattr(backend.module, "_MOST_PADDED", most)
+def test_what_would_be_too_large_together_runs_in_parts(backend, most):
+    backend.model._most_padded = most
     given = requests(backend.frame, 3, 8, 2)
     answers = backend.model.execute(given)
     for request, answer in zip(given, answers, strict=True):

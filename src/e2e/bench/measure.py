@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain, product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
@@ -21,11 +22,12 @@ from e2e.bundles.network import load_network
 from e2e.comparison.cost import count_operations
 from e2e.datasets import CandidateSet
 from e2e.inference.names import Device
-from e2e.problems import Problems
+from e2e.problems import InputError, Problems
 from e2e.serving.repository import ServingOptions, write_repository
 from e2e.serving.server import ServerOptions, TritonServer
 from e2e.serving.wire import dense_bytes, to_wire
 
+CANDIDATES = "candidates.safetensors"
 QUANTILES = {"p50_ms": 0.5, "p95_ms": 0.95, "p99_ms": 0.99}
 
 
@@ -55,49 +57,34 @@ def measure(bundle: Bundle, candidates: CandidateSet, plan: Plan, problems: Prob
     }
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="e2e-bench-")))
-        save_file(packed._asdict(), folder / "candidates.safetensors")
-        running: dict[tuple[str, int], Worker] = {}
-        servers: dict[tuple[str, int], TritonServer] = {}
-        for engine in plan.engines:
-            for count in plan.threads:
-                with problems.collected():
-                    begin = perf_counter()
-                    urls: tuple[str, ...] = ()
-                    if engine == "triton":
-                        server = servers[engine, count] = _serve(bundle, count, folder / f"models-{count}", stack)
-                        urls = (server.url,)
-                    served_s = perf_counter() - begin
-                    place = str(folder / "candidates.safetensors")
-                    setting = Setting(str(bundle.path), engine, count, plan.device, place, urls)
-                    worker = stack.enter_context(started(setting, folder / f"{engine}-{count}.log"))
-                    worker.start["load_s"] += served_s
-                    running[engine, count] = worker
-        asked = [(key, size) for key in running for size in plan.batch_sizes]
+        save_file(packed._asdict(), folder / CANDIDATES)
+        processes = _Processes(bundle, plan.device, folder, stack)
+        for key in product(plan.engines, plan.threads):
+            with problems.collected():
+                processes.start(*key)
+        asked = [(key, size) for key in processes.running for size in plan.batch_sizes]
         taken: dict[Any, list[list[float]]] = {case: [] for case in asked}
         memory: dict[Any, int] = {}
         rng = np.random.default_rng(0)
-        for _ in range(plan.rounds):
-            for number in rng.permutation(len(asked)):
-                key, size = asked[number]
-                if key not in running:
-                    continue
+        for number in chain.from_iterable(rng.permutation(len(asked)) for _ in range(plan.rounds)):
+            key, size = case = asked[number]
+            if key in processes.running and case in taken:
+                calls = taken.pop(case)  # stays out unless it answers
                 with problems.collected():
-                    worker = running.pop(key)  # stays out unless it answers
-                    answer = worker.ask({"batch": size, "seconds": plan.seconds})
-                    running[key] = worker
-                    taken[key, size].append(answer["seconds"])
-                    server_bytes = servers[key].memory_bytes() if key in servers else 0
-                    memory[key, size] = answer["memory_bytes"] + server_bytes
-        for case, calls in taken.items():
-            (engine, count), size = case
-            if (engine, count) not in running:
+                    answer = processes.ask(key, size, plan.seconds)
+                    taken[case] = [*calls, answer["seconds"]]
+                    memory[case] = answer["memory_bytes"]
+        for case in asked:
+            key, size = case
+            if len(calls := taken.get(case, [])) < plan.rounds:
                 continue
+            engine, count = key
             yield {
                 **about,
                 "engine": engine,
                 "threads": count,
                 "batch": size,
-                "start": running[engine, count].start,
+                "start": processes.starts[key],
                 "memory_bytes": memory[case],
                 **_summary(calls, size),
             }
@@ -117,6 +104,47 @@ def _summary(calls: Sequence[Sequence[float]], size: int) -> dict[str, Any]:
     }
 
 
-def _serve(bundle: Bundle, count: int, folder: Path, stack: ExitStack) -> TritonServer:
-    write_repository([bundle], folder, ServingOptions(instances=count, max_candidates=1024))
-    return stack.enter_context(TritonServer(folder, ServerOptions(port=0)))
+class _Processes:
+    """Of one bundle: an engine in each, by its name and number of threads; and the servers that `triton` asks.
+
+    running: those that answer. starts: what each was slow at when it began, in seconds.
+    """
+
+    def __init__(self, bundle: Bundle, device: Device, folder: Path, stack: ExitStack) -> None:
+        """folder: has `candidates.safetensors`. stack: ends them all."""
+        self._bundle, self._device, self._folder, self._stack = bundle, device, folder, stack
+        self._servers: dict[tuple[str, int], TritonServer] = {}
+        self.running: dict[tuple[str, int], Worker] = {}
+        self.starts: dict[tuple[str, int], dict[str, float]] = {}
+
+    def start(self, engine: str, count: int) -> None:
+        """Raises InputError where it does not answer."""
+        key, begin = (engine, count), perf_counter()
+        if engine == "triton" and key not in self._servers:
+            self._servers[key] = self._serve(count)
+        served_s = perf_counter() - begin
+        urls = (self._servers[key].url,) if key in self._servers else ()
+        place = str(self._folder / CANDIDATES)
+        setting = Setting(str(self._bundle.path), engine, count, self._device, place, urls)
+        worker = self._stack.enter_context(started(setting, self._folder / f"{engine}-{count}.log"))
+        worker.start["load_s"] += served_s
+        self.running[key] = worker
+        self.starts.setdefault(key, worker.start)
+
+    def ask(self, key: tuple[str, int], size: int, seconds: float) -> dict[str, Any]:
+        """Seconds of calls, and bytes held at most. Raises InputError where it ended; then another is started."""
+        worker = self.running.pop(key)
+        try:
+            answer = worker.ask(size, seconds)
+        except InputError:
+            self.start(*key)
+            raise
+        self.running[key] = worker
+        if key in self._servers:
+            answer["memory_bytes"] += self._servers[key].memory_bytes()
+        return answer
+
+    def _serve(self, count: int) -> TritonServer:
+        models = self._folder / f"models-{count}"
+        write_repository([self._bundle], models, ServingOptions(instances=count, max_candidates=1024))
+        return self._stack.enter_context(TritonServer(models, ServerOptions(port=0)))

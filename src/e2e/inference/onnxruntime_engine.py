@@ -17,6 +17,7 @@ from e2e.bundles import Bundle
 from e2e.frames import Packed
 from e2e.inference.engine import Engine, EngineOptions
 from e2e.inference.names import Device
+from e2e.inference.pieces import in_pieces
 from e2e.problems import InputError
 
 INTEGER_BLOCK = 32  # weights that share a scale
@@ -59,6 +60,9 @@ class OnnxRuntimeEngine(Engine):
             raise InputError(self.name, f"{named} could not be started", "check driver and version, or use the CPU")
 
     def run(self, packed: Packed) -> NDArray[np.float32]:
+        return in_pieces(self._answer, packed) if self.options.device == "cpu" else self._answer(packed)
+
+    def _answer(self, packed: Packed) -> NDArray[np.float32]:
         return self._session.run(None, self._bundle.inputs(packed))[0]
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from e2e.bundles import Bundle
 from e2e.frames import Packed
 from e2e.inference.engine import Engine, EngineOptions
+from e2e.inference.pieces import in_pieces
 from e2e.problems import InputError
 
 
@@ -29,4 +30,7 @@ class OpenVinoEngine(Engine):
         self._request = model.create_infer_request()
 
     def run(self, packed: Packed) -> NDArray[np.float32]:
+        return in_pieces(self._answer, packed)
+
+    def _answer(self, packed: Packed) -> NDArray[np.float32]:
         return self._request.infer(self._bundle.inputs(packed))[0].copy()

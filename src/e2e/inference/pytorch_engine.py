@@ -15,6 +15,7 @@ from e2e.bundles.torchscript import to_torchscript
 from e2e.frames import Packed
 from e2e.inference.engine import Engine, EngineOptions
 from e2e.inference.names import Precision
+from e2e.inference.pieces import in_pieces
 from e2e.problems import InputError
 
 _TYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -38,6 +39,9 @@ class PyTorchEngine(Engine):
         return load_network(bundle).to(self._device)
 
     def run(self, packed: Packed) -> NDArray[np.float32]:
+        return in_pieces(self._answer, packed) if self.options.device == "cpu" else self._answer(packed)
+
+    def _answer(self, packed: Packed) -> NDArray[np.float32]:
         dtype = _TYPES.get(self.options.precision)
         with torch.autocast(self._device.type, dtype, enabled=dtype is not None):
             return run_network(self._network, self._bundle.inputs(packed), self._device)

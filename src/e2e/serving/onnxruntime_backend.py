@@ -17,7 +17,8 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb
 
-_MOST_PADDED = 1 << 18  # pixels of what runs at once, each candidate padded to the longest
+# pixels of what runs at once, each candidate padded to the longest: what a processor's cache bears, what a GPU's memory
+_MOST_PADDED, _MOST_PADDED_GPU = 1 << 13, 1 << 18
 _SHARED_OUT_LIKE, _OF_RUNS = "num_runs", ("run_step", "run_length", "run_value")
 
 
@@ -32,6 +33,7 @@ class TritonPythonModel:
         options.intra_op_num_threads = int(parameters["intra_op_thread_count"])
         options.inter_op_num_threads = int(parameters["inter_op_thread_count"])
         is_gpu = args["model_instance_kind"] == "GPU"
+        self._most_padded = _MOST_PADDED_GPU if is_gpu else _MOST_PADDED
         gpu = ("CUDAExecutionProvider", {"device_id": int(args["model_instance_device_id"]), "use_tf32": "0"})
         providers: list[Any] = [*([gpu] if is_gpu else []), "CPUExecutionProvider"]
         path = Path(args["model_repository"]) / args["model_version"] / "model.onnx"
@@ -62,7 +64,7 @@ class TritonPythonModel:
     def _run(self, together: list[_Request]) -> list[Any]:
         merged = {name: np.concatenate([request.tensors[name] for request in together]) for name in self._inputs}
         pixels = np.concatenate([request.pixels for request in together])
-        parts = [self._session.run(self._outputs, part) for part in _parts(merged, pixels)]
+        parts = [self._session.run(self._outputs, part) for part in _parts(merged, pixels, self._most_padded)]
         columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
         ends = np.cumsum([len(request.pixels) for request in together])
         responses = []
@@ -119,14 +121,14 @@ class _Request(NamedTuple):
     pixels: np.ndarray
 
 
-def _parts(merged: dict[str, np.ndarray], pixels: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
-    """So many candidates that, padded to the longest of them, they have no more than `_MOST_PADDED` pixels; one at
-    least. A few bytes may ask for one long candidate among many."""
+def _parts(merged: dict[str, np.ndarray], pixels: np.ndarray, most: int) -> Iterator[dict[str, np.ndarray]]:
+    """So many candidates that, padded to the longest of them, they have no more than `most` pixels; one at least. A few
+    bytes may ask for one long candidate among many."""
     runs_before = np.concatenate(([0], np.cumsum(merged[_SHARED_OUT_LIKE], dtype=np.int64)))
     begin, longest = 0, 1
     for number, own in enumerate([*pixels.tolist(), 0]):  # the last is nobody's: it ends the last part
         longest = max(longest, own)
-        if number == len(pixels) or (number > begin and (number + 1 - begin) * longest > _MOST_PADDED):
+        if number == len(pixels) or (number > begin and (number + 1 - begin) * longest > most):
             runs = slice(runs_before[begin], runs_before[number])
             part = {name: merged[name][runs] for name in _OF_RUNS}
             yield part | {

@@ -1,0 +1,45 @@
+"""A batch that a processor answers in pieces: the same answers, in its cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from e2e.contract import PADDING_INDEX
+from e2e.frames import Packed
+
+MOST_PADDED = (
+    1 << 13
+)  # pixels of a piece, padding counted: a few jets, or a hundred crops of crystals (docs/decisions/0030)
+
+
+def in_pieces(answer: Callable[[Packed], NDArray[np.float32]], packed: Packed) -> NDArray[np.float32]:
+    """What `answer` gives for each candidate, (batch, outputs), in their order.
+
+    Candidates of like length go together, none padded further than the longest beside it.
+    """
+    if len(packed.seed) == 1 or packed.pixel_index.size <= MOST_PADDED:
+        return answer(packed)
+    place = np.arange(1, packed.pixel_index.shape[1] + 1)
+    length = np.where(packed.pixel_index != PADDING_INDEX, place, 1).max(axis=1)  # up to the last pixel
+    order = np.argsort(length, kind="stable")
+    pieces = []
+    for rows in _pieces(order, length):
+        longest = length[rows[-1]]
+        index, value = (np.ascontiguousarray(part[rows, :longest]) for part in packed[:2])
+        pieces.append(answer(Packed(index, value, packed.seed[rows])))
+    joined = np.concatenate(pieces)
+    answers = np.empty_like(joined)
+    answers[order] = joined
+    return answers
+
+
+def _pieces(order: NDArray[np.intp], length: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
+    """Of candidates from the shortest to the longest: as many as there is room for, one at least."""
+    begin = 0
+    for end in range(1, len(order) + 1):
+        if end == len(order) or (end + 1 - begin) * length[order[end]] > MOST_PADDED:
+            yield order[begin:end]
+            begin = end

@@ -1,0 +1,52 @@
+"""A batch answered in pieces: every candidate once, in order, none padded further than the longest beside it."""
+
+from itertools import pairwise
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from e2e.contract import PADDING_INDEX
+from e2e.frames import Packed
+from e2e.inference.pieces import MOST_PADDED, in_pieces
+
+LENGTHS = st.lists(st.integers(0, 2 * MOST_PADDED // 3), min_size=1, max_size=12)
+
+
+def packed_of(lengths, padding):
+    width = max(lengths) + padding
+    places = np.arange(width)
+    is_there = places < np.array(lengths)[:, None]
+    index = np.where(is_there, places, PADDING_INDEX).astype(np.float32)
+    seed = np.stack((np.arange(len(lengths)), np.array(lengths)), axis=1).astype(np.float32)
+    return Packed(index, is_there.astype(np.float32), seed)
+
+
+@given(LENGTHS, st.integers(0, 50))
+def test_answers_are_those_of_the_whole_batch_in_its_order(lengths, padding):
+    shapes = []
+
+    def answer(packed):
+        shapes.append(packed.pixel_index.shape)
+        return np.concatenate((packed.pixel_value.sum(axis=1, keepdims=True), packed.seed), axis=1)
+
+    whole = packed_of(lengths, padding)
+    answers = in_pieces(answer, whole)
+    np.testing.assert_array_equal(answers[:, 0], lengths)
+    np.testing.assert_array_equal(answers[:, 1:], whole.seed)
+    assert all(rows == 1 or rows * longest <= MOST_PADDED for rows, longest in shapes)
+    assert sum(rows for rows, _ in shapes) == len(lengths)
+
+
+@given(LENGTHS)
+def test_pieces_are_as_few_as_their_order_allows(lengths):
+    taken = []
+    in_pieces(lambda packed: (taken.append(packed), packed.seed)[1], packed_of(lengths, 3))
+    lengths = [np.maximum(piece.seed[:, 1], 1) for piece in taken]
+    assert all(len(own) + 1 > MOST_PADDED / following.min() for own, following in pairwise(lengths))
+
+
+def test_a_single_candidate_and_a_small_batch_go_as_they_come():
+    for lengths in ([3 * MOST_PADDED], [5, 0, 9]):
+        packed = packed_of(lengths, 1)
+        assert in_pieces(lambda given, packed=packed: np.array([given is packed]), packed).all()
