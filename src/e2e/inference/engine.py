@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from e2e.bundles import Bundle
 from e2e.frames import Packed
 from e2e.inference.names import Device, Precision
+from e2e.inference.pieces import in_pieces
 from e2e.problems import InputError, known_names
 
 
@@ -66,6 +67,10 @@ class Engine(ABC):
     def run(self, packed: Packed) -> NDArray[np.float32]:
         """Final outputs (batch, outputs) in the units of the contract."""
 
+    def run_whole(self, packed: Packed) -> NDArray[np.float32]:
+        """The same, all at once, as CMSSW asks, where `run` may go by pieces."""
+        return self.run(packed)
+
     def run_named(self, packed: Packed) -> tuple[NDArray[np.float32], list[str]]:
         """Beside the outputs, who gave each row: for an engine that may hand over to another."""
         return self.run(packed), [self.label] * len(packed.seed)
@@ -76,6 +81,16 @@ class Engine(ABC):
 
     def close(self) -> None:  # noqa: B027 - most have nothing to close
         """To be called once; the engine is then of no more use."""
+
+
+class LocalEngine(Engine):
+    """Runs on this machine: on a processor in pieces; on a GPU, where it is the number of calls that counts, whole."""
+
+    def run(self, packed: Packed) -> NDArray[np.float32]:
+        return in_pieces(self.run_whole, packed) if self.options.device == "cpu" else self.run_whole(packed)
+
+    @abstractmethod
+    def run_whole(self, packed: Packed) -> NDArray[np.float32]: ...
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from e2e.bundles import Bundle
 from e2e.frames import Packed
-from e2e.inference.engine import Engine, EngineOptions
+from e2e.inference.engine import EngineOptions, LocalEngine
 from e2e.inference.names import Device
-from e2e.inference.pieces import in_pieces
 from e2e.problems import InputError
 
 INTEGER_BLOCK = 32  # weights that share a scale
@@ -32,7 +31,7 @@ _PROVIDERS: dict[Device, list[Any]] = {
 _NAMES: dict[Device, str] = {"cuda": "CUDA", "tensorrt": "TensorRT"}
 
 
-class OnnxRuntimeEngine(Engine):
+class OnnxRuntimeEngine(LocalEngine):
     """int8: the weights of inner products of matrices; convolutions and the head stay as they are."""
 
     name = "onnxruntime"
@@ -59,10 +58,7 @@ class OnnxRuntimeEngine(Engine):
         if self._session.get_providers()[0] != wanted:
             raise InputError(self.name, f"{named} could not be started", "check driver and version, or use the CPU")
 
-    def run(self, packed: Packed) -> NDArray[np.float32]:
-        return in_pieces(self._answer, packed) if self.options.device == "cpu" else self._answer(packed)
-
-    def _answer(self, packed: Packed) -> NDArray[np.float32]:
+    def run_whole(self, packed: Packed) -> NDArray[np.float32]:
         return self._session.run(None, self._bundle.inputs(packed))[0]
 
 

@@ -8,12 +8,11 @@ from numpy.typing import NDArray
 
 from e2e.bundles import Bundle
 from e2e.frames import Packed
-from e2e.inference.engine import Engine, EngineOptions
-from e2e.inference.pieces import in_pieces
+from e2e.inference.engine import EngineOptions, LocalEngine
 from e2e.problems import InputError
 
 
-class OpenVinoEngine(Engine):
+class OpenVinoEngine(LocalEngine):
     name = "openvino"
 
     def __init__(self, bundle: Bundle, options: EngineOptions) -> None:
@@ -29,8 +28,5 @@ class OpenVinoEngine(Engine):
             raise InputError(bundle.onnx_path, what, "upgrade openvino, or use another engine") from None
         self._request = model.create_infer_request()
 
-    def run(self, packed: Packed) -> NDArray[np.float32]:
-        return in_pieces(self._answer, packed)
-
-    def _answer(self, packed: Packed) -> NDArray[np.float32]:
+    def run_whole(self, packed: Packed) -> NDArray[np.float32]:
         return self._request.infer(self._bundle.inputs(packed))[0].copy()

@@ -13,15 +13,14 @@ from e2e.bundles.aot_inductor import load_package
 from e2e.bundles.network import load_network, run_network
 from e2e.bundles.torchscript import to_torchscript
 from e2e.frames import Packed
-from e2e.inference.engine import Engine, EngineOptions
+from e2e.inference.engine import EngineOptions, LocalEngine
 from e2e.inference.names import Precision
-from e2e.inference.pieces import in_pieces
 from e2e.problems import InputError
 
 _TYPES: dict[Precision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-class PyTorchEngine(Engine):
+class PyTorchEngine(LocalEngine):
     """Other precisions are of the products of matrices and the convolutions, as `torch.autocast` chooses them."""
 
     name = "pytorch"
@@ -38,10 +37,7 @@ class PyTorchEngine(Engine):
     def _load(self, bundle: Bundle) -> Any:
         return load_network(bundle).to(self._device)
 
-    def run(self, packed: Packed) -> NDArray[np.float32]:
-        return in_pieces(self._answer, packed) if self.options.device == "cpu" else self._answer(packed)
-
-    def _answer(self, packed: Packed) -> NDArray[np.float32]:
+    def run_whole(self, packed: Packed) -> NDArray[np.float32]:
         dtype = _TYPES.get(self.options.precision)
         with torch.autocast(self._device.type, dtype, enabled=dtype is not None):
             return run_network(self._network, self._bundle.inputs(packed), self._device)

@@ -86,7 +86,7 @@ class _Expected(dict[int, Any]):
 
     def of(self, case: int, packed: Packed) -> Any:
         if case not in self:
-            self[case] = self._reference.run(packed)
+            self[case] = self._reference.run_whole(packed)
         return self[case]
 
 
@@ -96,10 +96,10 @@ def _verdict(bundle: Bundle, name: str, expected: _Expected) -> Verdict:
     cases = 0
     try:
         engine = load_engine(bundle, name)
-        deviation = verify_golden(bundle, engine.run)
+        deviation = verify_golden(bundle, engine.run_whole)
         for case, packed in parity_cases(bundle.contract.frame, bundle.contract.graph):
             cases += 1
-            own = engine.run(packed)
+            own = engine.run_whole(packed)
             deviation = max(deviation, check_agreement(case, own, expected.of(cases, packed), scale, sizes))
     except NotInstalledError:
         raise
