@@ -38,7 +38,7 @@ from e2e.serving.wire import dense_bytes, from_wire, join, to_wire
 from e2e.tasks import TASKS
 
 BATCH, CLIENTS = 64, 8
-SHARES = (0.25, 0.5, 0.75, 0.9)
+SHARES = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9)
 
 
 def main() -> None:
