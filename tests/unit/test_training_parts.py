@@ -181,16 +181,14 @@ def test_calibration_error_of_honest_and_of_boastful_answers():
 
 
 @pytest.mark.parametrize(
-    ("capabilities", "precision"),
-    [({"avx512_bf16": True}, "bf16-mixed"), ({"amx_bf16": True}, "bf16-mixed"), ({"avx2": True}, "32-true")],
+    ("has_gpu", "has_bf16", "precision"),
+    [(True, True, "bf16-mixed"), (True, False, "32-true"), (False, True, "32-true")],
 )
-def test_precision_is_what_the_processor_is_fast_in(monkeypatch, capabilities, precision):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+def test_precision_is_full_but_on_a_gpu_that_computes_in_less(monkeypatch, has_gpu, has_bf16, precision):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: has_gpu)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bf16)
     assert resolve_precision("auto") == precision
     assert resolve_precision("16-mixed") == "16-mixed"
-    monkeypatch.delattr(torch.cpu, "get_capabilities")
-    assert resolve_precision("auto") == "32-true"  # an older PyTorch
 
 
 def test_the_bar_is_on_standard_error(capsys):
