@@ -132,7 +132,7 @@ def test_the_served_graph_gives_the_bundles_own_answers(name):
     scale, sizes = bundle.contract.tolerance_scale, bundle.contract.answer_sizes
     expected = np.concatenate([engine.run(packed) for packed in requests])
     check_agreement("merged", np.stack(columns, axis=1), expected, scale, sizes)
-    assert np.array_equal(np.stack(columns, axis=1), engine.run(from_wire(merged)))
+    assert np.array_equal(np.stack(columns, axis=1), engine.run_whole(from_wire(merged)))
 
 
 def test_a_run_without_a_pixel_shifts_nobody():
