@@ -22,7 +22,7 @@ from e2e.bundles.network import load_network
 from e2e.comparison.cost import count_operations
 from e2e.datasets import CandidateSet
 from e2e.inference.names import Device
-from e2e.problems import InputError, Problems
+from e2e.problems import Problems
 from e2e.serving.repository import ServingOptions, write_repository
 from e2e.serving.server import ServerOptions, TritonServer
 from e2e.serving.wire import dense_bytes, to_wire
@@ -73,7 +73,10 @@ def measure(bundle: Bundle, candidates: CandidateSet, plan: Plan, problems: Prob
                 with problems.collected():
                     answer = processes.ask(key, size, plan.seconds)
                     taken[case] = [*calls, answer["seconds"]]
-                    memory[case] = answer["memory_bytes"]
+                    memory[case] = max(memory.get(case, 0), answer["memory_bytes"])
+                if case not in taken:
+                    with problems.collected():
+                        processes.start(*key)  # for its other cases
         for case in asked:
             key, size = case
             if len(calls := taken.get(case, [])) < plan.rounds:
@@ -120,7 +123,7 @@ class _Processes:
     def start(self, engine: str, count: int) -> None:
         """Raises InputError where it does not answer."""
         key, begin = (engine, count), perf_counter()
-        if engine == "triton" and key not in self._servers:
+        if engine == "triton" and not (key in self._servers and self._servers[key].is_running()):
             self._servers[key] = self._serve(count)
         served_s = perf_counter() - begin
         urls = (self._servers[key].url,) if key in self._servers else ()
@@ -132,13 +135,9 @@ class _Processes:
         self.starts.setdefault(key, worker.start)
 
     def ask(self, key: tuple[str, int], size: int, seconds: float) -> dict[str, Any]:
-        """Seconds of calls, and bytes held at most. Raises InputError where it ended; then another is started."""
+        """Seconds of calls, and bytes held at most. Raises InputError where it ended; it then runs no more."""
         worker = self.running.pop(key)
-        try:
-            answer = worker.ask(size, seconds)
-        except InputError:
-            self.start(*key)
-            raise
+        answer = worker.ask(size, seconds)
         self.running[key] = worker
         if key in self._servers:
             answer["memory_bytes"] += self._servers[key].memory_bytes()
@@ -146,5 +145,6 @@ class _Processes:
 
     def _serve(self, count: int) -> TritonServer:
         models = self._folder / f"models-{count}"
-        write_repository([self._bundle], models, ServingOptions(instances=count, max_candidates=1024))
+        if not models.exists():
+            write_repository([self._bundle], models, ServingOptions(instances=count, max_candidates=1024))
         return self._stack.enter_context(TritonServer(models, ServerOptions(port=0)))

@@ -41,9 +41,9 @@ def measure_peak(threads: int, device: str = "cpu") -> Peak:
     source = torch.zeros(copied_bytes // 4, device=device)
     target = torch.empty_like(source)
     wait: Callable[[], Any] = torch.cuda.synchronize if device == "cuda" else lambda: None
-    image, kernel = torch.randn(1, MAPS, IMAGE, IMAGE), torch.randn(MAPS, MAPS, 3, 3)
     ways: list[tuple[int, Callable[[], Any]]] = [(2 * side**3, lambda: torch.mm(first, second))]
     if device == "cpu":
+        image, kernel = torch.randn(1, MAPS, IMAGE, IMAGE), torch.randn(MAPS, MAPS, 3, 3)
         operations = 2 * 9 * MAPS**2 * (IMAGE - 2) ** 2
         ways.append((operations, lambda: torch.conv2d(image, kernel)))
     best = max(operations / _seconds(way, wait) for operations, way in ways)

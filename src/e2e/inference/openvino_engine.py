@@ -1,4 +1,4 @@
-"""OpenVINO: reads the same `model.onnx`; ahead on CPUs for transformers in large batches."""
+"""OpenVINO: reads the same `model.onnx`; ahead on CPUs for ResNet-15."""
 
 from __future__ import annotations
 
