@@ -38,7 +38,7 @@ def main(path: Path) -> None:
         new = load_bundle(trial)
         if new.weights_path.read_bytes() != old.weights_path.read_bytes():
             sys.exit(f"{path}: its weights would change")
-        deviation = verify_golden(old, load_engine(new).run)
+        deviation = verify_golden(old, load_engine(new).run_whole)
         texts = {file.name: file.read_text(encoding="utf-8") for file in beside if file.exists()}
         move_bundle(trial, path, about.training, texts)
     print(f"{path}: {old.onnx_path.stat().st_size} bytes, golden answers moved by {deviation:.1e} of their size")

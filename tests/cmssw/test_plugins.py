@@ -63,7 +63,9 @@ def expected(name, events, source):
     rows = find_candidates(events, mode, bundle.contract.frame)
     seeds = rows.seeds.select(rows.source == source)
     candidates = build_candidates(events, bundle.contract.frame, seeds)
-    outputs = load_engine(bundle).run(candidates.pack()) if len(seeds) else np.zeros((0, len(bundle.contract.outputs)))
+    outputs = (
+        load_engine(bundle).run_whole(candidates.pack()) if len(seeds) else np.zeros((0, len(bundle.contract.outputs)))
+    )
     return bundle, candidates, outputs
 
 

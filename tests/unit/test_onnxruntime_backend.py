@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from e2e.bundles.parity import random_candidates
+from e2e.inference.pieces import MOST_PADDED
 from e2e.serving.wire import to_wire
 from e2e.tasks import TASKS
 
@@ -20,8 +21,9 @@ FRAMES = {"two bytes a step": TASKS["electron-photon"].frame, "four bytes": TASK
 class Session:
     """Answers each candidate with its number of runs; remembers how many came at once."""
 
-    def __init__(self):
+    def __init__(self, providers):
         self.asked, self.padded, self.most = [], [], 1000
+        self.get_providers = lambda: providers
 
     def run(self, outputs, inputs):
         counts = inputs["num_runs"]
@@ -44,9 +46,10 @@ def backend(request, monkeypatch):
     )
     monkeypatch.setitem(sys.modules, "triton_python_backend_utils", stub)
     sys.modules.pop("e2e.serving.onnxruntime_backend", None)
+    providers = ["CPUExecutionProvider"]
     module = importlib.import_module("e2e.serving.onnxruntime_backend")
     monkeypatch.setattr(module, "_handed_over", lambda name, column: column[0].tolist())
-    monkeypatch.setattr(module.onnxruntime, "InferenceSession", lambda *given, **options: Session())
+    monkeypatch.setattr(module.onnxruntime, "InferenceSession", lambda *given, **options: Session(providers))
     model = module.TritonPythonModel()
     names = ("run_step", "run_length", "run_value", "num_runs", "seed")
     numbers = {"max_candidates": 8, "max_pixels": frame.num_pixels}
@@ -57,8 +60,12 @@ def backend(request, monkeypatch):
         "output": [{"name": "score"}],
     }
     place = {"model_repository": "/nowhere", "model_version": "1", "model_instance_kind": "CPU"}
-    model.initialize({"model_config": json.dumps(config), "model_instance_device_id": "0", **place})
-    yield SimpleNamespace(model=model, module=module, session=model._session, frame=frame)
+
+    def start():
+        model.initialize({"model_config": json.dumps(config), "model_instance_device_id": "0", **place})
+
+    start()
+    yield SimpleNamespace(model=model, session=model._session, frame=frame, providers=providers, start=start)
     sys.modules.pop("e2e.serving.onnxruntime_backend", None)
 
 
@@ -69,6 +76,13 @@ def _worded(kind, text, code):
 def requests(frame, *sizes):
     rng = np.random.default_rng(4)
     return [to_wire(random_candidates(rng, frame, size, 30), frame)._asdict() for size in sizes]
+
+
+@pytest.mark.parametrize(("provider", "most"), [("CPU", MOST_PADDED), ("CUDA", 1 << 18)])
+def test_how_much_runs_at_once_is_by_what_it_runs_on(backend, provider, most):
+    backend.providers[:] = [f"{provider}ExecutionProvider"]
+    backend.start()
+    assert backend.model._most_padded == most
 
 
 def test_sound_requests_run_together_each_with_its_own_answers(backend):

@@ -136,6 +136,8 @@ class _Processes:
 
     def ask(self, key: tuple[str, int], size: int, seconds: float) -> dict[str, Any]:
         """Seconds of calls, and bytes held at most. Raises InputError where it ended; it then runs no more."""
+        if not self.running[key].is_running():  # ended while others were asked: this case is not to blame
+            self.start(*key)
         worker = self.running.pop(key)
         answer = worker.ask(size, seconds)
         self.running[key] = worker

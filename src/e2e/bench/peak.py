@@ -1,4 +1,7 @@
-"""What a machine can do at best: products and sums, and a copy. `python -m e2e.bench.peak THREADS DEVICE`."""
+"""What a machine can do at best: a product of matrices or a convolution, and a copy.
+
+python -m e2e.bench.peak THREADS DEVICE
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ class Peak(NamedTuple):
     """Of float32 products without TF32, a product and a sum counting as two; of bytes read and written.
 
     Of two matrices, or, on a CPU, of a 3 x 3 convolution where that is faster: PyTorch's matrices go through a library
-    that leaves half of an AMD processor's width unused, its convolutions do not.
+    that leaves half the width of AMD processors with AVX-512 unused, its convolutions do not.
     """
 
     flop_per_second: float

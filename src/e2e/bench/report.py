@@ -94,7 +94,7 @@ def format_table(result: Mapping[str, Any]) -> str:
 
 def _about(result: Mapping[str, Any]) -> str:
     peaks = [
-        f"{_of_what(key)}: {peak['flop_per_second'] / 1e9:.0f} Gflop/s in products and sums, "
+        f"{_of_what(key)}: {peak['flop_per_second'] / 1e9:.0f} Gflop/s in a product of matrices or a convolution, "
         f"{peak['bytes_per_second'] / 1e9:.0f} GB/s in a copy"
         for key, peak in result["peak"].items()
     ]

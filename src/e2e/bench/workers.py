@@ -26,6 +26,9 @@ class Worker:
         self._process, self._log = process, log
         self.start = self._tell(setting.to_line())
 
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
     def ask(self, batch: int, seconds: float) -> dict[str, Any]:
         """Calls with so many candidates for so long. Raises InputError where the process has ended."""
         return self._tell(json.dumps({"batch": batch, "seconds": seconds}), f", {batch} at once")

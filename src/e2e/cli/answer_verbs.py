@@ -31,7 +31,7 @@ def add_answer_verbs(verb: Verb) -> None:
         help="cut around the record's photons and electrons, isolated hot crystals, the event's hottest crystal; for "
         "bundles of jets around its jets or taus",
     )
-    add("--batch-size", type=int, default=256, metavar="N", help="candidates that are asked at once; 256")
+    add("--batch-size", type=int, default=256, metavar="N", help="candidates that an engine is given at once; 256")
     parts = "processes; the output is then a folder with a part for each file, and an interrupted call goes on"
     add("--workers", type=int, default=None, metavar="W", help=parts)
     add("--dask", default=None, metavar="ADDRESS", help="of a Dask scheduler, whose workers to use instead")

@@ -8,7 +8,7 @@ from e2e.cli.arguments import PRECISION_HELP, Verb, as_json, inputs, named_path
 from e2e.inference.names import LOCAL_ENGINES, PRECISIONS
 
 _LEARNING = ("auto", "32-true", "bf16-mixed", "16-mixed")
-_FAST = "auto unless given: what this machine is fast in"
+_FAST = "auto unless given: bf16 on a GPU that computes in it, else full precision"
 
 
 def add_network_verbs(verb: Verb) -> None:

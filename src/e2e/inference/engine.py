@@ -68,7 +68,7 @@ class Engine(ABC):
         """Final outputs (batch, outputs) in the units of the contract."""
 
     def run_whole(self, packed: Packed) -> NDArray[np.float32]:
-        """The same, all at once, as CMSSW asks, where `run` may go by pieces."""
+        """The same in one call of the network, where that runs in this process (`LocalEngine`); else as `run`."""
         return self.run(packed)
 
     def run_named(self, packed: Packed) -> tuple[NDArray[np.float32], list[str]]:
@@ -90,7 +90,8 @@ class LocalEngine(Engine):
         return in_pieces(self.run_whole, packed) if self.options.device == "cpu" else self.run_whole(packed)
 
     @abstractmethod
-    def run_whole(self, packed: Packed) -> NDArray[np.float32]: ...
+    def run_whole(self, packed: Packed) -> NDArray[np.float32]:
+        """Final outputs (batch, outputs), all candidates in one call."""
 
 
 @dataclass(frozen=True)

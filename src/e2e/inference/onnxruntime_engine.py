@@ -42,6 +42,7 @@ class OnnxRuntimeEngine(LocalEngine):
         session = onnxruntime.SessionOptions()
         session.intra_op_num_threads = options.threads
         session.inter_op_num_threads = 1
+        session.enable_mem_pattern = False  # one plan is kept for each shape, and pieces have many
         providers = _PROVIDERS[options.device]
         wanted, _ = providers[0]
         named = _NAMES.get(options.device, "")

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from e2e.contract import PADDING_INDEX
 from e2e.frames import Packed
 
-MOST_PADDED = (
-    1 << 13
-)  # pixels of a piece, padding counted: a few jets, or a hundred crops of crystals (docs/decisions/0030)
+# pixels of a piece, padding counted: a few jets, a hundred crops of crystals (docs/decisions/0030)
+MOST_PADDED = 1 << 13
 
 
 def in_pieces(answer: Callable[[Packed], NDArray[np.float32]], packed: Packed) -> NDArray[np.float32]:
@@ -22,8 +21,9 @@ def in_pieces(answer: Callable[[Packed], NDArray[np.float32]], packed: Packed) -
     """
     if len(packed.seed) == 1 or packed.pixel_index.size <= MOST_PADDED:
         return answer(packed)
-    place = np.arange(1, packed.pixel_index.shape[1] + 1)
-    length = np.where(packed.pixel_index != PADDING_INDEX, place, 1).max(axis=1)  # up to the last pixel
+    is_there = packed.pixel_index != PADDING_INDEX
+    up_to_last = is_there.shape[1] - is_there[:, ::-1].argmax(axis=1)
+    length = np.where(is_there.any(axis=1), up_to_last, 1)
     order = np.argsort(length, kind="stable")
     pieces = []
     for rows in _pieces(order, length):

@@ -17,7 +17,8 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb
 
-# pixels of what runs at once, each candidate padded to the longest: what a processor's cache bears, what a GPU's memory
+# pixels that run at once, padding counted: as many as a processor's cache holds, as many as a GPU's memory bears. The
+# first is that of `e2e.inference.pieces`, which a server cannot import
 _MOST_PADDED, _MOST_PADDED_GPU = 1 << 13, 1 << 18
 _SHARED_OUT_LIKE, _OF_RUNS = "num_runs", ("run_step", "run_length", "run_value")
 
@@ -32,12 +33,14 @@ class TritonPythonModel:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = int(parameters["intra_op_thread_count"])
         options.inter_op_num_threads = int(parameters["inter_op_thread_count"])
+        options.enable_mem_pattern = False  # one plan is kept for each shape
         is_gpu = args["model_instance_kind"] == "GPU"
-        self._most_padded = _MOST_PADDED_GPU if is_gpu else _MOST_PADDED
         gpu = ("CUDAExecutionProvider", {"device_id": int(args["model_instance_device_id"]), "use_tf32": "0"})
         providers: list[Any] = [*([gpu] if is_gpu else []), "CPUExecutionProvider"]
         path = Path(args["model_repository"]) / args["model_version"] / "model.onnx"
         self._session = onnxruntime.InferenceSession(os.fspath(path), options, providers=providers)
+        runs_on_gpu = self._session.get_providers()[0] == gpu[0]  # where it was asked for and could be started
+        self._most_padded = _MOST_PADDED_GPU if runs_on_gpu else _MOST_PADDED
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """One response for each request, in order; those that can be run are run together."""
