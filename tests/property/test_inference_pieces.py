@@ -61,8 +61,12 @@ def test_a_single_candidate_and_a_small_batch_go_as_they_come():
 class Remembers(LocalEngine):
     name = "remembers"
 
+    def __init__(self, options):
+        super().__init__(options)
+        self.asked = []
+
     def run_whole(self, packed):
-        self.asked = [*getattr(self, "asked", []), len(packed.seed)]
+        self.asked.append(len(packed.seed))
         return packed.seed
 
 

@@ -74,9 +74,6 @@ def measure(bundle: Bundle, candidates: CandidateSet, plan: Plan, problems: Prob
                     answer = processes.ask(key, size, plan.seconds)
                     taken[case] = [*calls, answer["seconds"]]
                     memory[case] = max(memory.get(case, 0), answer["memory_bytes"])
-                if case not in taken:
-                    with problems.collected():
-                        processes.start(*key)  # for its other cases
         for case in asked:
             key, size = case
             if len(calls := taken.get(case, [])) < plan.rounds:
@@ -110,7 +107,7 @@ def _summary(calls: Sequence[Sequence[float]], size: int) -> dict[str, Any]:
 class _Processes:
     """Of one bundle: an engine in each, by its name and number of threads; and the servers that `triton` asks.
 
-    running: those that answer. starts: what each was slow at when it began, in seconds.
+    running: those that answered when last they began. starts: what each was slow at when first it did, in seconds.
     """
 
     def __init__(self, bundle: Bundle, device: Device, folder: Path, stack: ExitStack) -> None:
@@ -121,8 +118,9 @@ class _Processes:
         self.starts: dict[tuple[str, int], dict[str, float]] = {}
 
     def start(self, engine: str, count: int) -> None:
-        """Raises InputError where it does not answer."""
+        """Raises InputError where it does not answer; it is then not among those running."""
         key, begin = (engine, count), perf_counter()
+        self.running.pop(key, None)
         if engine == "triton" and not (key in self._servers and self._servers[key].is_running()):
             self._servers[key] = self._serve(count)
         served_s = perf_counter() - begin
@@ -135,12 +133,11 @@ class _Processes:
         self.starts.setdefault(key, worker.start)
 
     def ask(self, key: tuple[str, int], size: int, seconds: float) -> dict[str, Any]:
-        """Seconds of calls, and bytes held at most. Raises InputError where it ended; it then runs no more."""
-        if not self.running[key].is_running():  # ended while others were asked: this case is not to blame
+        """Seconds of calls, and bytes held at most; of another process where this one ended before. Raises InputError
+        where it ends now."""
+        if not self.running[key].is_running():
             self.start(*key)
-        worker = self.running.pop(key)
-        answer = worker.ask(size, seconds)
-        self.running[key] = worker
+        answer = self.running[key].ask(size, seconds)
         if key in self._servers:
             answer["memory_bytes"] += self._servers[key].memory_bytes()
         return answer

@@ -1,6 +1,6 @@
 """What a machine can do at best: a product of matrices or a convolution, and a copy.
 
-python -m e2e.bench.peak THREADS DEVICE
+`bench` runs it in a process of its own: `python -m e2e.bench.peak THREADS DEVICE`.
 """
 
 from __future__ import annotations

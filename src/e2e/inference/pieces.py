@@ -30,10 +30,7 @@ def in_pieces(answer: Callable[[Packed], NDArray[np.float32]], packed: Packed) -
         longest = length[rows[-1]]
         index, value = (np.ascontiguousarray(part[rows, :longest]) for part in packed[:2])
         pieces.append(answer(Packed(index, value, packed.seed[rows])))
-    joined = np.concatenate(pieces)
-    answers = np.empty_like(joined)
-    answers[order] = joined
-    return answers
+    return np.concatenate(pieces)[np.argsort(order)]
 
 
 def _pieces(order: NDArray[np.intp], length: NDArray[np.int64]) -> Iterator[NDArray[np.intp]]:
