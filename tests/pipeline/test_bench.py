@@ -89,7 +89,7 @@ def test_an_engine_that_is_ended_loses_one_case_alone(data, tmp_path, monkeypatc
 @pytest.mark.parametrize(
     ("options", "why"),
     [
-        ({"engines": ("oracle",)}, "no engine 'oracle'"),
+        ({"engines": ("oracle",)}, "oracle: no such engine"),
         ({"batch_sizes": (0,)}, "batch size 0"),
         ({"threads": (-1,)}, "threads -1"),
         ({"rounds": 1}, "rounds 1"),

@@ -22,9 +22,9 @@ from e2e.datasets import CandidateSet, load_candidates
 from e2e.datasets.candidate_store import CandidateFile, is_candidate_store
 from e2e.events.reader import expand_inputs
 from e2e.files import make_folder
-from e2e.inference.engine import ENGINES, check_abilities
+from e2e.inference.engine import check_abilities
 from e2e.inference.names import Device, package_of, split_label
-from e2e.problems import InputError, Problems, known_names
+from e2e.problems import InputError, Problems
 from e2e.simulation.simulate import simulate
 from e2e.tasks import TASKS, Task
 
@@ -105,8 +105,6 @@ def _check(
 ) -> None:
     for engine in engines:
         name, precision = split_label(engine)
-        if name not in ENGINES:
-            raise InputError("bench", f"no engine {engine!r}", known_names(engine, ENGINES))
         check_abilities(name, device, precision)
     least = [
         ("batch size", batch_sizes, 1),

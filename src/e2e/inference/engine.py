@@ -127,7 +127,9 @@ class NotInstalledError(InputError):
 
 
 def check_abilities(name: str, device: Device, precision: Precision) -> None:
-    """Raises InputError where a known engine cannot have these."""
+    """Raises InputError for an engine that is unknown, and one that cannot have these."""
+    if name not in ENGINES:
+        raise InputError(name, "no such engine", known_names(name, ENGINES))
     kind = ENGINES[name]
     if not isinstance(kind, EngineKind):  # somebody's own
         return
@@ -148,8 +150,6 @@ def load_engine(
     remote: RemoteOptions | None = None,
 ) -> Engine:
     """Raises InputError for an engine that is unknown, and for what it cannot do; NotInstalledError."""
-    if name not in ENGINES:
-        raise InputError(name, "no such engine", known_names(name, ENGINES))
     check_abilities(name, device, precision)
     try:
         return ENGINES[name](bundle, EngineOptions(threads, device, precision, remote or RemoteOptions()))

@@ -12,7 +12,7 @@ from typing import Any
 from e2e.bundles import Bundle, load_bundle, verify_golden
 from e2e.bundles.contract_file import Verdict
 from e2e.bundles.export import describe_bundle
-from e2e.bundles.parity import check_agreement, parity_cases
+from e2e.bundles.parity import RELATIVE_TOLERANCE, check_agreement, parity_cases
 from e2e.frames import Packed
 from e2e.inference.engine import Engine, NotInstalledError, load_engine
 from e2e.inference.names import ENGINE_NAMES, LOCAL_ENGINES, package_of
@@ -39,7 +39,7 @@ def verify(
     problems = Problems() if problems is None else problems
     for engine in engines:
         if engine not in LOCAL_ENGINES:
-            raise InputError("verify", f"no engine {engine!r} on this machine", known_names(engine, LOCAL_ENGINES))
+            raise InputError(engine, "no such engine on this machine", known_names(engine, LOCAL_ENGINES))
     opened = [load_bundle(Path(path)) for path in bundles]
     found: dict[str, dict[str, Any]] = {}
     missing: dict[str, str] = {}
@@ -67,10 +67,11 @@ def verify(
 
 
 def format_table(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Markdown: a line for each bundle, the largest deviation or FAILS for each engine."""
+    """Markdown: a line for each bundle, the largest deviation or FAILS for each engine; then what is allowed."""
     names = [name for name in ENGINE_NAMES if any(name in verdicts for verdicts in found.values())]
     lines = [[Path(bundle).name, *(_cell(verdicts.get(name)) for name in names)] for bundle, verdicts in found.items()]
-    return markdown_table(["bundle", *names], lines)
+    table = markdown_table(["bundle", *names], lines)
+    return f"{table}\n\nLargest deviation, in sizes of the answer; allowed: {RELATIVE_TOLERANCE:.0e}."
 
 
 def _cell(verdict: Mapping[str, Any] | None) -> str:
