@@ -217,15 +217,17 @@ def test_a_healthy_server_is_preferred_to_a_slow_one(server, bundle):
 
 
 @pytest.mark.parametrize("asks_http", [False, True])
-def test_the_port_of_the_other_protocol_is_guessed(server, bundle, asks_http):
+def test_the_port_of_the_other_protocol_is_not_waited_for(server, bundle, asks_http):
     """What the libraries say of it ("Socket closed") helps nobody."""
     grpc, http = server.url.removeprefix("grpc://"), server.http_url
     url = f"http://{grpc}" if asks_http else http.removeprefix("http://")
     packed = some(bundle, 2)
-    engine = remote(bundle, url, deadline_s=3.0)
+    engine = remote(bundle, url, deadline_s=60.0)
+    began = time.monotonic()
     outputs, names = engine.run_named(packed)
+    assert time.monotonic() - began < 30
     assert set(names) == {"onnxruntime"}
     check_same(bundle, packed, outputs)
     asked, other = ("gRPC", "HTTP") if asks_http else ("HTTP", "gRPC")
-    assert any(f"is this the port of {asked}? That of {other} is beside it" in what for _, what in engine.complaints())
+    assert any(f"is the port of {asked}, that of {other} is beside it" in what for _, what in engine.complaints())
     engine.close()

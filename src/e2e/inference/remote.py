@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -101,7 +102,7 @@ class Connection:
             raise
         except Exception as error:  # a library of each kind, and whatever a damaged answer does to it
             self.close()
-            raise _sorted_out(error) from None
+            raise _sorted_out(error, self._address) from None
 
     def _ask(self, wire: Wire, deadline: float) -> NDArray[np.float32]:
         inputs = [self._input(name, tensor) for name, tensor in wire._asdict().items()]
@@ -188,16 +189,29 @@ def _gevent_deadline(seconds: float) -> Iterator[None]:
         yield
 
 
-_WRONG_PORT = "; is this the port of {0}? That of {1} is beside it"
-
-
-def _sorted_out(error: Exception) -> RefusedError | UnavailableError:
+def _sorted_out(error: Exception, address: Address) -> RefusedError | UnavailableError:
     if isinstance(error, InferenceServerException):
         status = str(error.status() or "").removeprefix("StatusCode.")
         text = f"{error.message()}" + (f" ({status})" if status else "")
-        if "Socket closed" in text:
-            text += _WRONG_PORT.format("HTTP", "gRPC")
+        if "Socket closed" in text and _speaks_http(address):
+            return _wrong_port(text, "HTTP", "gRPC")
         is_refusal = status in _REFUSALS or _UNAVAILABLE_FOR_GOOD.search(text) is not None
         return RefusedError(text) if is_refusal else UnavailableError(text)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return UnavailableError(text + (_WRONG_PORT.format("gRPC", "HTTP") if "HTTPParse" in text else ""))
+    return _wrong_port(text, "gRPC", "HTTP") if "HTTPParse" in text else UnavailableError(text)
+
+
+def _wrong_port(text: str, asked: str, other: str) -> RefusedError:
+    return RefusedError(f"{text}; this is the port of {asked}, that of {other} is beside it")
+
+
+def _speaks_http(address: Address, timeout_s: float = 1.0) -> bool:
+    """A socket is closed by a server that dies as well."""
+    connection = HTTPConnection(address.place, timeout=timeout_s)
+    try:
+        connection.request("GET", "/v2/health/live")
+        return connection.getresponse().status > 0
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
