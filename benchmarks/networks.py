@@ -41,7 +41,7 @@ def main() -> None:
     options = parser.parse_args()
     task = TASKS[options.task]
     feeds = [packed._asdict() for packed in one_by_one(task, options.data, options.n)]
-    example = tuple(torch.from_numpy(values) for values in feeds[0].values())
+    example = tuple(torch.from_numpy(values.repeat(2, axis=0)) for values in feeds[0].values())  # one is a constant
     sessions, parameters = {}, {}
     with tempfile.TemporaryDirectory() as folder:
         for name in options.models:

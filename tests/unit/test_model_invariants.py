@@ -20,7 +20,7 @@ from e2e.tasks import TASKS
 
 SMALLEST = [name for name in model_names() if name == "resnet15" or name.endswith("-nano")]
 GRAPHS = [f"{layer}-nano" for layer in LAYERS]
-OURS = [name for name in SMALLEST if name.startswith(("sparse", "hybrid", "particle")) or name in GRAPHS]
+OURS = [name for name in SMALLEST if name.startswith(("sparse", "hybrid", "pixel", "particle")) or name in GRAPHS]
 TASK = TASKS["electron-photon"]
 FRAME = FrameSpec(channels=("ecal_energy", "ecal_time"))
 

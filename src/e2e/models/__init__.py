@@ -16,6 +16,7 @@ from e2e.models.hugging_face import BACKBONES, ImageNetwork, ImageNetworkConfig
 from e2e.models.hybrid import Hybrid, HybridConfig
 from e2e.models.particle_net import ParticleNet, ParticleNetConfig
 from e2e.models.particle_transformer import ParticleTransformer, ParticleTransformerConfig
+from e2e.models.pixel_hybrid import PixelHybrid, PixelHybridConfig
 from e2e.models.resnet import ResNet15, ResNet15Config
 from e2e.models.sparse_vit import SparseViT, SparseViTConfig
 
@@ -24,6 +25,7 @@ MODELS: dict[str, tuple[Any, Any]] = {
     "resnet15": (ResNet15Config, ResNet15),
     "sparse-vit": (SparseViTConfig, SparseViT),
     "hybrid": (HybridConfig, Hybrid),
+    "pixel-hybrid": (PixelHybridConfig, PixelHybrid),
     "conv": (ConvConfig, ConvNet),
     "graph": (GraphConfig, GraphNetwork),
     "image": (ImageNetworkConfig, ImageNetwork),

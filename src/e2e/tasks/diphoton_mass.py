@@ -55,7 +55,7 @@ DIPHOTON_MASS = Task(
     pt_edges=GUN_PT_EDGES,
     mass_radius=0.25,
     beside=(_IS_PAIR, true_pt(60.0, 20.0, 100.0)),
-    network={"patch": 4, "stem_patch": 2, "max_particles": 64},
+    network={"patch": 4, "stem_patch": 2, "stages": 1, "max_particles": 64},
     limits=(
         "Trained on our own fast simulation; real crops also hold jets and other particles.",
         "Simulated at |eta| < 1.4 and, unless the data above say otherwise, pT 20 to 100 GeV.",

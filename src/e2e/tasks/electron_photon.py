@@ -31,7 +31,7 @@ ELECTRON_PHOTON = Task(
         "pt": [45.0, 55.0],
         "what": "ResNet-15, energy only, CMS full simulation, pT 50 GeV, 249k + 249k (best public)",
     },
-    network={"patch": 4, "stem_patch": 2, "max_particles": 64},
+    network={"patch": 4, "stem_patch": 2, "stages": 1, "max_particles": 64},
     limits=(
         "Trained on our own fast simulation; real crops also hold jets and other particles.",
         "Simulated at |eta| < 1.4 and, unless the data above say otherwise, pT 20 to 100 GeV.",
