@@ -23,7 +23,7 @@ from _networks import in_turn, milliseconds, one_by_one, ratio, session
 from e2e.models import build_model, count_parameters, find_model, numbers_for
 from e2e.tasks import TASKS
 
-SIZES, OURS = ("nano", "tiny", "small"), ("sparse-vit", "hybrid")
+SIZES, OURS = ("nano", "tiny", "small"), ("sparse-vit", "hybrid", "pixel-hybrid")
 MODELS = ["resnet15", *(f"{kind}-{size}" for size in SIZES for kind in (*OURS, "vit"))]
 AXES = {
     "pixel_index": {0: "batch", 1: "pixels"},
