@@ -23,7 +23,7 @@ QUICK = ("onnxruntime", "openvino", "pytorch", "torchscript")
 LOCAL = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in ("compiled", "aotinductor"))]
 SHIPPED = (  # a missing one fails
     *("electron-photon", "electron-photon-nano", "diphoton-mass", "diphoton-mass-nano", "ditau-mass"),
-    *("quark-gluon", "quark-gluon-nano", "tau", "top", "top-mass", "top-mass-nano"),
+    *("quark-gluon", "quark-gluon-nano", "tau", "top", "top-mass", "top-mass-nano", "top-nano"),
 )
 
 
