@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import pytest
@@ -170,25 +170,32 @@ def _says_nonsense(connection):
     connection.close()
 
 
-@pytest.mark.parametrize("scheme", ["grpc", "http"])
-@pytest.mark.parametrize("behaviour", [_says_nothing, _drips, _says_nonsense])
-def test_a_server_that_is_slow_or_mad(bundle, behaviour, scheme):
-    """No batch waits for longer than the deadline, the next ones not again, and each has its answers."""
-    packed = some(bundle, 8)
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(16)
+@contextmanager
+def listening(behaviour):
+    """A server of one's own making: HOST:PORT. behaviour: what is done with each connection."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(16)
 
         def listen():
             while True:
                 try:
-                    connection, _ = listening.accept()
+                    connection, _ = server.accept()
                 except OSError:
                     return
                 threading.Thread(target=_until_broken, args=(behaviour, connection), daemon=True).start()
 
         threading.Thread(target=listen, daemon=True).start()
-        engine = remote(bundle, f"{scheme}://127.0.0.1:{listening.getsockname()[1]}", deadline_s=2)
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+@pytest.mark.parametrize("behaviour", [_says_nothing, _drips, _says_nonsense])
+def test_a_server_that_is_slow_or_mad(bundle, behaviour, scheme):
+    """No batch waits for longer than the deadline, the next ones not again, and each has its answers."""
+    packed = some(bundle, 8)
+    with listening(behaviour) as place:
+        engine = remote(bundle, f"{scheme}://{place}", deadline_s=2)
         for longest in (2, 1):
             began = time.monotonic()
             outputs, names = engine.run_named(packed)
@@ -231,3 +238,33 @@ def test_the_port_of_the_other_protocol_is_not_waited_for(server, bundle, asks_h
     asked, other = ("gRPC", "HTTP") if asks_http else ("HTTP", "gRPC")
     assert any(f"is the port of {asked}, that of {other} is beside it" in what for _, what in engine.complaints())
     engine.close()
+
+
+def _closes(connection):
+    connection.close()
+
+
+def _garbles(connection):
+    connection.recv(1000)
+    connection.sendall(b"HTP/9 ?\r\n\r\n")
+    connection.close()
+
+
+def _speaks_old_http(connection):
+    """As many a web server does, it answers what opens HTTP/2 in its own words."""
+    is_question = connection.recv(1000).startswith(b"GET")
+    connection.sendall(b"HTTP/1.1 " + (b"200 OK" if is_question else b"400 Bad Request") + b"\r\n\r\n")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "scheme", "is_refused"),
+    [(_closes, "grpc", False), (_garbles, "http", False), (_speaks_old_http, "grpc", True)],
+)
+def test_only_a_server_of_the_other_protocol_is_refused_for_it(bundle, behaviour, scheme, is_refused):
+    """One that dies leaves a closed socket as well, and one bad answer is no other protocol."""
+    with listening(behaviour) as place:
+        engine = remote(bundle, f"{scheme}://{place}", deadline_s=4)
+        assert set(engine.run_named(some(bundle, 2))[1]) == {"onnxruntime"}
+        assert any("this is the port of HTTP" in what for _, what in engine.complaints()) == is_refused
+        engine.close()

@@ -128,6 +128,7 @@ def test_sizes_are_comparable(size):
 
 def test_names_and_what_does_not_go_together():
     assert {"sparse-vit-tiny", "hybrid-nano", "conv-autoencoder-tiny", "conv-vae-base"} <= set(autoencoder_names())
+    assert not any(name.startswith(("pixel-hybrid", "resnet")) for name in autoencoder_names())
     with pytest.raises(ValueError, match="give features"):
         find_autoencoder("conv-vae-nano", 0)
     with pytest.raises(ValueError, match="known: cross, convolution"):

@@ -30,7 +30,9 @@ def build(name: str, frame: FrameSpec = FRAME, **numbers):
     family, config = find_model(name)
     scale = {"input_scale": [0.04, 0.1, 1.0][: len(frame.channels)]}
     torch.manual_seed(4)
-    network = build_model(family, frame, {**scale, **numbers_for(family, {"patch": 4, **numbers}), **config})
+    network = build_model(
+        family, frame, {**scale, **numbers_for(family, {"patch": 4, "stages": 1, **numbers}), **config}
+    )
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(0.05 * torch.randn_like(parameter))

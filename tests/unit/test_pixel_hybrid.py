@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from e2e.bundles.parity import random_candidates
 from e2e.contract import FrameSpec
+from e2e.models import build_model, find_model, numbers_for
 from e2e.models.pixel_hybrid import PixelHybrid, PixelHybridConfig
+from e2e.tasks import TASKS
 
 FRAME = FrameSpec(channels=("ecal_energy", "ecal_time"), rows=13, columns=21, centre_row=6, centre_column=10)
 
@@ -35,18 +38,27 @@ def test_tokens_are_the_squares_with_pixels_of_what_the_convolutions_give_for_th
         torch.testing.assert_close(tokens.values[candidate][there], dense[candidate].flatten(1).T[seen])
 
 
-@pytest.mark.parametrize("corner", [(0, 0), (0, 7), (7, 0), (7, 7)])
-def test_a_square_sees_each_of_its_pixels(corner):
-    """No convolution reaches past a square without reaching its corners."""
+def test_the_halvings_alone_see_every_pixel_of_a_square():
+    """Without what residual blocks see beyond; squares of 8 x 8 pixels, the one at (0, 1)."""
     network = network_of()
-    row, column = corner
-    index = torch.tensor([[float(row * FRAME.columns + column)]])
+    for stage in network.stages:
+        stage[1] = stage[2] = nn.Identity()  # nothing is switched off
+    row, column = np.mgrid[0:8, 8:16].reshape(2, -1, 1)
+    index = torch.from_numpy(row * FRAME.columns + column).float()  # a candidate for each pixel
+    value = torch.ones_like(index).requires_grad_()
+    tokens = network.tokens(index, value)
+    assert tokens.place.tolist() == [[1]] * 64
+    tokens.values.square().sum().backward()
+    assert (value.grad != 0).all()
 
-    def first_token(value: float) -> torch.Tensor:
-        with torch.no_grad():
-            return network.tokens(index, torch.tensor([[value]])).values[0, 0]
 
-    assert not torch.allclose(first_token(1.0), first_token(2.0), atol=1e-6)
+@pytest.mark.parametrize(
+    "task", [task for task in TASKS.values() if "stages" in task.network], ids=lambda task: task.name
+)
+def test_squares_of_a_crop_are_the_patches_that_the_others_have(task):
+    family, numbers = find_model("pixel-hybrid-nano")
+    config = {"input_scale": list(task.input_scale), **numbers_for(family, task.network), **numbers}
+    assert build_model(family, task.frame, config).token_pixels == task.network["patch"]
 
 
 def test_more_stages_than_maps_are_refused():

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +41,8 @@ _REFUSALS = (
 )
 # what gRPC says for want of a token, and of the model; not of one that is loading
 _UNAVAILABLE_FOR_GOOD = re.compile(r"restricted|unknown model.*is not found")
+_NO_GRPC = re.compile(r"Socket closed|http1\.x server")  # the first is what a server that dies leaves as well
+_PROBE_S = 1.0
 
 
 class RefusedError(Exception):
@@ -102,7 +104,8 @@ class Connection:
             raise
         except Exception as error:  # a library of each kind, and whatever a damaged answer does to it
             self.close()
-            raise _sorted_out(error, self._address) from None
+            left = max(deadline - time.monotonic(), 1e-3)
+            raise _sorted_out(error, self._address, min(left, _PROBE_S)) from None
 
     def _ask(self, wire: Wire, deadline: float) -> NDArray[np.float32]:
         inputs = [self._input(name, tensor) for name, tensor in wire._asdict().items()]
@@ -189,29 +192,42 @@ def _gevent_deadline(seconds: float) -> Iterator[None]:
         yield
 
 
-def _sorted_out(error: Exception, address: Address) -> RefusedError | UnavailableError:
+def _sorted_out(error: Exception, address: Address, timeout_s: float) -> RefusedError | UnavailableError:
+    """timeout_s: to find out what a server speaks that does not speak what it was asked in."""
     if isinstance(error, InferenceServerException):
         status = str(error.status() or "").removeprefix("StatusCode.")
         text = f"{error.message()}" + (f" ({status})" if status else "")
-        if "Socket closed" in text and _speaks_http(address):
+        if _NO_GRPC.search(text) and _is_http_server(address, timeout_s):
             return _wrong_port(text, "HTTP", "gRPC")
         is_refusal = status in _REFUSALS or _UNAVAILABLE_FOR_GOOD.search(text) is not None
         return RefusedError(text) if is_refusal else UnavailableError(text)
     text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return _wrong_port(text, "gRPC", "HTTP") if "HTTPParse" in text else UnavailableError(text)
+    if "HTTPParse" in text and _is_grpc_server(address, timeout_s):
+        return _wrong_port(text, "gRPC", "HTTP")
+    return UnavailableError(text)
 
 
 def _wrong_port(text: str, asked: str, other: str) -> RefusedError:
     return RefusedError(f"{text}; this is the port of {asked}, that of {other} is beside it")
 
 
-def _speaks_http(address: Address, timeout_s: float = 1.0) -> bool:
-    """A socket is closed by a server that dies as well."""
-    connection = HTTPConnection(address.place, timeout=timeout_s)
+def _is_http_server(address: Address, timeout_s: float) -> bool:
+    return b" 200 " in _first_bytes(address, b"GET /v2/health/live HTTP/1.0\r\n\r\n", timeout_s)
+
+
+def _is_grpc_server(address: Address, timeout_s: float) -> bool:
+    """Of HTTP/2, whose servers begin with a frame of settings: three bytes of length, and a 4."""
+    settings = b"\x00\x00\x00\x04\x00\x00\x00\x00\x00"
+    found = _first_bytes(address, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + settings, timeout_s)
+    return found[3:4] == settings[3:4]
+
+
+def _first_bytes(address: Address, question: bytes, timeout_s: float) -> bytes:
+    """None where nothing comes back. Without TLS."""
+    parts = urlsplit(str(address))
     try:
-        connection.request("GET", "/v2/health/live")
-        return connection.getresponse().status > 0
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
+        with socket.create_connection((parts.hostname, parts.port), timeout_s / 2) as connection:
+            connection.sendall(question)
+            return connection.recv(64)
+    except OSError:
+        return b""

@@ -22,7 +22,7 @@ from e2e.models.layers import padding_mask
 from e2e.models.views import PatchView, occupied_places
 
 _DENSE_FAMILY = "conv"
-TOKEN_ENCODERS = ("sparse-vit", "hybrid")  # families whose networks give tokens
+TOKEN_ENCODERS = ("sparse-vit", "hybrid")  # families of tokens that can be pre-trained by hiding some
 ENCODERS = (*TOKEN_ENCODERS, _DENSE_FAMILY)
 # dense autoencoders and what is particular of their decoders
 _DENSE: dict[str, dict[str, Any]] = {"conv-autoencoder": {}, "conv-vae": {"variational": True}}

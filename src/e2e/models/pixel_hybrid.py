@@ -20,8 +20,8 @@ from e2e.models.views import ImageView, PatchView, Tokens, occupied_slots
 
 @dataclass(frozen=True, kw_only=True)
 class PixelHybridConfig(EncoderConfig):
-    """maps: of each stage, which halves the image and ends in a residual block. stages: so many of them, the first; one
-    more halving makes the tokens, so each stands for 2^(stages + 1) x 2^(stages + 1) pixels."""
+    """maps: of each stage, which halves the image and ends in a residual block. stages: how many of them are used, from
+    the first; a task may say. A last halving makes the tokens, so each stands for 2^(stages + 1) pixels a side."""
 
     maps: tuple[int, ...] = (16, 32, 48)
     stages: int = 3
@@ -40,6 +40,8 @@ class PixelHybridConfig(EncoderConfig):
 
 
 class PixelHybrid(TokenNetwork):
+    """Halve the image by convolutions, let the squares with pixels attend to each other, read the answer from them."""
+
     def __init__(self, config: PixelHybridConfig) -> None:
         super().__init__()
         self.config = config
