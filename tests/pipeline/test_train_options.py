@@ -143,7 +143,7 @@ def test_a_start_of_another_network_is_one_line(events, tmp_path):
 
 
 def test_an_unknown_network_is_one_line_with_those_that_are_known(events, tmp_path):
-    with pytest.raises(InputError, match=r"unknown model 'resnet16'; known: .*resnet15"):
+    with pytest.raises(InputError, match=r"unknown model 'resnet16'; did you mean 'resnet15'\? known: resnet15, "):
         run(events, tmp_path / "run", model="resnet16")
 
 

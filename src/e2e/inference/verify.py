@@ -71,7 +71,7 @@ def format_table(found: Mapping[str, Mapping[str, Any]]) -> str:
     names = [name for name in ENGINE_NAMES if any(name in verdicts for verdicts in found.values())]
     lines = [[Path(bundle).name, *(_cell(verdicts.get(name)) for name in names)] for bundle, verdicts in found.items()]
     table = markdown_table(["bundle", *names], lines)
-    return f"{table}\n\nLargest deviation, in sizes of the answer; allowed: {RELATIVE_TOLERANCE:.0e}."
+    return f"{table}\n\nLargest deviation, relative to the answer; allowed: {RELATIVE_TOLERANCE:.0e}."
 
 
 def _cell(verdict: Mapping[str, Any] | None) -> str:

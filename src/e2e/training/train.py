@@ -139,7 +139,7 @@ def _names_of(is_one: Callable[[Task], bool]) -> str:
 
 def _with_model(plan: Recipe, model: str) -> Recipe:
     if model not in model_names():
-        raise InputError("train", f"unknown model {model!r}", f"known: {', '.join(model_names())}")
+        raise InputError("train", f"unknown model {model!r}", known_names(model, model_names()))
     family, config = find_model(model)
     return replace(plan, family=family, config=config)
 
