@@ -76,8 +76,15 @@ class Address:
     @property
     def is_here(self) -> bool:
         """On this machine: nothing is won by fewer bytes."""
-        host = urlsplit(str(self)).hostname or ""
-        return host in ("localhost", "::1") or host.startswith("127.")
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+    @property
+    def host(self) -> str:
+        return urlsplit(str(self)).hostname or ""
+
+    @property
+    def port(self) -> int | None:
+        return urlsplit(str(self)).port
 
     @property
     def is_grpc(self) -> bool:
@@ -223,10 +230,9 @@ def _is_grpc_server(address: Address, timeout_s: float) -> bool:
 
 
 def _first_bytes(address: Address, question: bytes, timeout_s: float) -> bytes:
-    """None where nothing comes back. Without TLS."""
-    parts = urlsplit(str(address))
+    """No byte where nothing comes back. Without TLS."""
     try:
-        with socket.create_connection((parts.hostname, parts.port), timeout_s / 2) as connection:
+        with socket.create_connection((address.host, address.port), timeout_s / 2) as connection:
             connection.sendall(question)
             return connection.recv(64)
     except OSError:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from e2e.models.base import TRANSFORMER_SIZES, PixelFeatures, SeedFeatures
 from e2e.models.layers import plain_mlp
 from e2e.models.sparse_vit import Encoder, EncoderConfig, TokenNetwork
-from e2e.models.views import PatchView, Tokens, occupied_slots
+from e2e.models.views import PatchView, Tokens, at_places, occupied_slots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +83,7 @@ class SparseConvBlock(nn.Module):
         image = x.new_zeros(batch, num_places + 1, width).scatter(1, target, x)[:, :num_places]
         image = self.convolution(image.transpose(1, 2).reshape(batch, width, *self.grid))
         mixed = image.flatten(2).transpose(1, 2)  # (batch, places, width)
-        back = target.clamp(max=num_places - 1)  # padding reads anything: it is masked from here on
-        return x + self.mlp(self.norm(mixed.gather(1, back)))
+        return x + self.mlp(self.norm(at_places(mixed, place)))
 
 
 class Merge(nn.Module):

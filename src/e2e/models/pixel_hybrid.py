@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from e2e.models.base import TRANSFORMER_SIZES, PixelFeatures, SeedFeatures
 from e2e.models.resnet import ResidualBlock
 from e2e.models.sparse_vit import Encoder, EncoderConfig, TokenNetwork
-from e2e.models.views import ImageView, PatchView, Tokens, occupied_slots
+from e2e.models.views import ImageView, PatchView, Tokens, at_places, occupied_slots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +61,7 @@ class PixelHybrid(TokenNetwork):
         squares = self.embed(x).flatten(2).transpose(1, 2)  # (batch, places, width)
         num_places = self.squares.num_places
         _, place = occupied_slots(self.squares.places_of(pixel_index)[0], num_places)
-        seen = place.clamp(max=num_places - 1)[:, :, None].expand(-1, -1, squares.shape[2])
-        return Tokens(squares.gather(1, seen), place, place == num_places)  # padding reads anything: it is masked
+        return Tokens(at_places(squares, place), place, place == num_places)
 
     def layers(self) -> list[nn.Module]:
         """From input to output, the head left out."""

@@ -110,6 +110,13 @@ def occupied_slots(place: Tensor, num_places: int) -> tuple[Tensor, Tensor]:
     return slot, place.new_full((batch, num_slots), num_places).scatter(1, slot, place)
 
 
+def at_places(values: Tensor, place: Tensor) -> Tensor:
+    """What stands at each token's place; in padding anything. values: (batch, places, numbers). place: (batch, tokens),
+    the number of places in padding."""
+    somewhere = place.clamp(max=values.shape[1] - 1)
+    return values.gather(1, somewhere[:, :, None].expand(-1, -1, values.shape[2]))
+
+
 def occupied_places(place: Tensor, num_places: int, num_slots: Any = None) -> tuple[Tensor, Tensor]:
     """The same: each slot's place, and each place's slot (batch, places + 1), one past the last slot where nothing is
     and for padding. num_slots: where it is known."""
