@@ -33,6 +33,7 @@ def main(path: Path) -> None:
             TASKS[about.task],
             trial,
             answers=about.model.answers,
+            trained_pt_gev=about.trained_pt_gev,
             provenance={key: value for key, value in about.provenance.items() if key not in VERSIONS},
         )
         new = load_bundle(trial)

@@ -84,7 +84,8 @@ def export(
     with TemporaryDirectory(prefix=".export.", dir=output.parent) as folder:
         trial = Path(folder) / "trial"
         answers = [_answer(about, task), *map(_fitted, about.get("beside", {}).values())]
-        export_bundle(network, task, trial, answers=answers, training=training, provenance=provenance)
+        told: dict[str, Any] = {"training": training, "provenance": provenance, "trained_pt_gev": _trained_pt(about)}
+        export_bundle(network, task, trial, answers=answers, **told)
         history = read_history(run)
         beside = {
             TRAINING_CURVE: to_svg(training_figure(history)),
@@ -99,6 +100,12 @@ def export(
             if "working_points" in result:
                 beside[WORKING_POINTS] = json.dumps(result["working_points"], indent=1) + "\n"
         return move_bundle(trial, output, training, beside)
+
+
+def _trained_pt(about: dict[str, Any]) -> tuple[float, float] | None:
+    """None for what an older version trained as well."""
+    low, high = about.get("pt_range") or (None, None)
+    return None if low is None or high is None else (low, high)
 
 
 def _answer(about: dict[str, Any], task: Task) -> AnswerConfig:

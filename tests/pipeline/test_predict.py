@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +25,8 @@ from e2e.scale.shards import shard_path
 from e2e.simulation.simulate import simulate
 
 COLUMNS = (
-    "input run luminosity_block event candidate source matches_electron eta phi pt seed_ieta seed_iphi "
-    "share_outside engine score"
+    "input run luminosity_block event candidate source matches_electron eta phi pt pt_out_of_range "
+    "seed_ieta seed_iphi share_outside engine score"
 )
 
 SHOWERS = ((10, 30), (-40, 200))  # (ieta, iphi) of two showers, far apart
@@ -356,6 +357,19 @@ def test_an_earlier_file_survives_a_call_that_could_read_nothing(untrained_bundl
     assert earlier.read_bytes() == content
 
 
+def test_candidates_of_a_pt_that_was_not_trained_on_are_marked_and_counted(untrained_bundle, tmp_path):
+    given = store(tmp_path / "objects.parquet", record([HITS] * 2, [PHOTONS[:2], PHOTONS[1:2]], [[], []]))
+    pt = np.float32([61.0, 41.0, 41.0])
+    for trained, marked in ((None, 0), ((20.0, 100.0), 0), ((50.0, 100.0), 2), ((20.0, 41.0), 1), ((70.0, 90.0), 3)):
+        bundle = replace(untrained_bundle, contract=replace(untrained_bundle.contract, trained_pt_gev=trained))
+        result = predict(bundle, [given], batch_size=2)
+        low, high = trained or (0.0, 1e9)
+        assert result.table["pt_out_of_range"].to_pylist() == [not low <= value <= high for value in pt.tolist()]
+        assert [problem.severity for problem in result.problems] == ["warning"] * bool(marked)
+        if marked:
+            assert f"{marked} of 3 candidates have a pT outside of {low:g} to {high:g} GeV" in str(result.problems[0])
+
+
 def test_a_store_without_events_gives_a_file_without_rows(untrained_bundle, tmp_path):
     empty = store(tmp_path / "empty.parquet", record([HITS]).slice(0, 0))
     result = predict(untrained_bundle, [empty], tmp_path / "rows.parquet")
@@ -369,6 +383,7 @@ def test_channels_that_a_record_cannot_fill_are_warned_of_once_per_file():
     root = Path(__file__).parents[2]
     aod = [root / "tests" / "golden" / "edm_aod_run2.root"]
     for bundle, said in (("top", "bpix1, bpix2, bpix3"), ("quark-gluon-nano", None)):
-        found = [str(p) for p in predict(root / "zoo" / bundle, aod).problems if p.severity == "warning"]
+        warnings = [str(p) for p in predict(root / "zoo" / bundle, aod).problems if p.severity == "warning"]
+        found = [line for line in warnings if "have a pT outside" not in line]
         assert len(found) == (said is not None)
         assert said is None or f"the record has nothing for {said}, which {bundle} was trained with" in found[0]

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from e2e.bundles import load_bundle
 from e2e.contract.answers import AnswerConfig
+from e2e.datasets import load_candidates
 from e2e.evaluation.evaluate import evaluate, summary
 from e2e.inference.predict import predict
 from e2e.models import build_model
@@ -43,6 +44,14 @@ def test_the_card_carries_measured_numbers(made):
     assert 0.3 < metrics["mean absolute error, a constant"]["value"] < 0.5  # flat from 0 to 1.6: a quarter of it
     assert contract.training["test data"][0]["seed"] == 12
     assert "a constant" in (made / "new" / "bundle" / "README.md").read_text()
+
+
+def test_the_contract_and_the_card_say_which_pt_was_trained_on(made):
+    contract = load_bundle(made / "new" / "bundle").contract
+    pt = load_candidates(TASKS["diphoton-mass"], [made / "train"]).pt
+    low, high = contract.trained_pt_gev
+    assert 20.0 <= low <= pt.min() < low + 0.1 and high - 0.1 < pt.max() <= high <= 100.0
+    assert f"Candidates of pT {low:g} to {high:g} GeV" in (made / "new" / "bundle" / "README.md").read_text()
 
 
 def test_the_bundle_keeps_the_numbers_of_its_training_curve(made):

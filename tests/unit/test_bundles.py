@@ -145,6 +145,7 @@ BAD = {
     ),
     "odd kind": (in_contract(lambda d: d["outputs"][0].update(kind="guess")), r"outputs\[0\].kind 'guess' is unknown"),
     "odd output name": (in_contract(lambda d: d["outputs"][0].update(name="a b")), r"outputs\[0\].name is not"),
+    "odd pT": (in_contract(lambda d: d.update(trained_pt_gev=[20.0])), "trained_pt_gev is not a pair"),
     "odd range": (in_contract(lambda d: d["outputs"][0].update(trained_range=[1])), "trained_range is not a pair"),
     "scales": (as_version_1([1, 2]), "model.output_scale has 2 numbers for 1"),
     "too many answers": (

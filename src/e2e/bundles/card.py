@@ -39,6 +39,7 @@ def write_card(contract: Contract) -> str:
             [(f"`{o.name}`", o.unit, o.meaning, _range(o.trained_range)) for o in contract.outputs],
         ),
         "## Trained on",
+        *_trained_pt(contract),
         _listing(training) if training else "Not trained: the weights are random.",
     ]
     if training:
@@ -57,6 +58,12 @@ def write_card(contract: Contract) -> str:
     sections += ["## Limits", "\n".join(f"- {limit}" for limit in (_LIMIT_OF_GRID[frame.grid], *limits))]
     sections += ["## Made with", _listing(contract.provenance)]
     return "\n\n".join(sections) + "\n"
+
+
+def _trained_pt(contract: Contract) -> list[str]:
+    if (pt := contract.trained_pt_gev) is None:
+        return []
+    return [f"Candidates of pT {_range(pt)} GeV; `e2e predict` marks others (`pt_out_of_range`)."]
 
 
 def _metric(name: str, value: Any) -> tuple[str, str, str]:

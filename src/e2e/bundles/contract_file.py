@@ -114,7 +114,8 @@ class Verdict:
 @dataclass(frozen=True)
 class Contract:
     """training: numbers of the card (data, recipe, seeds, metrics, limits); provenance: versions; graph: of a graph
-    network; engines: what `e2e verify` found of each. JSON values only."""
+    network; engines: what `e2e verify` found of each; trained_pt_gev: least and greatest measured pT of the candidates
+    it was trained on, None where no candidate has one. JSON values only."""
 
     task: str
     title: str
@@ -126,6 +127,7 @@ class Contract:
     files: Mapping[str, FileDigest]
     graph: GraphSpec | None = None
     engines: Mapping[str, Verdict] = field(default_factory=dict)
+    trained_pt_gev: tuple[float, float] | None = None
 
     @property
     def inputs(self) -> tuple[InputTensor, ...]:
@@ -152,7 +154,7 @@ class Contract:
 
     def write(self, path: Path) -> None:
         versions = {"bundle_version": BUNDLE_VERSION, "contract_version": contract_version(self.graph)}
-        described = {
+        described: dict[str, Any] = {
             "task": self.task,
             "title": self.title,
             "frame": self.frame.to_json(),
@@ -163,6 +165,8 @@ class Contract:
             "provenance": dict(self.provenance),
             "files": {name: asdict(digest) for name, digest in sorted(self.files.items())},
         }
+        if self.trained_pt_gev is not None:
+            described["trained_pt_gev"] = list(self.trained_pt_gev)
         if self.graph is not None:
             described["graph"] = self.graph._asdict()
         if self.engines:
@@ -211,6 +215,7 @@ def read_contract(path: Path) -> Contract:
         files={name: _digest(files.fields(name)) for name in whole.mapping("files")},
         graph=graph,
         engines=_engines(whole),
+        trained_pt_gev=whole.pair("trained_pt_gev") if "trained_pt_gev" in whole else None,
     )
 
 

@@ -59,13 +59,14 @@ def export_bundle(
     answers: Sequence[AnswerConfig] | None = None,
     training: Mapping[str, Any] | None = None,
     provenance: Mapping[str, Any] | None = None,
+    trained_pt_gev: tuple[float, float] | None = None,
 ) -> Path:
     """Write the bundle folder `output`, whole or not at all; an older bundle there is replaced. Returns `output`.
 
     network: one of MODELS, giving raw outputs, with any frame; it is copied, not changed. answers: how they are read,
     of the task's own output or of all its `outputs`; of its own, scaled as the task says, unless given. training:
-    numbers for the card, see `write_card`; provenance: added to the versions. The same weights, numbers and versions
-    give the same bytes.
+    numbers for the card, see `write_card`; provenance: added to the versions; trained_pt_gev: see `Contract`. The same
+    weights, numbers and versions give the same bytes.
     Raises ParityError naming the case in which PyTorch and ONNX Runtime differ, InputError when `output` is taken or
     cannot be written.
     """
@@ -79,7 +80,7 @@ def export_bundle(
         _write_weights(final.network, folder / WEIGHTS)
         _write_golden(final, task, folder)
         contract = _contract(final, task, folder, training or {}, provenance or {})
-        describe_bundle(contract, folder)
+        describe_bundle(replace(contract, trained_pt_gev=trained_pt_gev), folder)
         _check_network(final, folder)
         _put_in_place(folder, output)
     return output

@@ -59,6 +59,14 @@ class Labelled:
         return self.labels["eta"]
 
     @property
+    def pt_range(self) -> tuple[float, float] | None:
+        """Least and greatest pT, GeV, rounded outward to a tenth; None where no candidate's is known."""
+        known = self.pt[np.isfinite(self.pt)].astype(np.float64)
+        if not len(known):
+            return None
+        return float(np.floor(known.min() * 10) / 10), float(np.ceil(known.max() * 10) / 10)
+
+    @property
     def truth(self) -> dict[str, NDArray[Any]]:
         """Columns of the truth table, and `event`, the event's number."""
         columns = {k.removeprefix(TRUTH_PREFIX): v for k, v in self.labels.items() if k.startswith(TRUTH_PREFIX)}

@@ -9,25 +9,26 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from e2e import __version__
-from e2e.bundles import Bundle, load_bundle
+from e2e.bundles import Bundle, Contract, load_bundle
 from e2e.bundles.bundle import ONNX
 from e2e.events.reader import read_inputs
 from e2e.events.record import Events
 from e2e.files import check_output
-from e2e.frames.build import build_candidates, empty_channels
-from e2e.frames.candidate_rows import MODES, CandidateRows, Mode, find_candidates, has_objects, modes_of
+from e2e.frames.build import build_candidates
+from e2e.frames.candidate_rows import MODES, CandidateRows, Mode, find_candidates, modes_of
 from e2e.inference.engine import Engine, RemoteOptions, load_engine
 from e2e.inference.names import Device, Precision
 from e2e.inference.parts import predict_parts
 from e2e.inference.prediction_file import Answered, PredictionWriter, prediction_schema, to_record_batch
 from e2e.inference.predictions import Predictions, Timing
+from e2e.inference.remarks import Remarks
 from e2e.problems import InputError, Problems
 from e2e.tasks import TASKS
 
 BATCH_SIZE = 256  # candidates; what is in memory at once is this and one batch of events
-_USE_SEEDS = "use candidates `auto` or `seeds`"
 
 
 def predict(
@@ -82,8 +83,7 @@ def predict(
     remote = RemoteOptions(tuple(servers), deadline, has_fallback=fallback)
     runner = load_engine(bundle, engine, threads=threads, device=device, precision=precision, remote=remote)
     batches: list[pa.RecordBatch] = []
-    without_objects: dict[Path, int] = {}
-    empty: dict[Path, list[str]] = {}
+    remarks = Remarks(bundle)
     with ExitStack() as stack:
         stack.callback(runner.close)
         write = None
@@ -92,25 +92,19 @@ def predict(
         for path, events in _timed(read_inputs(paths, problems), timing):
             write = write or _open(output, schema, batches, stack)
             timing.num_events += len(events)
-            if candidates == "objects" and not (has := has_objects(events)).all():
-                without_objects[path] = without_objects.get(path, 0) + int(np.count_nonzero(~has))
+            remarks.note_events(path, events, candidates)
             with timing.stage("framing"):
                 rows = find_candidates(events, candidates, bundle.contract.frame, jets)
             if len(rows):
-                empty.setdefault(path, empty_channels(events, bundle.contract.frame))
                 answered = _run(runner, bundle, events, rows, batch_size, timing)
+                remarks.note_answers(path, events, answered)
                 _report_not_finite(bundle, path, events, rows, answered.outputs, problems)
                 write(to_record_batch(schema, path, events, rows, answered))
         if write is None and not problems.has_errors:  # nothing to read is an answer, nothing readable is none
             write = _open(output, schema, batches, stack)
     for where, what in runner.complaints():
         problems.report(where, what, "every candidate was answered", "warning")
-    for path, count in without_objects.items():
-        problems.report(path, f"no photons or electrons in the record of {count} events", _USE_SEEDS, "warning")
-    for path, channels in empty.items():
-        if channels:
-            what = f"the record has nothing for {', '.join(channels)}, which {bundle.path.name} was trained with"
-            problems.report(path, what, "left empty: do not trust its answers", "warning")
+    remarks.report(problems)
     return Predictions(bundle.contract, output if write else None, schema, batches, timing, problems)
 
 
@@ -145,7 +139,16 @@ def _run(
             parts.append((share, *engine.run_named(packed)))
     timing.num_candidates += len(rows)
     shares, outputs, names = zip(*parts, strict=True)
-    return Answered(np.concatenate(shares), np.concatenate(outputs), [name for part in names for name in part])
+    engines = [name for part in names for name in part]
+    out_of_range = pt_out_of_range(bundle.contract, rows.pt)
+    return Answered(out_of_range, np.concatenate(shares), np.concatenate(outputs), engines)
+
+
+def pt_out_of_range(contract: Contract, pt: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Of which candidates is the pT (GeV, as measured) not one that the bundle was trained on? Of none where its
+    contract does not say it."""
+    low, high = contract.trained_pt_gev or (-np.inf, np.inf)
+    return ~((pt >= low) & (pt <= high)) & (contract.trained_pt_gev is not None)
 
 
 def _report_not_finite(

@@ -31,6 +31,7 @@ _COLUMNS: dict[str, pa.DataType] = {
     "eta": pa.float32(),
     "phi": pa.float32(),
     "pt": pa.float32(),
+    "pt_out_of_range": pa.bool_(),  # of what the bundle was trained on, where its contract says it
     "seed_ieta": pa.int16(),
     "seed_iphi": pa.int16(),
     "share_outside": pa.float32(),  # of the crop's energy, beyond the five rows of the seed: from other particles
@@ -39,9 +40,11 @@ _COLUMNS: dict[str, pa.DataType] = {
 
 
 class Answered(NamedTuple):
-    """share_outside: (candidates,), see `Candidates.share_outside`. outputs: (candidates, outputs). engines: who gave
+    """pt_out_of_range: (candidates,), see `pt_out_of_range` in `predict.py`. share_outside: (candidates,), see
+    `Candidates.share_outside`. outputs: (candidates, outputs). engines: who gave
     each row of them."""
 
+    pt_out_of_range: NDArray[np.bool_]
     share_outside: NDArray[np.float32]
     outputs: NDArray[np.float32]
     engines: Sequence[str]
@@ -70,7 +73,7 @@ def to_record_batch(
         *(getattr(events, name)[event] for name in ("run", "luminosity_block", "event")),
         rows.index_in_event,
         rows.source.astype(object),
-        *(rows.matches_electron, rows.eta, rows.phi, rows.pt, rows.ieta, rows.iphi),
+        *(rows.matches_electron, rows.eta, rows.phi, rows.pt, answered.pt_out_of_range, rows.ieta, rows.iphi),
         answered.share_outside,
         answered.engines,
     ]

@@ -58,7 +58,7 @@ DIPHOTON_MASS = Task(
     network={"patch": 4, "stem_patch": 2, "stages": 1, "max_particles": 64},
     limits=(
         "Trained on our own fast simulation; real crops also hold jets and other particles.",
-        "Simulated at |eta| < 1.4 and, unless the data above say otherwise, pT 20 to 100 GeV.",
+        "Simulated at |eta| < 1.4.",
     ),
     published={"what": "arXiv:2204.12313, ResNet on 2 x 32 x 32 crops, mean absolute error loss, domain continuation"},
 )

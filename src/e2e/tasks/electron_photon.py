@@ -34,6 +34,6 @@ ELECTRON_PHOTON = Task(
     network={"patch": 4, "stem_patch": 2, "stages": 1, "max_particles": 64},
     limits=(
         "Trained on our own fast simulation; real crops also hold jets and other particles.",
-        "Simulated at |eta| < 1.4 and, unless the data above say otherwise, pT 20 to 100 GeV.",
+        "Simulated at |eta| < 1.4.",
     ),
 )

@@ -105,7 +105,8 @@ def train(
         network.load_state_dict(fitted.weights)
         where = at_once, fitted.trainer.strategy.root_device
         found = calibrate(network, answers, task, validation, *where, corrects_bias=plan.corrects_bias)
-        finish(output, about, {"config": config, "channels": list(frame.channels), **fitted.result, **found})
+        seen = {"channels": list(frame.channels), "pt_range": None if frame.is_whole else candidates.pt_range}
+        finish(output, about, {"config": config, **seen, **fitted.result, **found})
     fitted.trainer.strategy.barrier()  # nobody leaves before the run is written
     return output
 
