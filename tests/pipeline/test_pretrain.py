@@ -190,7 +190,7 @@ def test_options_that_cannot_be(unlabelled, tmp_path, options, message):
 
 
 def test_what_was_begun_otherwise_is_not_gone_on_with(unlabelled, encoder):
-    with pytest.raises(InputError, match="holds a run of another recipe"):
+    with pytest.raises(InputError, match=r"holds another run: .*ratio 0.[0-9]*, not 0.5"):
         run(unlabelled, encoder, epochs=3, ratio=0.5)
     with pytest.raises(InputError, match="holds a finished run"):
         run(unlabelled, encoder, epochs=3)

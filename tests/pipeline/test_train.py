@@ -92,7 +92,7 @@ def test_a_run_whose_task_has_other_numbers_since_is_not_gone_on_with(events, tm
         with pytest.raises(KilledError):
             run(events, tmp_path / "killed")
     monkeypatch.setitem(TASKS["electron-photon"].network, "sees_phi", True)
-    with pytest.raises(InputError, match="holds a run of another recipe"):
+    with pytest.raises(InputError, match="holds another run: sees_phi null, not true; choose"):
         run(events, tmp_path / "killed")
 
 
@@ -199,7 +199,7 @@ def test_run_folder_tells_its_story_and_holds_no_pickle(events, tmp_path, small)
 def test_a_folder_of_another_run_is_left_alone(events, tmp_path, small):
     other = {"recipe": {"task": "other"}, "seed": 3, "data": [], "state": "running"}
     (tmp_path / "run.json").write_text(json.dumps(other))
-    with pytest.raises(InputError, match="another recipe"):
+    with pytest.raises(InputError, match=r'another run: task "other", not "electron-photon".*; and more; choose'):
         run(events, tmp_path)
     assert json.loads((tmp_path / "run.json").read_text()) == other
 

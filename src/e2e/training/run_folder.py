@@ -21,6 +21,7 @@ from e2e.problems import InputError
 from e2e.training.recipes import whole_recipe
 
 _OF_THE_ANSWERS = ("quantity", "relative", "joint")  # of a recipe: what the raw numbers mean
+_MOST_TOLD = 4  # differences of two runs
 RUN, WEIGHTS, LAST, BEST, HISTORY = "run.json", "weights.safetensors", "last.ckpt", "best.ckpt", "history"
 
 
@@ -150,9 +151,24 @@ def resume_from(output: Path, earlier: dict[str, Any] | None, about: dict[str, A
     wanted = {"start": None, **as_read_back(about)}  # a run with a start is not one without
     if isinstance(earlier.get("recipe"), dict):
         earlier = {**earlier, "recipe": whole_recipe(earlier["recipe"])}
-    if any(earlier.get(key) != value for key, value in wanted.items()):
-        what = "holds a run of another recipe, start, seed, data or number of processes"
-        raise InputError(output, what, "choose another folder")
+    if others := _differences(earlier, wanted):
+        told = "; ".join(others[:_MOST_TOLD]) + ("; and more" if len(others) > _MOST_TOLD else "")
+        raise InputError(output, f"holds another run: {told}", "choose another folder")
     if earlier["state"] == "finished":
         raise InputError(output, "holds a finished run", "choose another folder, or delete it")
     return output / LAST if (output / LAST).exists() else None
+
+
+def _differences(earlier: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[str]:
+    """What is not the same: numbers and names with their values, the rest by name alone."""
+    found = []
+    for key, value in wanted.items():
+        there = earlier.get(key)
+        if there == value:
+            continue
+        if isinstance(there, dict) and isinstance(value, dict):
+            found += _differences(there, value)
+            continue
+        is_short = all(isinstance(each, str | int | float | None) for each in (there, value))
+        found.append(f"{key} {json.dumps(there)}, not {json.dumps(value)}" if is_short else f"different {key}")
+    return found
