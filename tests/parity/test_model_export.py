@@ -13,20 +13,22 @@ from e2e.tasks import TASKS
 NANO = [name for name in model_names() if name.endswith("-nano")]
 
 
-@pytest.mark.parametrize("name", NANO)
+@pytest.mark.parametrize(
+    ("name", "task"), [*((name, "electron-photon") for name in NANO), ("pixel-hybrid-nano", "ditau-mass")]
+)
 @pytest.mark.slow
-def test_a_network_of_every_kind_can_be_exported(name, tmp_path):
-    task = TASKS["electron-photon"]
+def test_a_network_of_every_kind_can_be_exported(name, task, tmp_path):
+    task = TASKS[task]
     family, numbers = find_model(name)
     torch.manual_seed(3)
     config = {"input_scale": list(task.input_scale), **numbers_for(family, task.network), **numbers}
-    answer = AnswerConfig("probability", scale=1 / 1.7)
+    answer = AnswerConfig(task.output.kind if task.output.kind == "probability" else "point", scale=1 / 1.7)
     bundle = load_bundle(
         export_bundle(build_model(family, task.frame, config), task, tmp_path / "bundle", answers=[answer])
     )
     assert bundle.contract.model.family == family
     assert bundle.contract.model.answers == (answer,)
-    assert bundle.contract.tolerance_scale == (1.0,)
+    assert bundle.contract.tolerance_scale == ((1.0,) if answer.kind == "probability" else (answer.scale,))
 
 
 @pytest.mark.parametrize(

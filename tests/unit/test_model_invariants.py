@@ -21,6 +21,7 @@ from e2e.tasks import TASKS
 SMALLEST = [name for name in model_names() if name == "resnet15" or name.endswith("-nano")]
 GRAPHS = [f"{layer}-nano" for layer in LAYERS]
 OURS = [name for name in SMALLEST if name.startswith(("sparse", "hybrid", "pixel", "particle")) or name in GRAPHS]
+WITH_MAXIMUM = ("sparse-vit-nano", "hybrid-nano", "pixel-hybrid-nano")  # may read it beside the mean
 TASK = TASKS["electron-photon"]
 FRAME = FrameSpec(channels=("ecal_energy", "ecal_time"))
 
@@ -39,9 +40,10 @@ def build(name: str, frame: FrameSpec = FRAME, **numbers):
     return network.eval()
 
 
-@pytest.fixture(scope="module", params=SMALLEST)
+@pytest.fixture(scope="module", params=[*SMALLEST, *(f"{name} with maximum" for name in WITH_MAXIMUM)])
 def network(request):
-    return build(request.param, sees_phi=False)
+    name, _, maximum = request.param.partition(" with ")
+    return build(name, sees_phi=False, has_maximum=bool(maximum))
 
 
 def answer(network, packed: Packed) -> torch.Tensor:

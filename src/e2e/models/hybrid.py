@@ -47,7 +47,7 @@ class Hybrid(TokenNetwork):
         self.merge = Merge(self.view.grid, config.merge, config.stem_width, config.width)
         self.token_pixels = config.stem_patch * config.merge
         self.encoder = Encoder(config, self.merge.grid)
-        self.head = nn.Linear(2 * config.width + self.seed.size, config.num_outputs)
+        self.head = nn.Linear(config.summary_width + self.seed.size, config.num_outputs)
 
     def tokens(self, pixel_index: Tensor, pixel_value: Tensor) -> Tokens:
         tokens = self.view(pixel_index, self.pixels(pixel_index, pixel_value))

@@ -6,7 +6,7 @@ Convolutions of stride two in place of one matrix on patches: Xiao et al., arXiv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -15,16 +15,18 @@ from torch import Tensor, nn
 from e2e.models.base import TRANSFORMER_SIZES, PixelFeatures, SeedFeatures
 from e2e.models.resnet import ResidualBlock
 from e2e.models.sparse_vit import Encoder, EncoderConfig, TokenNetwork
-from e2e.models.views import ImageView, PatchView, Tokens, at_places, occupied_slots
+from e2e.models.views import ImageView, PatchView, Tokens, WindowView, at_places, occupied_slots
 
 
 @dataclass(frozen=True, kw_only=True)
 class PixelHybridConfig(EncoderConfig):
     """maps: of each stage, which halves the image and ends in a residual block. stages: how many of them are used, from
-    the first; a task may say. A last halving makes the tokens, so each stands for 2^(stages + 1) pixels a side."""
+    the first. A last halving makes the tokens, so each stands for 2^(stages + 1) pixels a side. window: rows and
+    columns around the seed, beyond which nothing is seen; None: all of the frame. A task may say both."""
 
     maps: tuple[int, ...] = (16, 32, 48)
     stages: int = 3
+    window: int | None = None
 
     SIZES: ClassVar[dict[str, dict[str, Any]]] = {
         "nano": {"maps": (8, 16, 32), **TRANSFORMER_SIZES["nano"]},
@@ -44,17 +46,20 @@ class PixelHybrid(TokenNetwork):
 
     def __init__(self, config: PixelHybridConfig) -> None:
         super().__init__()
-        self.config = config
-        self.pixels, self.view, self.seed = PixelFeatures(config), ImageView(config.frame), SeedFeatures(config)
+        self.config, self.seed = config, SeedFeatures(config)
+        self.window = WindowView(config.frame, config.window)
+        frame = self.window.inner
+        self.pixels, self.view = PixelFeatures(replace(config, frame=frame)), ImageView(frame)
         widths = (config.num_planes, *config.maps[: config.stages])
         self.stages = nn.ModuleList(_stage(narrow, wide) for narrow, wide in pairwise(widths))
         self.embed = _halving(widths[-1], config.width)
         self.token_pixels = 2 ** (config.stages + 1)
-        self.squares = PatchView(config.frame, self.token_pixels)
+        self.squares = PatchView(frame, self.token_pixels)
         self.encoder = Encoder(config, self.squares.grid)
-        self.head = nn.Linear(2 * config.width + self.seed.size, config.num_outputs)
+        self.head = nn.Linear(config.summary_width + self.seed.size, config.num_outputs)
 
     def tokens(self, pixel_index: Tensor, pixel_value: Tensor) -> Tokens:
+        pixel_index, pixel_value = self.window(pixel_index, pixel_value)
         x = self.view(pixel_index, self.pixels(pixel_index, pixel_value))
         for stage in self.stages:
             x = stage(x)

@@ -12,11 +12,14 @@ from e2e.models.base import TRANSFORMER_SIZES, ModelConfig, PixelFeatures, SeedF
 from e2e.models.layers import Block, BlockConfig, padding_mask, rotary_angles
 from e2e.models.views import PatchView, Tokens
 
+_BELOW_ALL = 1e4  # of what a norm gives; finite in half precision
+
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig(ModelConfig):
     """registers: tokens that belong to no place, where the network can put what concerns the whole. positions: learnt
-    for each place, or rotary, which tells distances. For norm, mlp, qk_norm and layer_scale see `BlockConfig`.
+    for each place, or rotary, which tells distances. has_maximum: the answer is read from the tokens' maximum beside
+    their mean; a task may say. For norm, mlp, qk_norm and layer_scale see `BlockConfig`.
     """
 
     features: tuple[str, ...] = ("value", "log", "occupied")
@@ -30,6 +33,12 @@ class EncoderConfig(ModelConfig):
     mlp: Literal["gelu", "swiglu"] = "gelu"
     has_qk_norm: bool = True
     layer_scale: float = 0.0
+    has_maximum: bool = False
+
+    @property
+    def summary_width(self) -> int:
+        """Numbers of a candidate that the answer is read from."""
+        return (3 if self.has_maximum else 2) * self.width
 
     @property
     def block(self) -> BlockConfig:
@@ -80,7 +89,7 @@ class SparseViT(TokenNetwork):
         self.token_pixels = config.patch
         self.embed = nn.Linear(len(config.features) * self.view.num_values, config.width)
         self.encoder = Encoder(config, self.view.grid)
-        self.head = nn.Linear(2 * config.width + self.seed.size, config.num_outputs)
+        self.head = nn.Linear(config.summary_width + self.seed.size, config.num_outputs)
 
     def tokens(self, pixel_index: Tensor, pixel_value: Tensor) -> Tokens:
         tokens = self.view(pixel_index, self.pixels(pixel_index, pixel_value))
@@ -92,13 +101,14 @@ class SparseViT(TokenNetwork):
 
 
 class Encoder(nn.Module):
-    """Tokens with places -> one vector of twice the width: the class token beside the mean of the others."""
+    """Tokens with places -> one vector: the class token beside the mean of the others, and their maximum where that is
+    asked for."""
 
     angles: Tensor
 
     def __init__(self, config: EncoderConfig, grid: tuple[int, int]) -> None:
         super().__init__()
-        self.num_prefix = 1 + config.registers
+        self.num_prefix, self.has_maximum = 1 + config.registers, config.has_maximum
         num_places = grid[0] * grid[1]
         self.prefix = nn.Parameter(torch.randn(1, self.num_prefix, config.width) * 0.02)
         learns = config.positions in ("learnt", "both")
@@ -128,10 +138,13 @@ class Encoder(nn.Module):
         return self.norm(x)
 
     def summary(self, x: Tensor, is_padding: Tensor) -> Tensor:
-        """Of what `attend` gave."""
-        is_token = (~is_padding).to(x.dtype)[:, :, None]
-        mean = (x[:, self.num_prefix :] * is_token).sum(dim=1) / is_token.sum(dim=1).clamp(min=1)
-        return torch.cat((x[:, 0], mean), dim=1)
+        """Of what `attend` gave: (batch, summary_width). Mean and maximum of no token at all are zero."""
+        is_token, tokens = (~is_padding).to(x.dtype)[:, :, None], x[:, self.num_prefix :]
+        mean = (tokens * is_token).sum(dim=1) / is_token.sum(dim=1).clamp(min=1)
+        if not self.has_maximum:
+            return torch.cat((x[:, 0], mean), dim=1)
+        maximum = (tokens - _BELOW_ALL * (1 - is_token)).amax(dim=1) * is_token.amax(dim=1)
+        return torch.cat((x[:, 0], mean, maximum), dim=1)
 
     def _rotation(self, place: Tensor) -> Tensor:
         """(batch, 1, prefix and tokens, size / 2); the prefix is not turned."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import ceil
 from typing import Any, NamedTuple
 
@@ -32,6 +33,37 @@ class ImageView(nn.Module):
         empty = features[0].new_zeros(pixel_index.shape[0], self.num_pixels + 1)
         flat = [empty.scatter_add(1, index, feature)[:, : self.num_pixels] for feature in features]
         return torch.cat([plane.reshape(-1, *self.shape) for plane in flat], dim=1)
+
+
+class WindowView(nn.Module):
+    """Sparse pixels -> the same of a smaller window around the seed; what lies beyond it becomes padding.
+
+    inner: the frame of that window, `size` rows and columns. size: None: all of the frame, and nothing is done.
+    """
+
+    def __init__(self, frame: FrameSpec, size: int | None) -> None:
+        super().__init__()
+        self.frame = self.inner = frame
+        if size is None:
+            return
+        middle = size // 2
+        self.inner = replace(frame, rows=size, columns=size, centre_row=middle, centre_column=middle)
+        self.first = frame.centre_row - middle, frame.centre_column - middle
+        if min(self.first) < 0 or self.first[0] + size > frame.rows or self.first[1] + size > frame.columns:
+            raise ValueError(f"a window of {size} around the seed leaves {frame.rows} x {frame.columns} pixels")
+
+    def forward(self, pixel_index: Tensor, pixel_value: Tensor) -> tuple[Tensor, Tensor]:
+        """pixel_index, pixel_value: float32 (batch, pixels), -1 and 0 in padding; the same of the inner frame."""
+        if self.inner == self.frame:
+            return pixel_index, pixel_value
+        (inner,) = of_pixels(self._inner_index, (-1,), self.frame, pixel_index)
+        return inner.to(pixel_index.dtype), pixel_value * (inner >= 0)
+
+    def _inner_index(self, channel: Tensor, row: Tensor, column: Tensor) -> tuple[Tensor]:
+        inner = self.inner
+        row, column = row - self.first[0], column - self.first[1]
+        is_inside = (row >= 0) & (row < inner.rows) & (column >= 0) & (column < inner.columns)
+        return (torch.where(is_inside, (channel * inner.rows + row) * inner.columns + column, -1),)
 
 
 class Tokens(NamedTuple):

@@ -39,7 +39,7 @@ DITAU_MASS = Task(
     flat=Flat(MIN_MASS, MAX_MASS, bins=10),
     mass_radius=0.4,
     beside=(true_pt(100.0, 30.0, 200.0),),
-    network={"has_pool": True, "patch": 5},
+    network={"has_pool": True, "patch": 5, "window": 64, "stages": 2, "has_maximum": True},
     published={"what": "CMS and rchudasa/MLAnalyzer: 13 channels, target m/6; no public number"},
     limits=("Trained on our own fast simulation; taus that decay to electrons and muons are not in it.",),
 )
