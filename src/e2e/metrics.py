@@ -12,6 +12,7 @@ from scipy.stats import binomtest, rankdata
 
 FloatArray = NDArray[np.float64]
 
+TOO_FEW = "too few candidates"  # said of what cannot be measured
 MIN_PASSING = 10  # background candidates: with fewer the error is a third of the number or more
 
 
@@ -32,7 +33,7 @@ class Measured(NamedTuple):
 def plus_minus(number: Mapping[str, float | None], digits: int = 4) -> str:
     """What `to_json` gave, for people."""
     value, error = number["value"], number["error"]
-    return "not measurable" if value is None or error is None else f"{value:.{digits}f} ± {error:.{digits}f}"
+    return TOO_FEW if value is None or error is None else f"{value:.{digits}f} ± {error:.{digits}f}"
 
 
 def area_under_curve(score: ArrayLike, is_signal: ArrayLike) -> Measured:
@@ -54,7 +55,7 @@ def area_under_curve(score: ArrayLike, is_signal: ArrayLike) -> Measured:
 def rejection(score: ArrayLike, is_signal: ArrayLike, efficiency: float) -> Measured:
     """1 / background efficiency at a signal efficiency; error by bootstrap, the threshold's included.
 
-    NaN when there is no signal, or when fewer than MIN_PASSING of the background pass: not measurable.
+    NaN when there is no signal, or when fewer than MIN_PASSING of the background pass.
     """
     score, truth = np.asarray(score, dtype=np.float64), np.asarray(is_signal).astype(bool)
 

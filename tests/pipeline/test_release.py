@@ -136,7 +136,7 @@ def test_one_kind_of_candidate_gives_null_not_nan(made, tmp_path, untrained_bund
     electrons = simulate("electron", tmp_path / "electrons", num_events=30, seed=5)
     result = evaluate(untrained_bundle.path, [electrons], tmp_path / "evaluation")
     assert result["auc"] == {"value": None, "error": None}
-    assert "not measurable" in summary(result)
+    assert "too few candidates" in summary(result)
 
 
 @pytest.mark.parametrize("temperature", [{"temperature": 2.0}, {"temperature_not_fitted": "too few candidates"}])

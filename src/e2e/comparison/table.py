@@ -10,7 +10,7 @@ from e2e.comparison.yardsticks import Outputs, Yardstick
 from e2e.evaluation.plots import new_axes, save
 from e2e.files import write_json, write_text
 from e2e.markdown import markdown_table
-from e2e.metrics import plus_minus
+from e2e.metrics import TOO_FEW, plus_minus
 
 JSON, TABLE = "comparison.json", "table.md"
 
@@ -80,7 +80,7 @@ def _passing(rejection: Mapping[str, float | None]) -> str:
     """From 1 / share to the share in per cent, and its error."""
     value, error = rejection["value"], rejection["error"]
     if value is None or error is None:
-        return "not measurable"
+        return TOO_FEW
     return f"{100 / value:.2f} ± {100 * error / value**2:.2f}"
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from e2e.evaluation.page import Figure, Section
 from e2e.evaluation.plots import plot_roc
-from e2e.metrics import plus_minus
+from e2e.metrics import TOO_FEW, plus_minus
 from e2e.report.drawing import colour, named_axes, plot_bins, plot_steps, reliability_figure
 from e2e.report.evaluations import Evaluation
 from e2e.report.score_numbers import VARIABLES, WORKING_POINT
@@ -36,7 +36,7 @@ def summary(evaluations: Sequence[Evaluation], differences: Sequence[dict[str, A
     for key in (key for key in first["rejection"] if all(key in result["rejection"] for result in results)):
         line(f"1/background at {key}", (plus_minus(result["rejection"][key], 1) for result in results))
     errors = (result["calibration_error"] for result in results)
-    line("calibration error", ("not measurable" if error is None else f"{error:.4f}" for error in errors))
+    line("calibration error", (TOO_FEW if error is None else f"{error:.4f}" for error in errors))
     line("parameters", (f"{one.provenance['parameters']:,}" for one in evaluations))
     is_signal = evaluations[0].answers.target > 0.5
     counts = f"{is_signal.sum():,} {task.signal.name}, {(~is_signal).sum():,} {task.other.name}"
