@@ -92,7 +92,7 @@ def test_a_run_whose_task_has_other_numbers_since_is_not_gone_on_with(events, tm
         with pytest.raises(KilledError):
             run(events, tmp_path / "killed")
     monkeypatch.setitem(TASKS["electron-photon"].network, "sees_phi", True)
-    with pytest.raises(InputError, match="holds another run: sees_phi null, not true; choose"):
+    with pytest.raises(InputError, match="holds another run: of_task: sees_phi null, not true; choose"):
         run(events, tmp_path / "killed")
 
 

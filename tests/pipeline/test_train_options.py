@@ -198,5 +198,5 @@ def test_two_processes_train_together(events, tmp_path):
         answer = network(*map(torch.from_numpy, packed))[:, 0]
     loss = functional.binary_cross_entropy_with_logits(answer, torch.from_numpy(target[:, 0]))
     assert float(loss) == pytest.approx(found["best_validation_loss"], abs=1e-5)
-    with pytest.raises(InputError, match="number of processes"):
+    with pytest.raises(InputError, match="processes 2, not 1"):
         run(events, tmp_path / "run")

@@ -156,7 +156,7 @@ def test_a_run_with_a_start_is_not_taken_up_without_or_with_another(tmp_path):
     plain = {"recipe": whole_recipe({"task": "top"}), "seed": 1}
     started, other = ({**plain, "start": {"seed": seed}} for seed in (2, 3))
     for earlier, about in ((started, plain), (plain, started), (started, other)):
-        with pytest.raises(InputError, match="another recipe, start"):
+        with pytest.raises(InputError, match="holds another run: (different start|start: seed 2, not 3); choose"):
             resume_from(tmp_path, {**earlier, "state": "running"}, about)
     for same in (plain, started):
         assert resume_from(tmp_path, {**same, "state": "running"}, same) is None
@@ -166,7 +166,7 @@ def test_a_run_of_an_older_version_is_taken_up_where_its_recipe_is_the_same(tmp_
     about = {"recipe": whole_recipe({"task": "top", "epochs": 3}), "seed": 1}
     older = {"recipe": {"task": "top", "epochs": 3}, "seed": 1, "state": "running"}  # knew no joint trainings
     assert resume_from(tmp_path, older, about) is None
-    with pytest.raises(InputError, match="another recipe"):
+    with pytest.raises(InputError, match="holds another run: joint false, not true; choose"):
         resume_from(tmp_path, older, {**about, "recipe": {**about["recipe"], "joint": True}})
 
 

@@ -167,8 +167,10 @@ def _differences(earlier: Mapping[str, Any], wanted: Mapping[str, Any]) -> list[
         if there == value:
             continue
         if isinstance(there, dict) and isinstance(value, dict):
-            found += _differences(there, value)
+            within = "" if key == "recipe" else f"{key}: "
+            found += [within + difference for difference in _differences(there, value)]
             continue
         is_short = all(isinstance(each, str | int | float | None) for each in (there, value))
-        found.append(f"{key} {json.dumps(there)}, not {json.dumps(value)}" if is_short else f"different {key}")
+        name = "processes" if key == "ranks" else key
+        found.append(f"{name} {json.dumps(there)}, not {json.dumps(value)}" if is_short else f"different {name}")
     return found
