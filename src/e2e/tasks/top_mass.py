@@ -32,7 +32,7 @@ TOP_MASS = Task(
     flat=Flat(MIN_MASS, MAX_MASS, bins=10),
     mass_radius=0.8,
     beside=(true_pt(500.0, 400.0, 1000.0),),
-    network={**TOP.network, "window": 96, "has_maximum": True},
+    network={**TOP.network, "has_maximum": True},
     published={"what": "GraphGPS 46, ResNet-50 55 GeV on 8 x 125 x 125 of CMS open simulation; a constant about 104"},
     limits=(
         "Trained on our own fast simulation, whose top quarks are of any mass.",

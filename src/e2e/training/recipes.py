@@ -78,8 +78,6 @@ _JETS: dict[str, Any] = {
     "augmentation": Augmentation(phi_reflection=True, eta_reflection=True),
 }
 
-_TURNED = Augmentation(phi_reflection=True, eta_reflection=True, phi_rotation=True)  # of whole barrels
-
 _FULL = {
     "electron-photon": Recipe("electron-photon", optimiser="muon", batch_size=128, learning_rate=1e-3),
     "diphoton-mass": Recipe("diphoton-mass", optimiser="muon", batch_size=128, learning_rate=1e-3),
@@ -89,7 +87,7 @@ _FULL = {
     "top-mass": Recipe("top-mass", **_JETS),
     "tau": Recipe("tau", **_JETS),
     "ditau-mass": Recipe("ditau-mass", **_JETS),
-    "higgs-diphoton": Recipe("higgs-diphoton", **{**_JETS, "augmentation": _TURNED}),
+    "higgs-diphoton": Recipe("higgs-diphoton", **_JETS),
 }
 
 RECIPES: dict[str, Recipe] = {
