@@ -112,7 +112,7 @@ class Connection:
         except Exception as error:  # a library of each kind, and whatever a damaged answer does to it
             self.close()
             left = max(deadline - time.monotonic(), 1e-3)
-            raise _sorted_out(error, self._address, min(left, _PROBE_S)) from None
+            raise _diagnose(error, self._address, min(left, _PROBE_S)) from None
 
     def _ask(self, wire: Wire, deadline: float) -> NDArray[np.float32]:
         inputs = [self._input(name, tensor) for name, tensor in wire._asdict().items()]
@@ -199,8 +199,9 @@ def _gevent_deadline(seconds: float) -> Iterator[None]:
         yield
 
 
-def _sorted_out(error: Exception, address: Address, timeout_s: float) -> RefusedError | UnavailableError:
-    """timeout_s: to find out what a server speaks that does not speak what it was asked in."""
+def _diagnose(error: Exception, address: Address, timeout_s: float) -> RefusedError | UnavailableError:
+    """What the error means; connects to the server once more where it may be one of the other protocol, and waits
+    `timeout_s` for that at most."""
     if isinstance(error, InferenceServerException):
         status = str(error.status() or "").removeprefix("StatusCode.")
         text = f"{error.message()}" + (f" ({status})" if status else "")
