@@ -156,7 +156,7 @@ def test_a_run_with_a_start_is_not_taken_up_without_or_with_another(tmp_path):
     plain = {"recipe": whole_recipe({"task": "top"}), "seed": 1}
     started, other = ({**plain, "start": {"seed": seed}} for seed in (2, 3))
     for earlier, about in ((started, plain), (plain, started), (started, other)):
-        with pytest.raises(InputError, match="holds another run: (different start|start: seed 2, not 3); choose"):
+        with pytest.raises(InputError, match=r"holds another run: (different start|start: seed 2, not 3); choose"):
             resume_from(tmp_path, {**earlier, "state": "running"}, about)
     for same in (plain, started):
         assert resume_from(tmp_path, {**same, "state": "running"}, same) is None
