@@ -1,9 +1,9 @@
-"""Mean absolute error and resolution of several bundles in bins of the true mass, as a table of docs/results.md.
+"""Mean absolute error, half width and coverage in bins of the true mass of a comparison, as a table of docs/results.md.
 
-    e2e evaluate BUNDLE DATA -o EVALUATION        for each
-    python tools/mass_bins.py EVALUATION...
+    e2e compare TASK ... -o COMPARISON
+    python tools/mass_bins.py COMPARISON [MODEL...]
 
-A folder's name is the name of its columns; the simple guesses are those of the first. The last line is the whole range.
+The networks are those named, or all; of the simple guesses the error alone. The last line is the whole range.
 """
 
 from __future__ import annotations
@@ -15,32 +15,34 @@ from typing import Any
 
 from e2e.metrics import plus_minus
 
-GUESSES = ("constant", "pt_only", "calorimeter_mass")
+GUESSES = ("constant", "calorimeter_mass")
 
 
-def main(folders: list[Path]) -> None:
-    results = {folder.name: json.loads((folder / "evaluation.json").read_text()) for folder in folders}
-    first = next(iter(results.values()))
-    guesses = [name for name in GUESSES if name in first["mean_absolute_error"]]
-    heads = [f"true mass [{first['unit']}]", "candidates", *(f"{name}: error" for name in guesses)]
-    heads += [f"{name}: {what}" for name in results for what in ("error", "half width", "coverage")]
+def main(folder: Path, names: list[str]) -> None:
+    result = json.loads((folder / "comparison.json").read_text())
+    rows = {row["model"]: row for row in [*result["models"], *result["classical"]]}
+    networks = [rows[name] for name in names or [row["model"] for row in result["models"]]]
+    guesses = [rows[name] for name in GUESSES if name in rows]
+    heads = ["true mass", "candidates", *(f"{row['model']}: error" for row in guesses)]
+    heads += [f"{row['model']}: {what}" for row in networks for what in ("error", "half width", "coverage")]
     print(_line(heads), _line(["---"] * len(heads)), sep="\n")
-    for number, row in enumerate(first["by_true_value"]):
-        cells = [f"{row['low']:g}-{row['high']:g}", f"{row['candidates']:,}"]
-        cells += [f"{row['mean_absolute_error'][name]['value']:.3g}" for name in guesses]
-        for result in results.values():
-            cells += _cells(result["by_true_value"][number], result["by_true_value"][number]["mean_absolute_error"])
-        print(_line(cells))
-    cells = ["all", f"{first['signal_candidates']:,}"]
-    cells += [f"{first['mean_absolute_error'][name]['value']:.3g}" for name in guesses]
-    for result in results.values():
-        cells += _cells(result["whole_range"], result["mean_absolute_error"])
-    print(_line(cells))
+    bins = networks[0]["by_true_value"]
+    for number, own in enumerate(bins):
+        cells = [f"{own['low']:g}-{own['high']:g}", f"{own['candidates']:,}"]
+        cells += [f"{_error(row['by_true_value'][number])['value']:.3g}" for row in guesses]
+        print(_line(cells + [cell for row in networks for cell in _cells(row["by_true_value"][number])]))
+    cells = ["all", f"{sum(own['candidates'] for own in bins):,}"]
+    cells += [f"{_error(row)['value']:.3g}" for row in guesses]
+    print(_line(cells + [cell for row in networks for cell in _cells({**row, **row["whole_range"]})]))
 
 
-def _cells(measured: dict[str, Any], errors: dict[str, Any]) -> list[str]:
-    coverage = plus_minus(measured["coverage"]) if "coverage" in measured else ""
-    return [plus_minus(errors["network"]), plus_minus(measured["resolution_68"]), coverage]
+def _error(measured: dict[str, Any]) -> dict[str, float]:
+    found: dict[str, float] = measured["mean_absolute_error"]
+    return found
+
+
+def _cells(measured: dict[str, Any]) -> list[str]:
+    return [plus_minus(each) for each in (_error(measured), measured["resolution_68"], measured["coverage"])]
 
 
 def _line(cells: list[str]) -> str:
@@ -48,4 +50,4 @@ def _line(cells: list[str]) -> str:
 
 
 if __name__ == "__main__":
-    main([Path(argument) for argument in sys.argv[1:]])
+    main(Path(sys.argv[1]), sys.argv[2:])
