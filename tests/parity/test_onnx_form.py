@@ -10,7 +10,7 @@ import pytest
 from e2e.bundles.export import IR_VERSION, OPSET
 
 ZOO = Path(__file__).parents[2] / "zoo"
-SPARSE = ("electron-photon-nano", "diphoton-mass-nano", "quark-gluon-nano", "top-mass-nano")
+SPARSE = ("electron-photon-nano", "diphoton-mass-nano", "quark-gluon-nano")
 NUM_NORMS = 2 * 4 + 1  # of two blocks, four each, and the last
 
 
@@ -35,7 +35,7 @@ def test_onnx_runtime_joins_norms_and_products_of_a_sparse_transformer(name, tmp
     assert kinds.total() <= 151  # 262 before decision 25
 
 
-@pytest.mark.parametrize("name", [*SPARSE, "top-nano"])
+@pytest.mark.parametrize("name", [*SPARSE, "top-nano", "top-mass-nano"])
 def test_tables_of_places_are_not_in_the_file(name):
     """They would be three times the parameters of `quark-gluon-nano`."""
     weights = (ZOO / name / "weights.safetensors").stat().st_size

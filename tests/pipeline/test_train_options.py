@@ -139,7 +139,7 @@ def test_a_start_of_another_network_is_one_line(events, tmp_path):
     with pytest.raises(InputError, match="is of the family sparse-vit, the network to train resnet15"):
         run(events, tmp_path / "run", start=zoo / "diphoton-mass-nano")
     with pytest.raises(InputError, match="does not fit the network; begin with one of the same model"):
-        run(events, tmp_path / "other", start=zoo / "top-mass")
+        run(events, tmp_path / "other", start=zoo / "ditau-mass")
 
 
 def test_an_unknown_network_is_one_line_with_those_that_are_known(events, tmp_path):
