@@ -37,5 +37,6 @@ TOP_MASS = Task(
     limits=(
         "Trained on our own fast simulation, whose top quarks are of any mass.",
         "A decay opens about twice mass over pT: from about 0.4 of the pT on, much of it lies outside the jet of 0.8.",
+        "A network that looks at all pixels learns how full they are: without pile-up it answers tens of GeV too high.",
     ),
 )
